@@ -1,0 +1,2 @@
+//! Micro-benchmarks of the sans-IO crates.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Login machine, session and ticket tables.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! ns.conf to model and back.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The doors and the one owner of control state.
+#![forbid(unsafe_code)]

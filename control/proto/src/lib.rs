@@ -1,0 +1,2 @@
+//! XML Service, STA, ICA file, forms, cookies: bytes to meaning.
+#![forbid(unsafe_code)]

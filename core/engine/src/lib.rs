@@ -1,0 +1,2 @@
+//! Intents to kernel operations, completions to events: io_uring and mio.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! What crosses the line between the planes: ids, messages, snapshot, counters.
+#![forbid(unsafe_code)]

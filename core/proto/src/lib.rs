@@ -1,0 +1,2 @@
+//! The client's first flight: bytes to meaning, nothing else.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! One pinned thread: mailbox, flow and engine.
+#![forbid(unsafe_code)]

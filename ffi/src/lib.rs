@@ -1,0 +1,2 @@
+//! C ABI over an assembled gateway.
+#![forbid(unsafe_code)]
