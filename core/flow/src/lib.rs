@@ -1,2 +1,18 @@
-//! What a session does next: session machine, TLS records, timers; no I/O.
+//! What a session does next. No socket, no clock, no thread: a value that is told what happened and answers what it wants.
+//!
+//! ```text
+//!   engine: happening ──► Event ──► Session::step(self, event, turn) ──► Next::Stay(session) | Next::End(reason)
+//!                                              │
+//!                                              └──► Intents ──► engine: operations
+//! ```
+//!
+//! * [`buf`]: buffers that move by value between engine and session, so that nobody can touch what the kernel still holds.
+//! * [`event`], [`intent`]: the two vocabularies. [`port`]: the one trait that an engine implements.
+//! * [`tls`]: rustls for handshakes, our own record engine afterwards. [`session`]: the states.
+//! * [`slots`], [`wheel`], [`share`], [`admit`]: the table of sessions, its timers, fairness, who is let in.
 #![forbid(unsafe_code)]
+
+pub mod buf;
+pub mod event;
+pub mod intent;
+pub mod port;

@@ -1,0 +1,358 @@
+//! Buffers that move by value.
+//!
+//! ```text
+//!   Pool::take ─► Buf ─► intent (recv into it, send from it) ─► engine keeps it while the kernel may touch it
+//!        ▲                                                            │
+//!        └───────────── Pool::give ◄── session ◄── event ◄────────────┘
+//! ```
+//!
+//! A [`Buf`] is owned by exactly one holder: the pool, a session, or the engine for the time of one operation. So the classic
+//! hole of completion interfaces, a buffer reused while the kernel still writes into it, cannot be written down in safe code.
+//!
+//! Around the filled part there is always room: [`HEADROOM`] before the place where received bytes begin and [`TAILROOM`]
+//! behind the payload, so that one record's worth of plaintext can be sealed where it lies.
+
+/// Free bytes before the payload: a TLS 1.2 record header with explicit nonce needs 13.
+pub const HEADROOM: usize = 64;
+/// Free bytes behind the payload: content type and tag of a TLS 1.3 record need 17.
+pub const TAILROOM: usize = 64;
+
+/// Sizes in which buffers come. Idle sessions hold none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Interactive traffic: 2 KiB of payload.
+    Small,
+    /// One TLS record of the largest size: 17 KiB of payload (such a record has 16,645 bytes).
+    Large,
+    /// Bulk traffic, lent only while a direction is bulk: 256 KiB of payload and the overhead of sixteen sealed records.
+    /// Bytes per system call decide the cost of bulk transfer: 16 KiB a call costs twice what 256 KiB does.
+    Bulk,
+}
+
+impl Class {
+    /// All classes, smallest first.
+    pub const ALL: [Self; 3] = [Self::Small, Self::Large, Self::Bulk];
+
+    /// Bytes that can be received into a fresh buffer of this class.
+    #[must_use]
+    pub const fn payload(self) -> usize {
+        match self {
+            Self::Small => 2 * 1024,
+            Self::Large => 17 * 1024,
+            Self::Bulk => 257 * 1024,
+        }
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Small => 0,
+            Self::Large => 1,
+            Self::Bulk => 2,
+        }
+    }
+}
+
+/// A buffer with a filled part: `mem[start..end]`.
+///
+/// Its memory does not move while it moves, since it is on the heap; an engine may thus hand its address to the kernel for as
+/// long as it keeps the `Buf` itself.
+#[derive(Debug)]
+pub struct Buf {
+    mem: Vec<u8>,
+    class: Class,
+    start: usize,
+    end: usize,
+}
+
+impl Buf {
+    fn new(class: Class) -> Self {
+        Self { mem: vec![0; HEADROOM + class.payload() + TAILROOM], class, start: HEADROOM, end: HEADROOM }
+    }
+
+    /// Its size class.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// The bytes in it.
+    #[must_use]
+    pub fn filled(&self) -> &[u8] {
+        &self.mem[self.start..self.end]
+    }
+
+    /// The bytes in it, to change in place.
+    pub fn filled_mut(&mut self) -> &mut [u8] {
+        &mut self.mem[self.start..self.end]
+    }
+
+    /// How many bytes are in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether nothing is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Room behind the filled part in which an engine may put received bytes; the tail room is not part of it.
+    pub fn spare_mut(&mut self) -> &mut [u8] {
+        let limit = self.mem.len() - TAILROOM;
+        let end = self.end.min(limit);
+        &mut self.mem[end..limit]
+    }
+
+    /// How much [`Buf::spare_mut`] has.
+    #[must_use]
+    pub fn spare(&self) -> usize {
+        (self.mem.len() - TAILROOM).saturating_sub(self.end)
+    }
+
+    /// Declares the first `n` spare bytes filled.
+    ///
+    /// # Panics
+    /// If there is less room than that: an engine that claims so has received into memory that is not its own.
+    pub fn commit(&mut self, n: usize) {
+        assert!(n <= self.spare(), "an engine filled {n} bytes into {} spare", self.spare());
+        self.end += n;
+    }
+
+    /// Drops the first `n` filled bytes.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn advance(&mut self, n: usize) {
+        assert!(n <= self.len(), "{n} bytes dropped of {}", self.len());
+        self.start += n;
+    }
+
+    /// Keeps the first `n` filled bytes only. Does nothing if there are fewer.
+    pub fn truncate(&mut self, n: usize) {
+        self.end = self.end.min(self.start + n);
+    }
+
+    /// Copies as much of `bytes` behind the filled part as there is room for, and says how much that was.
+    pub fn append(&mut self, bytes: &[u8]) -> usize {
+        let n = bytes.len().min(self.spare());
+        self.mem[self.end..self.end + n].copy_from_slice(&bytes[..n]);
+        self.end += n;
+        n
+    }
+
+    /// Widens the filled part by `before` bytes at its front and `after` at its back, into head room and tail room: how a
+    /// record is sealed in place. The new bytes hold whatever was there.
+    ///
+    /// # Panics
+    /// If the room is not there.
+    pub fn widen(&mut self, before: usize, after: usize) -> &mut [u8] {
+        assert!(before <= self.start && self.end + after <= self.mem.len(), "no room to widen by {before} and {after}");
+        self.start -= before;
+        self.end += after;
+        &mut self.mem[self.start..self.end]
+    }
+
+    /// Empties it and puts the filled part back behind the head room.
+    pub fn clear(&mut self) {
+        self.start = HEADROOM;
+        self.end = HEADROOM;
+    }
+}
+
+/// How many slices one chain may have. A bulk buffer full of records of the largest size makes seventeen.
+pub const PARTS_MAX: usize = 20;
+
+/// Bytes to send: slices of one buffer, in order. What lies between them (headers and tags of opened records) is skipped.
+#[derive(Debug)]
+pub struct Chain {
+    buf: Buf,
+    parts: [(u32, u32); PARTS_MAX],
+    len: u8,
+    bytes: usize,
+}
+
+impl Chain {
+    /// Everything that is filled in `buf`, as one slice.
+    #[must_use]
+    pub fn whole(buf: Buf) -> Self {
+        let (start, n) = (buf.start, buf.len());
+        let mut chain = Self { buf, parts: [(0, 0); PARTS_MAX], len: 0, bytes: 0 };
+        chain.put(start, n);
+        chain
+    }
+
+    /// The slices `parts` of the filled part of `buf`, given as offset (from its start) and length.
+    ///
+    /// # Panics
+    /// If there are more than [`PARTS_MAX`], or one lies outside the filled part.
+    #[must_use]
+    pub fn of(buf: Buf, parts: &[(usize, usize)]) -> Self {
+        assert!(parts.len() <= PARTS_MAX, "{} slices in a chain", parts.len());
+        let (start, filled) = (buf.start, buf.len());
+        let mut chain = Self { buf, parts: [(0, 0); PARTS_MAX], len: 0, bytes: 0 };
+        for &(offset, n) in parts {
+            assert!(offset + n <= filled, "slice {offset}+{n} outside {filled} filled bytes");
+            chain.put(start + offset, n);
+        }
+        chain
+    }
+
+    fn put(&mut self, at: usize, n: usize) {
+        if n == 0 {
+            return;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "no buffer is larger than Class::Bulk, far below 4 GiB")]
+        let part = (at as u32, n as u32);
+        self.parts[usize::from(self.len)] = part;
+        self.len += 1;
+        self.bytes += n;
+    }
+
+    /// Bytes still to be sent.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The slices still to be sent, none of them empty.
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts[..usize::from(self.len)].iter().map(|&(at, n)| &self.buf.mem[at as usize..(at + n) as usize])
+    }
+
+    /// Notes that the first `n` bytes have been taken by the kernel.
+    ///
+    /// # Panics
+    /// If there were fewer.
+    pub fn taken(&mut self, n: usize) {
+        assert!(n <= self.bytes, "the kernel took {n} of {} bytes", self.bytes);
+        self.bytes -= n;
+        let mut left = n;
+        let mut done = 0;
+        for part in &mut self.parts[..usize::from(self.len)] {
+            let here = left.min(part.1 as usize);
+            #[expect(clippy::cast_possible_truncation, reason = "`here` is at most the u32 in part.1")]
+            let step = here as u32;
+            part.0 += step;
+            part.1 -= step;
+            left -= here;
+            if part.1 > 0 {
+                break;
+            }
+            done += 1;
+        }
+        self.parts.copy_within(done..usize::from(self.len), 0);
+        self.len -= u8::try_from(done).unwrap_or(self.len);
+    }
+
+    /// Gives the buffer back.
+    #[must_use]
+    pub fn into_buf(self) -> Buf {
+        self.buf
+    }
+}
+
+/// How many buffers of each class may be out at a time. What the pool holds is made on demand and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolSizes {
+    /// Of [`Class::Small`].
+    pub small: usize,
+    /// Of [`Class::Large`].
+    pub large: usize,
+    /// Of [`Class::Bulk`].
+    pub bulk: usize,
+}
+
+impl Default for PoolSizes {
+    fn default() -> Self {
+        Self { small: 4096, large: 1024, bulk: 64 }
+    }
+}
+
+/// A worker's buffers.
+#[derive(Debug)]
+pub struct Pool {
+    free: [Vec<Buf>; 3],
+    out: [usize; 3],
+    cap: [usize; 3],
+}
+
+impl Pool {
+    /// An empty pool. Buffers are made when first wanted and kept for ever after.
+    #[must_use]
+    pub fn new(sizes: PoolSizes) -> Self {
+        Self { free: [const { Vec::new() }; 3], out: [0; 3], cap: [sizes.small, sizes.large, sizes.bulk] }
+    }
+
+    /// An empty buffer of `class`, or none if as many as allowed are out.
+    pub fn take(&mut self, class: Class) -> Option<Buf> {
+        let i = class.index();
+        if self.out[i] >= self.cap[i] {
+            return None;
+        }
+        self.out[i] += 1;
+        Some(self.free[i].pop().unwrap_or_else(|| Buf::new(class)))
+    }
+
+    /// Takes a buffer back. In debug builds what it held is overwritten, so that a read after this is seen.
+    ///
+    /// # Panics
+    /// If more come back than went out: somebody made one up, and two sessions could meet in it.
+    pub fn give(&mut self, mut buf: Buf) {
+        let i = buf.class.index();
+        assert!(self.out[i] > 0, "a buffer came back that was never lent");
+        self.out[i] -= 1;
+        if cfg!(debug_assertions) {
+            buf.mem.fill(0xA5);
+        }
+        buf.clear();
+        self.free[i].push(buf);
+    }
+
+    /// How many buffers of `class` are out.
+    #[must_use]
+    pub fn lent(&self, class: Class) -> usize {
+        self.out[class.index()]
+    }
+
+    /// How many more buffers of `class` may be taken.
+    #[must_use]
+    pub fn left(&self, class: Class) -> usize {
+        self.cap[class.index()] - self.out[class.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_skips_what_lies_between_and_survives_short_sends() {
+        let mut pool = Pool::new(PoolSizes::default());
+        let mut buf = pool.take(Class::Small).unwrap();
+        buf.append(b"..one....two..three");
+        buf.advance(2);
+        let mut chain = Chain::of(buf, &[(0, 3), (7, 3), (10, 0), (12, 5)]);
+        assert_eq!(chain.slices().collect::<Vec<_>>(), [&b"one"[..], b"two", b"three"]);
+        chain.taken(1);
+        assert_eq!(chain.slices().collect::<Vec<_>>(), [&b"ne"[..], b"two", b"three"]);
+        chain.taken(5);
+        assert_eq!(chain.slices().collect::<Vec<_>>(), [&b"three"[..]]);
+        chain.taken(5);
+        assert_eq!((chain.bytes(), chain.slices().count()), (0, 0));
+        pool.give(chain.into_buf());
+        assert_eq!(pool.lent(Class::Small), 0);
+    }
+
+    #[test]
+    fn the_pool_is_bounded_and_a_record_fits_around_the_payload() {
+        let mut pool = Pool::new(PoolSizes { small: 1, large: 1, bulk: 0 });
+        assert!(pool.take(Class::Bulk).is_none());
+        let mut buf = pool.take(Class::Large).unwrap();
+        assert!(pool.take(Class::Large).is_none());
+        assert_eq!(buf.append(&vec![7; 20_000]), Class::Large.payload());
+        assert_eq!(buf.spare(), 0);
+        assert_eq!(buf.widen(13, 17).len(), Class::Large.payload() + 30);
+    }
+}

@@ -1,0 +1,60 @@
+//! What a session asks for.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use sluice_link::ask::Ask;
+use sluice_link::time::Moment;
+
+use crate::buf::{Buf, Chain, Class};
+use crate::event::Leg;
+
+/// One wish of a session. At most one receive and one send per leg may be outstanding: two sends on one stream could be
+/// reordered, and buffer ownership stays trivial.
+#[derive(Debug)]
+pub enum Intent {
+    /// Receive whatever comes. Answered by [`crate::event::Event::Received`], `Eof` or `Failed`.
+    Receive {
+        /// From which leg.
+        leg: Leg,
+        /// Where to.
+        into: Into,
+    },
+    /// Send all of it. Answered by [`crate::event::Event::Sent`] once the kernel has taken every byte, or `Failed`.
+    Send {
+        /// To which leg.
+        leg: Leg,
+        /// What.
+        chain: Chain,
+    },
+    /// Connect the host leg. Answered by [`crate::event::Event::Connected`] or `Failed`.
+    Connect(Peer),
+    /// Say that no more bytes will come on this leg (FIN).
+    Finish(Leg),
+    /// Discard what the kernel still holds to send on this leg and reset it when it is closed.
+    Abort(Leg),
+    /// Put this into the queue to control. If it is full, the worker answers with [`crate::event::Event::End`] and `Busy`.
+    Ask(Ask),
+    /// Send [`crate::event::Event::Due`] at this moment; it replaces the one asked for earlier. [`Moment::NEVER`] removes it.
+    Deadline(Moment),
+}
+
+/// Where received bytes shall go.
+#[derive(Debug)]
+pub enum Into {
+    /// A buffer of this class, taken when bytes are there: an idle session holds none. If the pool has none of this class, a
+    /// smaller one serves; if it has none at all, the receive waits in a queue until one comes back.
+    Any(Class),
+    /// Behind what this buffer already holds. It must have spare room.
+    Behind(Buf),
+}
+
+/// Whom to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A host, over TCP.
+    Host(SocketAddr),
+    /// The inner portal listener, a Unix stream socket.
+    Portal(Arc<Path>),
+}

@@ -1,0 +1,148 @@
+//! The one thing that the machine needs from outside: an engine. Two are real (`sluice-engine`: io_uring and mio), one is
+//! simulated (`tests/sim`).
+//!
+//! ```text
+//!   accept ─► Happening::Accepted{door} ─► adopt(door, key) ─► act(key, intent)* ─► Happening::Session{key, event}*
+//!                                     └─► refuse(door)                  └─► release(key) ─► Happening::Released(key)
+//! ```
+//!
+//! # The contract, kept by every engine and tested by one conformance suite
+//! 1. For one leg, `Received` events carry the stream's bytes in order, each byte once.
+//! 2. After `Eof` or `Failed` for a receive, no `Received` comes for that leg. A receive asked for on a leg that has ended or was
+//!    lost is answered with `Eof` or `Failed` again, never ignored.
+//! 3. Every `Receive`, `Send` and `Connect` is answered by exactly one event, unless the session is released first.
+//! 4. `release` shuts both legs down, waits until the kernel holds nothing of the session, closes the sockets and only then
+//!    reports `Released`. From the call on no event of that key is reported, and every buffer goes back to the pool.
+//! 5. An event's key is that of the tenant for whom the operation was started. A completion for a released key is counted and
+//!    dropped, and its buffer goes back to the pool.
+//! 6. `turn` handles at most [`HAPPENINGS_PER_TURN`] happenings, so that one busy class cannot starve another, and returns at the
+//!    latest when `until` has passed, unless the thread is not scheduled.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use sluice_link::id::{ListenerId, SlotKey};
+use thiserror::Error;
+
+use crate::buf::Pool;
+use crate::event::{Event, Leg};
+use crate::intent::Intent;
+
+/// Most happenings that one turn of an engine may report.
+pub const HAPPENINGS_PER_TURN: usize = 1024;
+
+/// An accepted connection that has no slot yet. Valid until adopted or refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Door(pub u32);
+
+/// One thing that an engine reports.
+#[derive(Debug)]
+pub enum Happening {
+    /// A client connected. The worker answers with [`Engine::adopt`] or [`Engine::refuse`] before the next turn.
+    Accepted {
+        /// At which virtual server.
+        listener: ListenerId,
+        /// The connection.
+        door: Door,
+        /// The client's address.
+        client: SocketAddr,
+        /// The address it connected to.
+        local: SocketAddr,
+    },
+    /// Something happened to a session.
+    Session {
+        /// Which.
+        key: SlotKey,
+        /// What.
+        event: Event,
+    },
+    /// The kernel holds nothing of this session any more; its sockets are closed.
+    Released(SlotKey),
+    /// The mailbox may have something: the wake descriptor was written to.
+    Woken,
+}
+
+/// What moves bytes.
+pub trait Engine {
+    /// `io_uring`, `mio` or `sim`, with the variant chosen, for logs and metrics.
+    fn name(&self) -> &str;
+
+    /// Starts accepting on `socket`, which listens already.
+    ///
+    /// # Errors
+    /// [`EngineFault`] if the kernel does not take it.
+    fn listen(&mut self, id: ListenerId, socket: TcpListener) -> Result<(), EngineFault>;
+
+    /// Stops accepting and closes the listener. Unknown ids are ignored.
+    fn unlisten(&mut self, id: ListenerId);
+
+    /// Accepts (again), or lets connections wait in the kernel's backlog, on all listeners.
+    fn accept(&mut self, on: bool);
+
+    /// The descriptor that wakes this engine, an eventfd. Reported as [`Happening::Woken`].
+    ///
+    /// # Errors
+    /// [`EngineFault`] if the kernel does not take it.
+    fn wake_on(&mut self, eventfd: OwnedFd) -> Result<(), EngineFault>;
+
+    /// Makes the connection behind `door` the client leg of `key`.
+    fn adopt(&mut self, door: Door, key: SlotKey);
+
+    /// Closes the connection behind `door` with a reset.
+    fn refuse(&mut self, door: Door);
+
+    /// Carries out one intent of a session. [`Intent::Ask`] and [`Intent::Deadline`] are the worker's and never come here.
+    fn act(&mut self, key: SlotKey, intent: Intent);
+
+    /// Ends a session's use of the engine; see the contract.
+    fn release(&mut self, key: SlotKey);
+
+    /// Submits what was asked for, waits for something to happen, but not longer than `wait` (`None`: without end; zero: not at
+    /// all), and appends it to `happened`.
+    ///
+    /// # Errors
+    /// [`EngineFault`] if the engine itself is broken; the worker cannot go on.
+    fn turn(&mut self, wait: Option<Duration>, happened: &mut Vec<Happening>) -> Result<(), EngineFault>;
+
+    /// The buffers.
+    fn pool(&mut self) -> &mut Pool;
+
+    /// Numbers that the engine counts itself, since the last call.
+    fn tally(&mut self) -> Tally;
+
+    /// The address of the host leg's own end, once connected: what the host sees.
+    fn host_leg_address(&self, key: SlotKey) -> Option<SocketAddr>;
+
+    /// Operations that the kernel still holds for a leg; for tests and traces.
+    fn in_flight(&self, key: SlotKey, leg: Leg) -> usize;
+}
+
+/// What an engine counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Completions or readiness events.
+    pub completions: u64,
+    /// Those that belonged to an earlier tenant.
+    pub stale: u64,
+    /// Completion queue overflows.
+    pub overflows: u64,
+    /// Receives that found no buffer.
+    pub starved: u64,
+}
+
+/// An engine that cannot go on. The machine's fault.
+#[derive(Debug, Error)]
+pub enum EngineFault {
+    /// A system call failed.
+    #[error("{call} failed")]
+    System {
+        /// Which.
+        call: &'static str,
+        /// How.
+        source: std::io::Error,
+    },
+    /// The self-test found something that does not work.
+    #[error("self-test: {0} does not work here")]
+    SelfTest(&'static str),
+}
