@@ -1,0 +1,57 @@
+# An index: every recipe is one or two plain commands that can be typed by hand. ARGS passes through.
+.DEFAULT_GOAL := help
+.PHONY: help demo test build lint fmt doc sim loom fuzz micro bench bench-quick soak dist ci packages
+
+help:            ## this list
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/: [^#]*##/\t/' | expand -t 14
+
+demo:            ## all 14 steps of a launch on this machine, then stays up (ONCE=1: ends; exit code = all steps passed)
+	@tests/packages.sh demo
+	cargo build --release -p gate-daemon -p gate-cli && target/release/sluicectl demo --gateway target/release/sluicegate $(if $(ONCE),--once) $(ARGS)
+
+test: packages lint ## everything that is checked before a change lands
+	cargo test --workspace $(ARGS)
+	$(MAKE) fuzz ARGS="--seconds 1" && $(MAKE) micro ARGS="--quick" && $(MAKE) bench-quick
+
+packages:        ## the Debian packages that the tests drive as peers
+	@tests/packages.sh test
+
+build:           ## all binaries, optimised
+	cargo build --release --workspace $(ARGS)
+
+lint:            ## formatting and lints, warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+fmt:             ## format the tree
+	cargo fmt --all
+
+doc:             ## API documentation, warnings are errors
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items $(ARGS)
+
+sim:             ## the seeded simulation, longer: SEED=7 make sim replays one
+	cargo test --profile sim -p sluicegate-tests --test sim -- --nocapture $(ARGS)
+
+loom:            ## every interleaving of the wake protocol
+	cargo test -p sluice-worker --test loom $(ARGS)
+
+fuzz:            ## mutate the corpora through every codec (ARGS="socks5 --seconds 60 --seed 1")
+	cargo run -q --manifest-path tests/fuzz/Cargo.toml -- $(ARGS)
+
+micro:           ## micro-benchmarks of the sans-IO crates
+	cargo run -q --profile $(if $(findstring quick,$(ARGS)),dev,release) -p bench-micro -- $(ARGS)
+
+bench:           ## against Debian's HAProxy in the same run; writes docs/performance.md
+	@tests/packages.sh test
+	cargo build --release -p gate-daemon -p bench-load && target/release/sluice-load compare --gateway target/release/sluicegate --write docs/performance.md $(ARGS)
+
+bench-quick:     ## the same for a few seconds with unoptimised binaries, so that it keeps working; writes nothing
+	cargo build -q -p gate-daemon -p bench-load && target/debug/sluice-load compare --gateway target/debug/sluicegate --quick $(ARGS)
+
+soak:            ## hours of mixed sessions; descriptors and memory must come back (ARGS="--minutes 60")
+	cargo build --release -p gate-daemon && SLUICE_SOAK_MINUTES=$(or $(MINUTES),60) cargo test --release -p gate-daemon --test gateway -- --ignored soak --nocapture
+
+dist:            ## the release build: link-time optimised, one unit
+	cargo build --profile dist -p gate-daemon -p gate-cli -p sluicegate-ffi
+
+ci: test         ## what the automatic check runs
