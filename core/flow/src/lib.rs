@@ -16,3 +16,4 @@ pub mod buf;
 pub mod event;
 pub mod intent;
 pub mod port;
+pub mod tls;

@@ -1,0 +1,33 @@
+//! TLS: rustls for handshakes, our own record engine afterwards. No rustls type leaves this module.
+//!
+//! ```text
+//!   Snapshot ─► Served::build ─► ServedListener ─► Handshake::accept ┐
+//!                           └──► HostProfile ────► Handshake::connect┤
+//!                                                                    ▼
+//!      received ciphertext ─► Handshake::advance ─► bytes to send  (Waiting | Flush | Done)
+//!                                                                    │ finish
+//!                                                                    ▼
+//!      received ciphertext ─► Records::open ─► slices of the same buffer       ┐ Established
+//!              plaintext ──► Records::seal_in_place, seal_into ─► ciphertext   ┘
+//! ```
+//!
+//! After the handshake nothing is copied and nothing is allocated per record: records are opened where they lie, and sealed
+//! where the payload lies or straight into the buffer to be sent. rustls's own record layer copies and allocates for each.
+//!
+//! * [`serve`]: certificates, keys and policies of a snapshot, built and tested before it comes into force.
+//! * [`tickets`]: session tickets, whose keys all workers share.
+//! * [`handshake`], with [`hello`] that looks at the ClientHello: from the first byte to [`Established`].
+//! * [`record`], [`secret`], [`rekey`]: the record engine, the keys of one direction, when keys are changed.
+//! * [`alert`]: what went wrong, which alert says so, and which [`sluice_link::reason::Reason`] is logged.
+
+mod alert;
+mod handshake;
+mod record;
+mod serve;
+mod tickets;
+
+pub use alert::{Alert, Cause, RecordFault, SealFault, TlsFault};
+pub use handshake::{Established, Facts, Handshake, Progress, Version};
+pub use record::{Opened, Parts, RECORD_MAX, Records};
+pub use serve::{HostProfile, Served, ServedListener};
+pub use tickets::{NoRandom, TicketKeys};
