@@ -12,8 +12,15 @@
 //! * [`slots`], [`wheel`], [`share`], [`admit`]: the table of sessions, its timers, fairness, who is let in.
 #![forbid(unsafe_code)]
 
+pub mod admit;
 pub mod buf;
 pub mod event;
 pub mod intent;
+pub mod limits;
+pub mod never;
 pub mod port;
+pub mod session;
+pub mod share;
+pub mod slots;
 pub mod tls;
+pub mod wheel;

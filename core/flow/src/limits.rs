@@ -1,0 +1,76 @@
+//! Numbers that operators do not tune, each with its unit, and how they hang together.
+//!
+//! Those that they do tune are in [`sluice_link::snapshot::Limits`].
+
+use std::time::Duration;
+
+use crate::buf::{Class, PARTS_MAX};
+
+/// Most bytes of a ClientHello, with the headers of the records that carry it.
+pub const HELLO_BYTES_MAX: usize = 16 * 1024;
+
+/// Most bytes that a client may need for a whole handshake.
+pub const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
+
+/// Most plaintext bytes of an opening that are kept before it is understood. A SOCKS5 greeting has at most 257 and a request at
+/// most 262 bytes.
+pub const OPENING_BYTES_MAX: usize = 1024;
+
+/// Most plaintext bytes of a CGP opening that are searched for a ticket.
+pub const CGP_BYTES_MAX: usize = 8 * 1024;
+
+/// How long a CGP opening may take to show its ticket.
+pub const CGP_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long `05 01 00` may stand alone before it is taken for a greeting and answered. Senders of a bare request do not pause
+/// in it; senders of a greeting wait for the answer.
+pub const SOCKS_PAUSE: Duration = Duration::from_millis(50);
+
+/// Most plaintext bytes that are kept for the host until it is connected. Nothing more is received from the client then, so
+/// that TCP slows it down.
+pub const PIPELINED_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes in an unfinished send up to which the next receive of that direction is asked for. So a direction holds at most one
+/// buffer of the largest class and one of at most this size, and short messages flow without waiting for each other.
+pub const LOW_MARK_BYTES: usize = 32 * 1024;
+
+/// Reads that filled their buffer, one after the other, after which a direction asks for the next larger class.
+pub const FULL_READS_TO_GROW: u8 = 2;
+
+/// Reads that would have fitted the next smaller class, one after the other, after which a direction asks for that.
+pub const SMALL_READS_TO_SHRINK: u8 = 8;
+
+/// Silence after which a direction begins small again: somebody who types should not wait for a large record.
+pub const QUIET: Duration = Duration::from_secs(1);
+
+/// How long part of a record may be held before the rest of it has come.
+pub const RECORD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long a refused client has to take its refusal and to close.
+pub const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Bytes that are read and thrown away from a client that has been told goodbye, so that a reset does not overtake what it
+/// was told.
+pub const DISCARD_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a send may make no progress before the leg is taken as lost. The kernel's own limit (`TCP_USER_TIMEOUT`) comes
+/// first where bytes are on the way; this one catches a closed window.
+pub const STUCK: Duration = Duration::from_secs(60);
+
+/// Bytes up to which a read counts as interactive: two segments of the usual size.
+pub const INTERACTIVE_BYTES_MAX: usize = 2_800;
+
+/// Bulk bytes that are worked on in one turn of the loop.
+pub const BULK_BYTES_PER_TURN: usize = 1024 * 1024;
+
+/// Most plaintext bytes in one TLS record.
+pub const RECORD_PLAIN_MAX: usize = 16 * 1024;
+
+const _: () = assert!(HELLO_BYTES_MAX <= Class::Large.payload());
+const _: () = assert!(OPENING_BYTES_MAX <= Class::Small.payload());
+const _: () = assert!(CGP_BYTES_MAX <= PIPELINED_BYTES_MAX);
+const _: () = assert!(PIPELINED_BYTES_MAX < Class::Large.payload());
+const _: () = assert!(LOW_MARK_BYTES > Class::Large.payload());
+const _: () = assert!(LOW_MARK_BYTES < Class::Bulk.payload());
+const _: () = assert!(BULK_BYTES_PER_TURN > Class::Bulk.payload());
+const _: () = assert!(PARTS_MAX > Class::Bulk.payload() / RECORD_PLAIN_MAX);

@@ -1,0 +1,141 @@
+//! Fairness within a worker: what is done in this turn, and in which order.
+//!
+//! ```text
+//!             ┌─ short reads, sends, deadlines, answers ─────────► at once
+//!   event ────┼─ bytes for a TLS handshake ─► queue ─► so many steps a turn ─►┐
+//!             └─ long reads of streams ─────► queue ─► so many bytes a turn ──┴► after those
+//! ```
+//!
+//! Interactive work is never behind bulk, and both are before handshakes: a storm of logons must not be felt by somebody who
+//! types. What is not done in this turn waits for the next, first come first served, and [`Share::waiting`] says that the
+//! engine should not sleep. The order of events of one leg is kept, since a leg has one receive in flight: the next bytes
+//! cannot come before the session was given these and asked again.
+
+use std::collections::VecDeque;
+
+use sluice_link::id::SlotKey;
+
+use crate::buf::Buf;
+use crate::event::Event;
+use crate::limits::{BULK_BYTES_PER_TURN, INTERACTIVE_BYTES_MAX};
+use crate::session::Stage;
+
+/// Events that wait for their turn. Bounded by the number of sessions, two for each.
+#[derive(Debug, Default)]
+pub struct Share {
+    handshakes: VecDeque<(SlotKey, Event)>,
+    bulk: VecDeque<(SlotKey, Event)>,
+    steps_left: u32,
+    bytes_left: usize,
+}
+
+impl Share {
+    /// Nobody waits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A turn begins, with `handshake_steps` to give away.
+    pub fn begin(&mut self, handshake_steps: u32) {
+        self.steps_left = handshake_steps;
+        self.bytes_left = BULK_BYTES_PER_TURN;
+    }
+
+    /// Gives `event` back if it is to be handled at once, or keeps it. `stage` is that of its session.
+    pub fn sort(&mut self, key: SlotKey, stage: Stage, event: Event) -> Option<Event> {
+        let Event::Received { buf, .. } = &event else { return Some(event) };
+        match stage {
+            Stage::Hello | Stage::Handshake => self.handshakes.push_back((key, event)),
+            Stage::Splice if buf.len() > INTERACTIVE_BYTES_MAX => self.bulk.push_back((key, event)),
+            Stage::Splice | Stage::Preface | Stage::Redeem | Stage::Connect | Stage::Drain => return Some(event),
+        }
+        None
+    }
+
+    /// The next event that this turn has room for. To be called until it gives none, after all that could be handled at once.
+    ///
+    /// The session may be gone or have moved on meanwhile. If it is gone, its buffer goes back to the pool: [`buffer_of`].
+    pub fn next(&mut self) -> Option<(SlotKey, Event)> {
+        if self.bytes_left > 0
+            && let Some((key, event)) = self.bulk.pop_front()
+        {
+            self.bytes_left = self.bytes_left.saturating_sub(bytes(&event));
+            return Some((key, event));
+        }
+        self.steps_left = self.steps_left.checked_sub(1)?;
+        self.handshakes.pop_front()
+    }
+
+    /// Whether anybody waits, so that the engine shall not.
+    #[must_use]
+    pub fn waiting(&self) -> bool {
+        !(self.bulk.is_empty() && self.handshakes.is_empty())
+    }
+}
+
+/// The buffer that an event holds, for events whose session is gone.
+#[must_use]
+pub fn buffer_of(event: Event) -> Option<Buf> {
+    match event {
+        Event::Received { buf, .. } => Some(buf),
+        Event::Eof { kept, .. } => kept,
+        Event::Sent { .. } | Event::Connected | Event::Failed { .. } | Event::Told(_) | Event::Due | Event::End(_) => None,
+    }
+}
+
+fn bytes(event: &Event) -> usize {
+    match event {
+        Event::Received { buf, .. } => buf.len(),
+        Event::Eof { .. }
+        | Event::Sent { .. }
+        | Event::Connected
+        | Event::Failed { .. }
+        | Event::Told(_)
+        | Event::Due
+        | Event::End(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_link::id::{Generation, Slot};
+
+    use super::*;
+    use crate::buf::{Class, Pool, PoolSizes};
+    use crate::event::Leg;
+
+    fn key(slot: u32) -> SlotKey {
+        SlotKey { slot: Slot(slot), generation: Generation(0) }
+    }
+
+    fn read(pool: &mut Pool, n: usize) -> Event {
+        let mut buf = pool.take(Class::Bulk).unwrap();
+        buf.append(&vec![1; n]);
+        Event::Received { leg: Leg::Host, buf, more: false }
+    }
+
+    #[test]
+    fn who_types_is_served_at_once_and_bulk_shares_a_budget() {
+        let mut pool = Pool::new(PoolSizes::default());
+        let mut share = Share::new();
+        share.begin(1);
+        assert!(share.sort(key(0), Stage::Splice, read(&mut pool, 100)).is_some());
+        assert!(share.sort(key(1), Stage::Handshake, read(&mut pool, 100)).is_none());
+        assert!(share.sort(key(2), Stage::Handshake, read(&mut pool, 100)).is_none());
+        let full = Class::Bulk.payload();
+        for slot in 3..10 {
+            assert!(share.sort(key(slot), Stage::Splice, read(&mut pool, full)).is_none());
+        }
+        assert!(share.sort(key(9), Stage::Splice, Event::Sent { leg: Leg::Client }).is_some());
+        let in_one_turn = BULK_BYTES_PER_TURN.div_ceil(full);
+        let done: Vec<u32> = std::iter::from_fn(|| share.next()).map(|(key, _)| key.slot.0).collect();
+        let bulk: Vec<u32> = (3..10).take(in_one_turn).collect();
+        assert_eq!(done, [bulk.as_slice(), &[1]].concat());
+        assert!(share.waiting());
+        share.begin(1);
+        let rest: Vec<u32> = std::iter::from_fn(|| share.next()).map(|(key, _)| key.slot.0).collect();
+        assert_eq!(rest, [(3..10).skip(in_one_turn).collect::<Vec<_>>().as_slice(), &[2]].concat());
+        assert!(!share.waiting());
+    }
+}
