@@ -1,0 +1,471 @@
+//! What the configuration means: typed, resolved and complete. Nobody behind this validates a second time.
+//!
+//! ```text
+//!   Model ─┬─ paths, worker, limits, log, host name, features
+//!          ├─ certificates ◄───────┬── vservers ──► stas
+//!          ├─ users ◄─ groups      │
+//!          ├─ allowed hosts ─► AllowList (what may be dialled)
+//!          └─ farm ─ servers, hosts, resources (► users, groups), host TLS profiles
+//! ```
+//!
+//! Every name in it points at an object that exists. It is made by [`crate::check`], printed by [`Model::print`], compared by
+//! [`crate::diff`] and handed to the workers by [`crate::snapshot`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use allow::{AllowList, AllowedHost, Denied};
+pub use name::{
+    AllowedHostName, CertKeyName, FarmHostName, FarmServerName, GroupName, HostTlsName, NAME_CHARS_MAX, Name, NotAName,
+    ResourceName, UserName, VserverName,
+};
+pub use net::{Cidr, CidrPort, HOST_BYTES_MAX, Host, HostPort, NotAnAddress, PortRange, Scheme, URL_BYTES_MAX, Url};
+pub use secret::{Credential, Foreign, HashFailed, Hasher, Secret};
+use sluice_link::snapshot::{Cgp, Limits};
+use sluice_link::tell;
+pub use table::{Table, Taken};
+
+mod allow;
+mod name;
+mod net;
+mod secret;
+mod table;
+
+/// Port of ICA.
+pub const ICA_PORT: u16 = 1494;
+
+/// A whole configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Model {
+    /// Where the gateway's own sockets are.
+    pub paths: Paths,
+    /// What is switched on.
+    pub features: Features,
+    /// What this machine is called in logs and on pages.
+    pub host_name: Option<Box<str>>,
+    /// The worker threads.
+    pub worker: Worker,
+    /// Deadlines and caps of the data plane.
+    pub limits: Limits,
+    /// What is written to the log, and how.
+    pub log: Log,
+    /// Certificates with their keys.
+    pub certificates: Table<CertKeyName, CertKey>,
+    /// Local users.
+    pub users: Table<UserName, User>,
+    /// Local groups.
+    pub groups: Table<GroupName, Group>,
+    /// Virtual servers.
+    pub vservers: Table<VserverName, Vserver>,
+    /// Settings of all virtual servers.
+    pub vpn: VpnParameter,
+    /// Which hosts may be connected to. Use [`Model::allow_list`] to ask.
+    pub allowed_hosts: Table<AllowedHostName, AllowedHost>,
+    /// The embedded farm, and where resources come from.
+    pub farm: Farm,
+    /// Arguments that are accepted and have no effect, by the command and object on which they stood; for printing back.
+    pub kept_arguments: BTreeMap<KeptFor, Vec<KeptArgument>>,
+    /// Whole lines without effect, in their order; for printing back.
+    pub kept_lines: Vec<KeptLine>,
+}
+
+/// Where the gateway's own Unix sockets are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// Where workers bring connections that speak HTTP.
+    pub inner_socket: PathBuf,
+    /// Where the operator's tool connects.
+    pub control_socket: PathBuf,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self { inner_socket: "/run/sluicegate/inner.sock".into(), control_socket: "/run/sluicegate/control.sock".into() }
+    }
+}
+
+/// What is switched on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Virtual servers of the gateway are served.
+    pub ssl_vpn: bool,
+    /// Users and groups may log in.
+    pub aaa: bool,
+    /// Features of the other product that mean nothing here; for printing back.
+    pub without_effect: BTreeSet<Box<str>>,
+}
+
+/// The worker threads of the data plane.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Worker {
+    /// How many; `None` is one less than there are cores, and at least one.
+    pub count: Option<u16>,
+    /// Cores to pin them to, in order; empty is the machine's own order.
+    pub cores: Vec<u16>,
+    /// How they talk to the kernel.
+    pub engine: Engine,
+    /// How long a worker looks for work before it sleeps; `None` sleeps at once.
+    pub busy_poll: Option<Duration>,
+    /// TCP congestion control on both legs; `None` is the system's own.
+    pub congestion: Option<Box<str>>,
+}
+
+/// How workers talk to the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// `io_uring` if the kernel lets us, else `mio`, which is said loudly.
+    #[default]
+    Auto,
+    /// `io_uring` or no start.
+    Uring,
+    /// `mio`.
+    Mio,
+}
+
+/// What is written to the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// The least that is worth a line.
+    pub level: LogLevel,
+    /// For people or for machines.
+    pub format: LogFormat,
+}
+
+/// How much is logged: this and everything worse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Something is broken.
+    Error,
+    /// Something will be.
+    Warning,
+    /// What an operator wants to read.
+    #[default]
+    Informational,
+    /// What a developer wants to read.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// A certificate with its key, by their files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertKey {
+    /// PEM, the server's own certificate first. A relative path is below the configuration's own directory.
+    pub certificate: PathBuf,
+    /// PEM: PKCS#8, PKCS#1 or SEC1. `None` for a certificate of an authority, which cannot be served.
+    pub key: Option<PathBuf>,
+}
+
+/// A local user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// How he proves who he is.
+    pub credential: Credential,
+}
+
+/// A local group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Its members, all of whom exist.
+    pub users: BTreeSet<UserName>,
+}
+
+/// A virtual server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vserver {
+    /// Where it listens. Port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// Whether it listens at all.
+    pub enabled: bool,
+    /// By which name clients reach it; goes into ICA files. `None` is the name of the request, if it is one of the certificate's.
+    pub fqdn: Option<Box<str>>,
+    /// What happens to clients that ask for session reliability.
+    pub cgp: Cgp,
+    /// TLS towards clients.
+    pub tls: VserverTls,
+    /// Shown to clients that send no name or an unknown one. `None`: not served.
+    pub certificate: Option<CertKeyName>,
+    /// Shown to clients that ask for one of their names.
+    pub sni_certificates: Vec<CertKeyName>,
+    /// Ticket authorities, in order.
+    pub stas: Vec<Sta>,
+}
+
+/// TLS of a virtual server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent switches, each with its own keyword")]
+pub struct VserverTls {
+    /// TLS 1.2 is offered.
+    pub tls12: bool,
+    /// TLS 1.3 is offered.
+    pub tls13: bool,
+    /// Sessions may be resumed.
+    pub resumption: bool,
+    /// X25519MLKEM768 is offered, first.
+    pub post_quantum: bool,
+}
+
+impl Default for VserverTls {
+    fn default() -> Self {
+        Self { tls12: true, tls13: true, resumption: true, post_quantum: true }
+    }
+}
+
+/// A secure ticket authority of a virtual server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sta {
+    /// Where it answers.
+    pub url: Url,
+    /// The operator accepts that tickets travel in the clear.
+    pub insecure: bool,
+    /// Trust anchors for `https`, PEM. `None`: those of the system.
+    pub roots: Option<PathBuf>,
+}
+
+/// Settings of all virtual servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VpnParameter {
+    /// The domain of users who name none.
+    pub nt_domain: Option<Box<str>>,
+}
+
+/// The embedded farm, and where resources come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Farm {
+    /// The XML Service that the portal asks. `None`: the embedded one.
+    pub xml_service: Option<XmlService>,
+    /// Inside listeners that serve STA and XML Service.
+    pub servers: Table<FarmServerName, FarmServer>,
+    /// Demonstration hosts.
+    pub hosts: Table<FarmHostName, FarmHost>,
+    /// Published resources.
+    pub resources: Table<ResourceName, Resource>,
+    /// TLS towards hosts, in the order of [`sluice_link::tell::HostTls::profile`].
+    pub host_tls: Table<HostTlsName, HostTls>,
+}
+
+/// An external XML Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XmlService {
+    /// Where it answers.
+    pub url: Url,
+    /// The operator accepts that passwords travel in the clear.
+    pub insecure: bool,
+    /// Trust anchors for `https`, PEM. `None`: those of the system.
+    pub roots: Option<PathBuf>,
+}
+
+/// An inside listener that serves the embedded STA and XML Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FarmServer {
+    /// Where it listens. Port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// What it calls itself in tickets. `None`: made up once and remembered.
+    pub authority_id: Option<Box<str>>,
+    /// Life of a ticket that may be used once.
+    pub ticket_lifetime: Duration,
+    /// Life of a ticket that may be used again, counted from its last use.
+    pub refreshable_lifetime: Duration,
+    /// Who may call, beside this machine itself. Use [`FarmServer::admits`] to ask.
+    pub allow_from: Vec<Cidr>,
+    /// For HTTPS. `None`: HTTP.
+    pub certificate: Option<CertKeyName>,
+}
+
+impl FarmServer {
+    /// Whether a caller from `address` may speak to it: this machine itself, and the networks listed.
+    #[must_use]
+    pub fn admits(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_loopback() || self.allow_from.iter().any(|network| network.contains(address))
+    }
+}
+
+/// A demonstration ICA host inside the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FarmHost {
+    /// Where it listens. Port 0 lets the system choose.
+    pub address: SocketAddr,
+}
+
+/// A published resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Where its ICA host listens.
+    pub host: HostPort,
+    /// Where the same host listens for session reliability.
+    pub cgp_host: Option<HostPort>,
+    /// What users read. `None`: its name.
+    pub display_name: Option<Box<str>>,
+    /// What users read below.
+    pub description: Option<Box<str>>,
+    /// What it is.
+    pub kind: ResourceKind,
+    /// In which folder users find it; parts are divided by `\`.
+    pub folder: Option<Box<str>>,
+    /// Who may use it.
+    pub access: Access,
+}
+
+/// What a resource is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResourceKind {
+    /// One program.
+    #[default]
+    Application,
+    /// A whole desktop.
+    Desktop,
+}
+
+/// Who may use a resource. Nobody, unless bound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Everybody who can log in.
+    pub everyone: bool,
+    /// These users.
+    pub users: BTreeSet<UserName>,
+    /// Users of these groups.
+    pub groups: BTreeSet<GroupName>,
+}
+
+/// TLS towards hosts: which, and whom to trust.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostTls {
+    /// Which hosts. The longest prefix wins; with equal ones a named port beats all ports.
+    pub addresses: Vec<CidrPort>,
+    /// Trust anchors, PEM.
+    pub roots: PathBuf,
+    /// The name that the host's certificate must be valid for. `None`: its address.
+    pub server_name: Option<Box<str>>,
+}
+
+/// On which command and object a kept argument stood.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeptFor {
+    /// As printed: `add vpn vserver`.
+    pub command: &'static str,
+    /// The object's name; empty if the command has none.
+    pub object: Box<str>,
+}
+
+/// An argument that is accepted and has no effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptArgument {
+    /// Without the dash, in the spelling of the catalogue if it is known there.
+    pub keyword: Box<str>,
+    /// What followed.
+    pub values: Vec<Box<str>>,
+}
+
+/// A line without effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptLine {
+    /// As it stood in the file, with open secrets taken out.
+    pub text: Box<str>,
+}
+
+impl Model {
+    /// The answer to "may this address be dialled?".
+    #[must_use]
+    pub fn allow_list(&self) -> AllowList {
+        AllowList::of(self)
+    }
+
+    /// TLS for the host at `address`, if it is configured so.
+    #[must_use]
+    pub fn host_tls(&self, address: SocketAddr) -> Option<tell::HostTls> {
+        let mut best: Option<((u8, bool), usize, &HostTls)> = None;
+        for (at, profile) in self.farm.host_tls.values().enumerate() {
+            for matched in profile.addresses.iter().filter(|a| a.contains(address)) {
+                let rank = (matched.network.prefix(), matched.port.is_some());
+                if best.is_none_or(|(so_far, ..)| rank > so_far) {
+                    best = Some((rank, at, profile));
+                }
+            }
+        }
+        let (_, at, profile) = best?;
+        let name = profile.server_name.clone().unwrap_or_else(|| address.ip().to_canonical().to_string().into());
+        Some(tell::HostTls { profile: u16::try_from(at).ok()?, name })
+    }
+
+    /// Replaces every open password by its hash. After this, printing gives all that there is.
+    ///
+    /// # Errors
+    /// [`HashFailed`] if `hasher` could not; users before that one are sealed.
+    pub fn seal(&mut self, hasher: &dyn Hasher) -> Result<(), HashFailed> {
+        for (_, user) in self.users.iter_mut() {
+            if let Credential::Plain(secret) = &user.credential {
+                user.credential = Credential::Hashed(hasher.hash(secret)?.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The groups that `user` is in, by name.
+    pub fn groups_of(&self, user: &UserName) -> impl Iterator<Item = &GroupName> {
+        self.groups.iter().filter(move |(_, group)| group.users.contains(user)).map(|(name, _)| name)
+    }
+
+    /// Whether a virtual server is to be served: switched on itself and as a feature, and with a certificate.
+    #[must_use]
+    pub fn serves(&self, vserver: &Vserver) -> bool {
+        self.features.ssl_vpn && vserver.enabled && vserver.certificate.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(addresses: &[&str], server_name: Option<&str>) -> HostTls {
+        HostTls {
+            addresses: addresses.iter().map(|a| CidrPort::parse(a).unwrap()).collect(),
+            roots: "ca.pem".into(),
+            server_name: server_name.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn the_closest_profile_wins() {
+        let mut model = Model::default();
+        let table = &mut model.farm.host_tls;
+        table.add(HostTlsName::parse("wide").unwrap(), profile(&["10.0.0.0/8"], Some("vda.example"))).unwrap();
+        table.add(HostTlsName::parse("near").unwrap(), profile(&["10.1.0.0/16", "10.1.0.0/16:2598"], None)).unwrap();
+        table.add(HostTlsName::parse("port").unwrap(), profile(&["10.1.0.0/16:1494"], None)).unwrap();
+        let found = |address: &str| model.host_tls(address.parse().unwrap()).map(|t| (t.profile, t.name.into_string()));
+        assert_eq!(found("10.2.0.1:1494"), Some((0, "vda.example".into())));
+        assert_eq!(found("10.1.0.1:443"), Some((1, "10.1.0.1".into())));
+        assert_eq!(found("10.1.0.1:1494"), Some((2, "10.1.0.1".into())));
+        assert_eq!(found("[::ffff:10.1.0.1]:1494"), Some((2, "10.1.0.1".into())));
+        assert_eq!(found("192.0.2.1:1494"), None);
+    }
+
+    #[test]
+    fn a_farm_server_admits_this_machine_and_those_listed() {
+        let server = FarmServer {
+            address: "192.0.2.1:8080".parse().unwrap(),
+            authority_id: None,
+            ticket_lifetime: Duration::from_secs(100),
+            refreshable_lifetime: Duration::from_secs(500),
+            allow_from: vec![Cidr::parse("198.51.100.0/24").unwrap()],
+            certificate: None,
+        };
+        for (address, admitted) in
+            [("127.0.0.1", true), ("::1", true), ("198.51.100.9", true), ("::ffff:198.51.100.9", true), ("203.0.113.1", false)]
+        {
+            assert_eq!(server.admits(address.parse().unwrap()), admitted, "{address}");
+        }
+    }
+}

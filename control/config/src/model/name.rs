@@ -1,0 +1,146 @@
+//! Names that operators give: one newtype per kind of object, so that a user can never be bound where a group is meant.
+
+use std::borrow::Borrow;
+use std::fmt;
+
+use thiserror::Error;
+
+/// Longest name, in characters.
+pub const NAME_CHARS_MAX: usize = 127;
+
+/// Why a text cannot name an object. All are the operator's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NotAName {
+    /// Nothing there.
+    #[error("a name cannot be empty")]
+    Empty,
+    /// More than [`NAME_CHARS_MAX`] characters.
+    #[error("a name has at most {NAME_CHARS_MAX} characters")]
+    TooLong,
+    /// It begins with something other than a letter, a digit or an underscore.
+    #[error("a name begins with a letter, a digit or an underscore, not with {0:?}")]
+    First(char),
+    /// A character that names cannot have.
+    #[error("a name has letters, digits and any of _ - . # space @ = :, but not {0:?}")]
+    Character(char),
+    /// It ends with a blank, which nobody would see.
+    #[error("a name cannot end with a blank")]
+    TrailingBlank,
+}
+
+/// What all names have in common.
+pub trait Name: Clone + Ord + fmt::Display {
+    /// Checks the grammar of names.
+    ///
+    /// # Errors
+    /// [`NotAName`] says which rule is broken.
+    fn parse(text: &str) -> Result<Self, NotAName>;
+
+    /// The text as written.
+    fn as_str(&self) -> &str;
+}
+
+/// The rule for every name: letters and digits of any script, so that people can be named as they are called.
+fn check(text: &str) -> Result<(), NotAName> {
+    let mut characters = text.chars();
+    let first = characters.next().ok_or(NotAName::Empty)?;
+    if !(first.is_alphanumeric() || first == '_') {
+        return Err(NotAName::First(first));
+    }
+    if let Some(wrong) = characters.find(|c| !(c.is_alphanumeric() || "_-.# @=:".contains(*c))) {
+        return Err(NotAName::Character(wrong));
+    }
+    if text.ends_with(' ') {
+        return Err(NotAName::TrailingBlank);
+    }
+    if text.chars().count() > NAME_CHARS_MAX {
+        return Err(NotAName::TooLong);
+    }
+    Ok(())
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Box<str>);
+
+        impl Name for $name {
+            fn parse(text: &str) -> Result<Self, NotAName> {
+                check(text)?;
+                Ok(Self(text.into()))
+            }
+
+            fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl $name {
+            /// Checks the grammar of names.
+            ///
+            /// # Errors
+            /// [`NotAName`] says which rule is broken.
+            pub fn parse(text: &str) -> Result<Self, NotAName> {
+                <Self as Name>::parse(text)
+            }
+
+            /// The text as written.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    )+};
+}
+
+names! {
+    /// A virtual server.
+    VserverName;
+    /// A certificate with its key.
+    CertKeyName;
+    /// A local user.
+    UserName;
+    /// A local group.
+    GroupName;
+    /// An entry of the list of hosts that may be connected to.
+    AllowedHostName;
+    /// A listener of the embedded farm.
+    FarmServerName;
+    /// A demonstration host run inside the process.
+    FarmHostName;
+    /// A published resource, by its internal name.
+    ResourceName;
+    /// A profile for TLS towards hosts.
+    HostTlsName;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_grammar() {
+        for good in ["a", "_x", "7up", "Demo vs", "a-b.c#d@e=f:g", "日本語 メモ帳", &"x".repeat(127)] {
+            assert_eq!(UserName::parse(good).map(|n| n.to_string()), Ok(good.to_owned()));
+        }
+        assert_eq!(UserName::parse(""), Err(NotAName::Empty));
+        assert_eq!(UserName::parse("-a"), Err(NotAName::First('-')));
+        assert_eq!(UserName::parse("a/b"), Err(NotAName::Character('/')));
+        assert_eq!(UserName::parse("a\n"), Err(NotAName::Character('\n')));
+        assert_eq!(UserName::parse("a "), Err(NotAName::TrailingBlank));
+        assert_eq!(UserName::parse(&"x".repeat(128)), Err(NotAName::TooLong));
+    }
+}

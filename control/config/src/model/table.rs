@@ -1,0 +1,160 @@
+//! A table of named objects in the order in which they were made.
+//!
+//! Names are compared with case. Two names that differ in nothing but case are never both in a table, since nobody could
+//! tell them apart in a ticket or over the phone.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::name::Name;
+
+/// Objects by name, in order of creation.
+#[derive(Clone)]
+pub struct Table<N, T> {
+    rows: Vec<(N, T)>,
+    /// Lower-cased name to place in `rows`.
+    places: BTreeMap<String, usize>,
+}
+
+/// Why an object was not added: there is one with this name, perhaps in another case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken<N>(pub N);
+
+impl<N: Name, T> Table<N, T> {
+    /// Adds an object.
+    ///
+    /// # Errors
+    /// [`Taken`] with the name that is there already; the new object is dropped.
+    pub fn add(&mut self, name: N, object: T) -> Result<(), Taken<N>> {
+        let folded = name.as_str().to_lowercase();
+        if let Some((taken, _)) = self.places.get(&folded).and_then(|at| self.rows.get(*at)) {
+            return Err(Taken(taken.clone()));
+        }
+        self.places.insert(folded, self.rows.len());
+        self.rows.push((name, object));
+        Ok(())
+    }
+
+    /// Removes an object, keeping the order of the others.
+    pub fn remove(&mut self, name: &str) -> Option<T> {
+        let at = self.place(name)?;
+        let (_, object) = self.rows.remove(at);
+        self.places = self.rows.iter().enumerate().map(|(at, (name, _))| (name.as_str().to_lowercase(), at)).collect();
+        Some(object)
+    }
+
+    /// The object with exactly this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&T> {
+        self.row(name).map(|(_, object)| object)
+    }
+
+    /// The object with exactly this name, to be changed.
+    #[must_use]
+    pub fn find_mut(&mut self, name: &str) -> Option<&mut T> {
+        let at = self.place(name)?;
+        self.rows.get_mut(at).map(|(_, object)| object)
+    }
+
+    /// The name as the table holds it, with its object.
+    #[must_use]
+    pub fn row(&self, name: &str) -> Option<(&N, &T)> {
+        let at = self.place(name)?;
+        self.rows.get(at).map(|(name, object)| (name, object))
+    }
+
+    /// Whether there is an object with exactly this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.place(name).is_some()
+    }
+
+    /// How many objects there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Names and objects, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&N, &T)> + ExactSizeIterator {
+        self.rows.iter().map(|(name, object)| (name, object))
+    }
+
+    /// Names and objects, oldest first, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&N, &mut T)> {
+        self.rows.iter_mut().map(|(name, object)| (&*name, object))
+    }
+
+    /// Names, oldest first.
+    pub fn names(&self) -> impl Iterator<Item = &N> {
+        self.rows.iter().map(|(name, _)| name)
+    }
+
+    /// Objects, oldest first.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.rows.iter().map(|(_, object)| object)
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        let at = *self.places.get(&name.to_lowercase())?;
+        self.rows.get(at).is_some_and(|(found, _)| found.as_str() == name).then_some(at)
+    }
+}
+
+impl<N, T> Default for Table<N, T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), places: BTreeMap::new() }
+    }
+}
+
+impl<N: PartialEq, T: PartialEq> PartialEq for Table<N, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.rows == other.rows
+    }
+}
+
+impl<N: Eq, T: Eq> Eq for Table<N, T> {}
+
+impl<N: fmt::Debug, T: fmt::Debug> fmt::Debug for Table<N, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.rows.iter().map(|(name, object)| (name, object))).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::name::UserName;
+
+    fn name(text: &str) -> UserName {
+        UserName::parse(text).unwrap()
+    }
+
+    #[test]
+    fn finds_by_exact_name_and_refuses_other_case() {
+        let mut table = Table::default();
+        assert_eq!(table.add(name("Alice"), 1), Ok(()));
+        assert_eq!(table.add(name("alice"), 2), Err(Taken(name("Alice"))));
+        assert_eq!(table.find("Alice"), Some(&1));
+        assert_eq!(table.find("alice"), None);
+    }
+
+    #[test]
+    fn removal_keeps_order_and_places() {
+        let mut table = Table::default();
+        for (number, text) in ["a", "b", "c"].into_iter().enumerate() {
+            table.add(name(text), number).unwrap();
+        }
+        assert_eq!(table.remove("A"), None);
+        assert_eq!(table.remove("a"), Some(0));
+        assert_eq!(table.find("c"), Some(&2));
+        assert_eq!(table.names().map(UserName::as_str).collect::<Vec<_>>(), ["b", "c"]);
+        assert_eq!(table.add(name("A"), 9), Ok(()));
+    }
+}
