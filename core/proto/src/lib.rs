@@ -12,4 +12,12 @@
 //! ([`reader::Need`]) apart from "this is wrong" ([`error::Malformed`]). No socket, no clock, no log.
 #![forbid(unsafe_code)]
 
+pub mod cgp;
+pub mod error;
+pub mod hello;
+pub mod name;
+pub mod preface;
+pub mod proxy;
+pub mod reader;
+pub mod socks5;
 pub mod ticket;

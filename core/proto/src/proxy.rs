@@ -1,0 +1,272 @@
+//! The PROXY v2 header in front of a portal connection: who the client is, told to the control plane's inner listener.
+//!
+//! ```text
+//!   0   signature      0D 0A 0D 0A 00 0D 0A 51 55 49 54 0A
+//!  12   21             version 2, command PROXY
+//!  13   11 | 21        TCP over IPv4 | IPv6
+//!  14   length         of all that follows, big-endian
+//!  16   source, destination, source port, destination port       12 or 36 bytes
+//!       type length value …       02 authority (server name)  20 TLS (with 21: version)  05 unique id (session)
+//! ```
+//!
+//! Clause numbers are those of "The PROXY protocol, versions 1 & 2" (haproxy.org), §2.2. Only what the data plane itself
+//! writes is accepted: the listener is not for others. Fields of unknown types are skipped, as the protocol asks.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use thiserror::Error;
+
+use crate::error::Malformed;
+use crate::name::{HOST_NAME_BYTES_MAX, host_name};
+use crate::reader::{Reader, Stop};
+
+/// How a header begins.
+pub const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
+/// Longest header written or accepted, in bytes, signature included.
+pub const HEADER_BYTES_MAX: usize = 512;
+/// Longest unique id, in bytes (PROXY §2.2.5).
+pub const UNIQUE_ID_BYTES_MAX: usize = 128;
+/// Longest text of a TLS version, in bytes.
+pub const TLS_VERSION_BYTES_MAX: usize = 16;
+
+/// Bytes up to and including the length.
+const FIXED_BYTES: usize = 16;
+const VERSION_2_PROXY: u8 = 0x21;
+const TCP_OVER_V4: u8 = 0x11;
+const TCP_OVER_V6: u8 = 0x21;
+const ADDRESS_BYTES_MAX: usize = 36;
+/// A field's type and length.
+const FIELD_HEAD_BYTES: usize = 3;
+/// Client flags and the result of verification, before the inner fields of the TLS field.
+const TLS_HEAD_BYTES: usize = 5;
+/// The connection came over TLS.
+const CLIENT_TLS: u8 = 0x01;
+/// Anything but zero: the client has shown no certificate that was verified.
+const NOT_VERIFIED: u32 = 1;
+
+mod field {
+    pub(super) const AUTHORITY: u8 = 0x02;
+    pub(super) const UNIQUE_ID: u8 = 0x05;
+    pub(super) const TLS: u8 = 0x20;
+    pub(super) const TLS_VERSION: u8 = 0x21;
+}
+
+// Whatever passes the checks of `Header::write` fits.
+const _: () = assert!(
+    FIXED_BYTES
+        + ADDRESS_BYTES_MAX
+        + FIELD_HEAD_BYTES
+        + HOST_NAME_BYTES_MAX
+        + FIELD_HEAD_BYTES
+        + TLS_HEAD_BYTES
+        + FIELD_HEAD_BYTES
+        + TLS_VERSION_BYTES_MAX
+        + FIELD_HEAD_BYTES
+        + UNIQUE_ID_BYTES_MAX
+        <= HEADER_BYTES_MAX
+);
+
+/// What a header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'h> {
+    /// The client's address.
+    pub source: SocketAddr,
+    /// The address that it connected to.
+    pub destination: SocketAddr,
+    /// The server name in its ClientHello.
+    pub authority: Option<&'h str>,
+    /// The version of TLS that it speaks, as `TLSv1.3`; none if it came without TLS.
+    pub tls: Option<&'h str>,
+    /// Names the session in logs.
+    pub unique_id: Option<&'h str>,
+}
+
+/// Why a header cannot be written. The caller's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unwritable {
+    /// The authority is not a host name.
+    #[error("authority is not a host name")]
+    Authority,
+    /// The TLS version is not 1 to 16 printable characters.
+    #[error("TLS version is not 1 to {TLS_VERSION_BYTES_MAX} printable characters")]
+    Tls,
+    /// The unique id is not 1 to 128 printable characters.
+    #[error("unique id is not 1 to {UNIQUE_ID_BYTES_MAX} printable characters")]
+    UniqueId,
+}
+
+impl<'h> Header<'h> {
+    /// Writes the header into `room` and returns the part that it fills. If the two addresses differ in family, the IPv4 one
+    /// is written as an IPv6 one that maps it.
+    ///
+    /// # Errors
+    /// [`Unwritable`], naming the field.
+    pub fn write<'r>(&self, room: &'r mut [u8; HEADER_BYTES_MAX]) -> Result<&'r [u8], Unwritable> {
+        if self.authority.is_some_and(|name| host_name(name.as_bytes()).is_none()) {
+            return Err(Unwritable::Authority);
+        }
+        if self.tls.is_some_and(|version| printable(version.as_bytes(), TLS_VERSION_BYTES_MAX).is_none()) {
+            return Err(Unwritable::Tls);
+        }
+        if self.unique_id.is_some_and(|id| printable(id.as_bytes(), UNIQUE_ID_BYTES_MAX).is_none()) {
+            return Err(Unwritable::UniqueId);
+        }
+        let mut pen = Pen { room, at: 0 };
+        pen.put(&SIGNATURE);
+        match (self.source.ip(), self.destination.ip()) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                pen.put(&[VERSION_2_PROXY, TCP_OVER_V4, 0, 0]);
+                pen.put(&source.octets());
+                pen.put(&destination.octets());
+            }
+            (source, destination) => {
+                pen.put(&[VERSION_2_PROXY, TCP_OVER_V6, 0, 0]);
+                pen.put(&as_v6(source).octets());
+                pen.put(&as_v6(destination).octets());
+            }
+        }
+        pen.put(&self.source.port().to_be_bytes());
+        pen.put(&self.destination.port().to_be_bytes());
+        if let Some(name) = self.authority {
+            pen.field(field::AUTHORITY, |pen| pen.put(name.as_bytes()));
+        }
+        if let Some(version) = self.tls {
+            pen.field(field::TLS, |pen| {
+                pen.put(&[CLIENT_TLS]);
+                pen.put(&NOT_VERIFIED.to_be_bytes());
+                pen.field(field::TLS_VERSION, |pen| pen.put(version.as_bytes()));
+            });
+        }
+        if let Some(id) = self.unique_id {
+            pen.field(field::UNIQUE_ID, |pen| pen.put(id.as_bytes()));
+        }
+        pen.length_at(FIXED_BYTES - 2);
+        let Pen { room, at } = pen;
+        Ok(&room[..at])
+    }
+
+    /// Reads a header from the front of `bytes`, and says how long it was; what follows is the client's.
+    ///
+    /// # Errors
+    /// [`Stop`]: not yet complete, or a clause broken. A wrong byte is told as soon as it is there.
+    pub fn read(bytes: &'h [u8]) -> Result<(Self, usize), Stop> {
+        let confirmed = bytes.len().min(SIGNATURE.len());
+        if bytes[..confirmed] != SIGNATURE[..confirmed] {
+            return Err(Malformed::ProxySignature.into());
+        }
+        let mut reader = Reader::new(bytes);
+        reader.take(SIGNATURE.len())?;
+        let command = reader.u8()?;
+        if command != VERSION_2_PROXY {
+            return Err(Malformed::ProxyCommand(command).into());
+        }
+        let family = reader.u8()?;
+        let address_bytes = match family {
+            TCP_OVER_V4 => 12,
+            TCP_OVER_V6 => ADDRESS_BYTES_MAX,
+            other => return Err(Malformed::ProxyFamily(other).into()),
+        };
+        let length = reader.u16()?;
+        if usize::from(length) < address_bytes || usize::from(length) > HEADER_BYTES_MAX - FIXED_BYTES {
+            return Err(Malformed::ProxyLength(length).into());
+        }
+        let mut rest = Reader::new(reader.take(usize::from(length))?);
+        let (source, destination): (IpAddr, IpAddr) = if family == TCP_OVER_V4 {
+            (rest.array::<4>()?.into(), rest.array::<4>()?.into())
+        } else {
+            (rest.array::<16>()?.into(), rest.array::<16>()?.into())
+        };
+        let (source, destination) = (SocketAddr::new(source, rest.u16()?), SocketAddr::new(destination, rest.u16()?));
+        let mut header = Self { source, destination, authority: None, tls: None, unique_id: None };
+        while !rest.is_empty() {
+            header.take_field(&mut rest)?;
+        }
+        Ok((header, reader.at()))
+    }
+
+    fn take_field(&mut self, rest: &mut Reader<'h>) -> Result<(), Malformed> {
+        let (kind, value) = field_of(rest)?;
+        let slot = match kind {
+            field::AUTHORITY => &mut self.authority,
+            field::TLS => &mut self.tls,
+            field::UNIQUE_ID => &mut self.unique_id,
+            _ => return Ok(()),
+        };
+        if slot.is_some() {
+            return Err(Malformed::ProxyFieldTwice(kind));
+        }
+        *slot = match kind {
+            field::AUTHORITY => Some(host_name(value).ok_or(Malformed::ProxyAuthority)?),
+            field::TLS => Some(tls_version(value)?),
+            _ => Some(printable(value, UNIQUE_ID_BYTES_MAX).ok_or(Malformed::ProxyUniqueId)?),
+        };
+        Ok(())
+    }
+}
+
+/// The version inside a TLS field. A field without one, or one that says "not over TLS", is never written here.
+fn tls_version(value: &[u8]) -> Result<&str, Malformed> {
+    let mut reader = Reader::new(value);
+    let head: [u8; TLS_HEAD_BYTES] = reader.array().map_err(|_| Malformed::ProxyTls)?;
+    if head[0] & CLIENT_TLS == 0 {
+        return Err(Malformed::ProxyTls);
+    }
+    let mut version = None;
+    while !reader.is_empty() {
+        let (kind, value) = field_of(&mut reader)?;
+        if kind == field::TLS_VERSION {
+            let text = printable(value, TLS_VERSION_BYTES_MAX).ok_or(Malformed::ProxyTls)?;
+            if version.replace(text).is_some() {
+                return Err(Malformed::ProxyFieldTwice(kind));
+            }
+        }
+    }
+    version.ok_or(Malformed::ProxyTls)
+}
+
+/// One type-length-value field.
+fn field_of<'h>(reader: &mut Reader<'h>) -> Result<(u8, &'h [u8]), Malformed> {
+    let beyond = |_| Malformed::ProxyField;
+    let kind = reader.u8().map_err(beyond)?;
+    let length = reader.u16().map_err(beyond)?;
+    Ok((kind, reader.take(usize::from(length)).map_err(beyond)?))
+}
+
+/// `bytes` as text if they are 1 to `max` printable ASCII characters: such text may stand in a log.
+fn printable(bytes: &[u8], max: usize) -> Option<&str> {
+    let fits = (1..=max).contains(&bytes.len()) && bytes.iter().all(|b| (b' '..=b'~').contains(b));
+    str::from_utf8(bytes).ok().filter(|_| fits)
+}
+
+fn as_v6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    }
+}
+
+/// Writes behind what it has written. The assertion above makes the room large enough.
+struct Pen<'r> {
+    room: &'r mut [u8; HEADER_BYTES_MAX],
+    at: usize,
+}
+
+impl Pen<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.room[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+    }
+
+    fn field(&mut self, kind: u8, value: impl FnOnce(&mut Self)) {
+        self.put(&[kind, 0, 0]);
+        let length_at = self.at - 2;
+        value(self);
+        self.length_at(length_at);
+    }
+
+    /// Writes at `at` how many bytes follow those two.
+    fn length_at(&mut self, at: usize) {
+        let length = u16::try_from(self.at - at - 2).unwrap_or(u16::MAX);
+        self.room[at..at + 2].copy_from_slice(&length.to_be_bytes());
+    }
+}
