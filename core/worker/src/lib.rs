@@ -1,2 +1,4 @@
 //! One pinned thread: mailbox, flow and engine.
 #![forbid(unsafe_code)]
+
+pub mod wake;
