@@ -1,2 +1,157 @@
-//! Intents to kernel operations, completions to events: io_uring and mio.
-#![forbid(unsafe_code)]
+//! Intents to kernel operations, completions to events: two engines behind [`sluice_flow::port::Engine`].
+//!
+//! ```text
+//!                          ┌─ ring: io_uring. One ring per worker, one system call per turn.
+//!   open(choice, settings) ┤
+//!                          └─ poll: mio (epoll). The same intents, the same answers; for machines where the ring is denied.
+//! ```
+//!
+//! Which one when: [`Choice::Auto`] takes the ring if the kernel lets us make one, restrict it, and if it passes a self-test of
+//! behaviour; otherwise poll, and [`Report::fallback`] says why, to be logged as a warning. Containers often deny io_uring, by
+//! seccomp or by sysctl. `EPERM`, `ENOSYS` and `EACCES` are taken as such a denial and not tried again.
+//!
+//! An engine belongs to the thread that opened it: the ring accepts submissions from no other, and [`AnyEngine`] is not `Send`.
+//!
+//! Both engines keep the contract written in [`sluice_flow::port`], and `tests/conformance` holds them to it with one suite.
+#![deny(unsafe_code)]
+
+mod errno;
+mod listen;
+#[expect(unsafe_code, reason = "clock_gettime and the resource limits have no safe form in std")]
+mod machine;
+mod report;
+#[expect(unsafe_code, reason = "std lacks most socket options, sendmsg and connecting without waiting")]
+mod sock;
+#[expect(unsafe_code, reason = "std cannot make an eventfd")]
+mod wake;
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use sluice_flow::buf::{Pool, PoolSizes};
+use sluice_flow::event::Leg;
+use sluice_flow::intent::Intent;
+use sluice_flow::port::{Door, Engine, EngineFault, Happening, ListenerId, SlotKey, Tally};
+
+pub use listen::bind;
+pub use machine::{now, raise_descriptor_limit};
+pub use report::{Item, Outcome, Report};
+pub use wake::{Waker, eventfd};
+
+/// Which engine an operator wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// io_uring if it works here, else mio, loudly.
+    #[default]
+    Auto,
+    /// io_uring; if it does not work, that is fatal.
+    Uring,
+    /// mio.
+    Mio,
+}
+
+/// What an engine needs to know when it is opened.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// How many buffers of each class there may be.
+    pub pool: PoolSizes,
+    /// Slots: every [`SlotKey`] handed to the engine has a slot below this. At most 2²⁴.
+    pub sessions: u32,
+    /// How long to look for something to do before going to sleep. It cuts the latency of a lonely session to a third and costs
+    /// the CPU time it spins. `None`: sleep at once.
+    pub busy_poll: Option<Duration>,
+    /// Options of the sockets.
+    pub sockets: SocketSettings,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { pool: PoolSizes::default(), sessions: 4096, busy_poll: None, sockets: SocketSettings::default() }
+    }
+}
+
+/// Options of TCP sockets that are not the same everywhere. What is always set: no delay, keepalive after 60 s and then every
+/// 10 s, six times, and a user timeout of 60 s towards the client and 30 s towards the host. Buffer sizes are left to the
+/// kernel's autotuning.
+#[derive(Clone, Debug, Default)]
+pub struct SocketSettings {
+    /// Most bytes that may wait unsent in the kernel, per socket (`TCP_NOTSENT_LOWAT`). `None`: the kernel's default, unlimited.
+    pub notsent_lowat_bytes: Option<u32>,
+    /// Congestion control by name, such as `bbr` or `cubic`. `None`: the machine's default. One that the kernel does not have is
+    /// refused when the engine is opened.
+    pub congestion: Option<String>,
+}
+
+/// Opens an engine for the calling thread, which must be the worker's: the ring takes submissions from no other.
+///
+/// The report lists every rung, probe and step of the self-test with its result, for one log line each.
+///
+/// # Errors
+/// [`EngineFault`] if the engine asked for, or with [`Choice::Auto`] neither of them, can be had.
+pub fn open(choice: Choice, settings: &EngineSettings) -> Result<(AnyEngine, Report), EngineFault> {
+    let _ = (choice, settings);
+    Err(EngineFault::SelfTest("every engine"))
+}
+
+/// One of the two engines. Static dispatch: the choice is made once, the branch predicts itself.
+#[derive(Debug)]
+pub enum AnyEngine {}
+
+impl Engine for AnyEngine {
+    fn name(&self) -> &str {
+        match *self {}
+    }
+
+    fn listen(&mut self, _id: ListenerId, _socket: std::net::TcpListener) -> Result<(), EngineFault> {
+        match *self {}
+    }
+
+    fn unlisten(&mut self, _id: ListenerId) {
+        match *self {}
+    }
+
+    fn accept(&mut self, _on: bool) {
+        match *self {}
+    }
+
+    fn wake_on(&mut self, _eventfd: OwnedFd) -> Result<(), EngineFault> {
+        match *self {}
+    }
+
+    fn adopt(&mut self, _door: Door, _key: SlotKey) {
+        match *self {}
+    }
+
+    fn refuse(&mut self, _door: Door) {
+        match *self {}
+    }
+
+    fn act(&mut self, _key: SlotKey, _intent: Intent) {
+        match *self {}
+    }
+
+    fn release(&mut self, _key: SlotKey) {
+        match *self {}
+    }
+
+    fn turn(&mut self, _wait: Option<Duration>, _happened: &mut Vec<Happening>) -> Result<(), EngineFault> {
+        match *self {}
+    }
+
+    fn pool(&mut self) -> &mut Pool {
+        match *self {}
+    }
+
+    fn tally(&mut self) -> Tally {
+        match *self {}
+    }
+
+    fn host_leg_address(&self, _key: SlotKey) -> Option<SocketAddr> {
+        match *self {}
+    }
+
+    fn in_flight(&self, _key: SlotKey, _leg: Leg) -> usize {
+        match *self {}
+    }
+}

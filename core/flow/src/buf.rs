@@ -275,6 +275,7 @@ impl Default for PoolSizes {
 pub struct Pool {
     free: [Vec<Buf>; 3],
     out: [usize; 3],
+    shelved: [usize; 3],
     cap: [usize; 3],
 }
 
@@ -282,17 +283,38 @@ impl Pool {
     /// An empty pool. Buffers are made when first wanted and kept for ever after.
     #[must_use]
     pub fn new(sizes: PoolSizes) -> Self {
-        Self { free: [const { Vec::new() }; 3], out: [0; 3], cap: [sizes.small, sizes.large, sizes.bulk] }
+        Self { free: [const { Vec::new() }; 3], out: [0; 3], shelved: [0; 3], cap: [sizes.small, sizes.large, sizes.bulk] }
     }
 
     /// An empty buffer of `class`, or none if as many as allowed are out.
     pub fn take(&mut self, class: Class) -> Option<Buf> {
-        let i = class.index();
-        if self.out[i] >= self.cap[i] {
+        if self.left(class) == 0 {
             return None;
         }
+        let i = class.index();
         self.out[i] += 1;
         Some(self.free[i].pop().unwrap_or_else(|| Buf::new(class)))
+    }
+
+    /// Takes a buffer for an engine's shelf: provided to the kernel beforehand, so that a receive finds one when bytes come. It
+    /// counts against what may be out, but not as lent, since no session has it.
+    pub fn shelve(&mut self, class: Class) -> Option<Buf> {
+        let buf = self.take(class)?;
+        let i = class.index();
+        self.out[i] -= 1;
+        self.shelved[i] += 1;
+        Some(buf)
+    }
+
+    /// Notes that the kernel has taken one buffer of `class` from the shelf: from now on it counts as lent.
+    ///
+    /// # Panics
+    /// If there was none on the shelf.
+    pub fn unshelve(&mut self, class: Class) {
+        let i = class.index();
+        assert!(self.shelved[i] > 0, "a buffer left the shelf that was never put there");
+        self.shelved[i] -= 1;
+        self.out[i] += 1;
     }
 
     /// Takes a buffer back. In debug builds what it held is overwritten, so that a read after this is seen.
@@ -310,16 +332,23 @@ impl Pool {
         self.free[i].push(buf);
     }
 
-    /// How many buffers of `class` are out.
+    /// How many buffers of `class` are out with sessions and operations. Those on the shelf are not among them.
     #[must_use]
     pub fn lent(&self, class: Class) -> usize {
         self.out[class.index()]
     }
 
+    /// How many buffers of `class` lie on the engine's shelf.
+    #[must_use]
+    pub fn shelved(&self, class: Class) -> usize {
+        self.shelved[class.index()]
+    }
+
     /// How many more buffers of `class` may be taken.
     #[must_use]
     pub fn left(&self, class: Class) -> usize {
-        self.cap[class.index()] - self.out[class.index()]
+        let i = class.index();
+        self.cap[i] - self.out[i] - self.shelved[i]
     }
 }
 
@@ -343,6 +372,21 @@ mod tests {
         assert_eq!((chain.bytes(), chain.slices().count()), (0, 0));
         pool.give(chain.into_buf());
         assert_eq!(pool.lent(Class::Small), 0);
+    }
+
+    #[test]
+    fn what_lies_on_the_shelf_is_bounded_but_not_lent() {
+        let mut pool = Pool::new(PoolSizes { small: 2, large: 0, bulk: 0 });
+        let shelved = pool.shelve(Class::Small).unwrap();
+        assert_eq!((pool.lent(Class::Small), pool.shelved(Class::Small), pool.left(Class::Small)), (0, 1, 1));
+        let taken = pool.take(Class::Small).unwrap();
+        assert!(pool.take(Class::Small).is_none());
+        assert!(pool.shelve(Class::Small).is_none());
+        pool.unshelve(Class::Small);
+        assert_eq!((pool.lent(Class::Small), pool.shelved(Class::Small)), (2, 0));
+        pool.give(shelved);
+        pool.give(taken);
+        assert_eq!((pool.lent(Class::Small), pool.left(Class::Small)), (0, 2));
     }
 
     #[test]

@@ -22,7 +22,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use sluice_link::id::{ListenerId, SlotKey};
+// An engine needs these names, and no edge to sluice-link for them.
+pub use sluice_link::id::{Generation, ListenerId, Slot, SlotKey};
+pub use sluice_link::time::Moment;
 use thiserror::Error;
 
 use crate::buf::Pool;

@@ -1,0 +1,78 @@
+//! What the engines and the workers ask of the machine besides sockets: the time, the kernel's version, the limit of descriptors.
+
+use std::io;
+
+use sluice_flow::port::Moment;
+
+/// The monotonic clock, read through the vDSO: no system call. A worker reads it once per turn.
+#[must_use]
+pub fn now() -> Moment {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: clock_gettime demands a pointer to a timespec that may be written; `time` is one, on this stack. It cannot fail
+    // for this clock; if it did, `time` would still hold the zeroes from above.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let whole = u64::try_from(time.tv_sec).unwrap_or_default().saturating_mul(1_000_000_000);
+    Moment(whole.saturating_add(u64::try_from(time.tv_nsec).unwrap_or_default()))
+}
+
+/// Raises the soft limit of open descriptors to `want`, or to the hard limit if that is lower. Answers with the limit that
+/// holds afterwards. A process that may raise its hard limit (root) gets `want` in any case.
+///
+/// # Errors
+/// Those of `getrlimit`. Not being allowed to raise it is not an error: compare what comes back.
+pub fn raise_descriptor_limit(want: u64) -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: getrlimit demands a pointer to an rlimit that may be written; `limit` is one, on this stack.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if limit.rlim_cur >= want {
+        return Ok(limit.rlim_cur);
+    }
+    for hard in [limit.rlim_max.max(want), limit.rlim_max] {
+        let wish = libc::rlimit { rlim_cur: want.min(hard), rlim_max: hard };
+        // SAFETY: setrlimit demands a pointer to an rlimit that may be read; `wish` is one, on this stack.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wish) } == 0 {
+            return Ok(wish.rlim_cur);
+        }
+    }
+    Ok(limit.rlim_cur)
+}
+
+/// Major and minor number of the running kernel; zeroes if it does not say.
+pub(crate) fn kernel_version() -> (u32, u32) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    parse_version(&release)
+}
+
+fn parse_version(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or_default());
+    (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_distributions_write_them() {
+        assert_eq!(parse_version("6.1.0-28-amd64\n"), (6, 1));
+        assert_eq!(parse_version("5.15.167.4-microsoft-standard-WSL2"), (5, 15));
+        assert_eq!(parse_version("7.0\n"), (7, 0));
+        assert_eq!(parse_version(""), (0, 0));
+        assert_ne!(kernel_version(), (0, 0));
+    }
+
+    #[test]
+    fn the_clock_goes_forward() {
+        let first = now();
+        assert!(first.0 > 0);
+        assert!(now() >= first);
+    }
+
+    #[test]
+    fn the_limit_is_never_lowered() {
+        let before = raise_descriptor_limit(0).unwrap();
+        assert!(raise_descriptor_limit(before.saturating_sub(1)).unwrap() >= before);
+    }
+}

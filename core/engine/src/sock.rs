@@ -1,0 +1,398 @@
+//! Socket calls that std does not have, each wrapped so that its callers need no `unsafe`.
+//!
+//! Descriptors come in as [`BorrowedFd`], so they are open for the time of the call, and go out as [`OwnedFd`].
+
+use std::io;
+use std::mem::{self, MaybeUninit};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use libc::{c_int, c_void, socklen_t};
+use sluice_flow::buf::{Chain, PARTS_MAX};
+use sluice_flow::event::Leg;
+
+use crate::SocketSettings;
+
+/// Silence after which a peer is asked whether it is still there, in seconds.
+const KEEPALIVE_IDLE_S: c_int = 60;
+/// Time between two such questions, in seconds.
+const KEEPALIVE_INTERVAL_S: c_int = 10;
+/// Unanswered questions after which it is taken as gone.
+const KEEPALIVE_PROBES: c_int = 6;
+/// How long sent bytes may stay unacknowledged by a client, in milliseconds: long enough to walk between two rooms.
+const USER_TIMEOUT_CLIENT_MS: c_int = 60_000;
+/// The same for a host, which is in the machine room.
+const USER_TIMEOUT_HOST_MS: c_int = 30_000;
+
+/// Whether calls on a descriptor wait. The ring wants descriptors that do, since it waits itself; with `O_NONBLOCK` it would
+/// hand `EAGAIN` through instead. Poll wants such that do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Blocking,
+    NonBlocking,
+}
+
+/// A socket address as the kernel reads it.
+#[derive(Clone, Copy)]
+pub(crate) struct Address {
+    storage: libc::sockaddr_storage,
+    len: socklen_t,
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Address").field("family", &self.storage.ss_family).field("len", &self.len).finish()
+    }
+}
+
+impl Address {
+    pub(crate) fn pointer(&self) -> *const libc::sockaddr {
+        (&raw const self.storage).cast()
+    }
+
+    pub(crate) fn len(&self) -> socklen_t {
+        self.len
+    }
+
+    pub(crate) fn family(&self) -> c_int {
+        c_int::from(self.storage.ss_family)
+    }
+
+    fn empty() -> Self {
+        // SAFETY: zeroed demands that all zeroes are a valid value; a sockaddr_storage is a number and arrays of bytes.
+        let storage = unsafe { mem::zeroed() };
+        Self { storage, len: 0 }
+    }
+
+    /// Writes `value`, one of the kernel's address types, into the storage.
+    fn of<T: Copy>(value: T) -> Self {
+        const { assert!(mem::size_of::<T>() <= mem::size_of::<libc::sockaddr_storage>()) };
+        const { assert!(mem::align_of::<T>() <= mem::align_of::<libc::sockaddr_storage>()) };
+        let mut address = Self::empty();
+        // SAFETY: write demands room and alignment for a T behind the pointer; the two assertions above say that a
+        // sockaddr_storage has both.
+        unsafe { (&raw mut address.storage).cast::<T>().write(value) };
+        address.len = size::<T>();
+        address
+    }
+
+    /// The address of a Unix socket.
+    ///
+    /// # Errors
+    /// `ENAMETOOLONG` if the path does not fit (107 bytes), `EINVAL` if it holds a zero.
+    pub(crate) fn unix(path: &Path) -> io::Result<Self> {
+        let bytes = path.as_os_str().as_bytes();
+        // SAFETY: zeroed demands that all zeroes are a valid value; a sockaddr_un is a number and an array of bytes.
+        let mut raw: libc::sockaddr_un = unsafe { mem::zeroed() };
+        if bytes.len() >= raw.sun_path.len() {
+            return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
+        }
+        if bytes.is_empty() || bytes.contains(&0) {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        raw.sun_family = family(libc::AF_UNIX);
+        for (to, from) in raw.sun_path.iter_mut().zip(bytes) {
+            *to = libc::c_char::from_ne_bytes([*from]);
+        }
+        Ok(Self::of(raw))
+    }
+
+    /// What it says, if it is an Internet address.
+    fn internet(&self) -> Option<SocketAddr> {
+        let at: *const libc::sockaddr_storage = &raw const self.storage;
+        match self.family() {
+            libc::AF_INET if self.len >= size::<libc::sockaddr_in>() => {
+                // SAFETY: read demands a valid, aligned sockaddr_in; the storage is aligned for all address types, `len` says
+                // that the kernel wrote a whole one, and any bytes are a valid value.
+                let raw = unsafe { at.cast::<libc::sockaddr_in>().read() };
+                let ip = Ipv4Addr::from(u32::from_be(raw.sin_addr.s_addr));
+                Some(SocketAddr::V4(SocketAddrV4::new(ip, u16::from_be(raw.sin_port))))
+            }
+            libc::AF_INET6 if self.len >= size::<libc::sockaddr_in6>() => {
+                // SAFETY: as above, for sockaddr_in6.
+                let raw = unsafe { at.cast::<libc::sockaddr_in6>().read() };
+                let ip = Ipv6Addr::from(raw.sin6_addr.s6_addr);
+                let port = u16::from_be(raw.sin6_port);
+                Some(SocketAddr::V6(SocketAddrV6::new(ip, port, raw.sin6_flowinfo, raw.sin6_scope_id)))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(addr: SocketAddr) -> Self {
+        match addr {
+            SocketAddr::V4(v4) => {
+                // SAFETY: zeroed demands that all zeroes are a valid value; a sockaddr_in is numbers and an array of bytes.
+                let mut raw: libc::sockaddr_in = unsafe { mem::zeroed() };
+                raw.sin_family = family(libc::AF_INET);
+                raw.sin_port = v4.port().to_be();
+                raw.sin_addr.s_addr = u32::from(*v4.ip()).to_be();
+                Self::of(raw)
+            }
+            SocketAddr::V6(v6) => {
+                // SAFETY: zeroed demands that all zeroes are a valid value; a sockaddr_in6 is numbers and an array of bytes.
+                let mut raw: libc::sockaddr_in6 = unsafe { mem::zeroed() };
+                raw.sin6_family = family(libc::AF_INET6);
+                raw.sin6_port = v6.port().to_be();
+                raw.sin6_flowinfo = v6.flowinfo();
+                raw.sin6_addr.s6_addr = v6.ip().octets();
+                raw.sin6_scope_id = v6.scope_id();
+                Self::of(raw)
+            }
+        }
+    }
+}
+
+/// A new stream socket for addresses like `address`.
+pub(crate) fn stream(address: &Address, mode: Mode) -> io::Result<OwnedFd> {
+    socket(address.family(), mode)
+}
+
+fn socket(domain: c_int, mode: Mode) -> io::Result<OwnedFd> {
+    // SAFETY: socket takes three numbers and no pointer.
+    let raw = unsafe { libc::socket(domain, libc::SOCK_STREAM | libc::SOCK_CLOEXEC | nonblock(mode), 0) };
+    owned(raw)
+}
+
+/// A listening TCP socket in the reuseport group of its address.
+pub(crate) fn listener(addr: SocketAddr, backlog: c_int) -> io::Result<TcpListener> {
+    let address = Address::from(addr);
+    let fd = socket(address.family(), Mode::Blocking)?;
+    let at = fd.as_fd();
+    set(at, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+    set(at, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+    if addr.is_ipv6() {
+        set(at, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
+    }
+    // SAFETY: bind demands a pointer to `len` bytes of address; `address` holds that many and lives on this stack.
+    done(unsafe { libc::bind(fd.as_raw_fd(), address.pointer(), address.len()) })?;
+    // SAFETY: listen takes two numbers and no pointer.
+    done(unsafe { libc::listen(fd.as_raw_fd(), backlog) })?;
+    Ok(TcpListener::from(fd))
+}
+
+/// Sets the options of a TCP socket on the `leg` side. A listener gets those of the client side: what it accepts inherits them,
+/// which saves the calls for every connection.
+///
+/// # Errors
+/// The name of the option that was refused, and why.
+pub(crate) fn configure(fd: BorrowedFd<'_>, leg: Leg, settings: &SocketSettings) -> Result<(), (&'static str, io::Error)> {
+    let user_timeout = match leg {
+        Leg::Client => USER_TIMEOUT_CLIENT_MS,
+        Leg::Host => USER_TIMEOUT_HOST_MS,
+    };
+    let set_tcp = |name, option, value| set(fd, libc::IPPROTO_TCP, option, value).map_err(|e| (name, e));
+    // Small writes go out at once; what belongs together is sent in one call anyway.
+    set_tcp("setsockopt(TCP_NODELAY)", libc::TCP_NODELAY, 1)?;
+    set_tcp("setsockopt(TCP_KEEPIDLE)", libc::TCP_KEEPIDLE, KEEPALIVE_IDLE_S)?;
+    set_tcp("setsockopt(TCP_KEEPINTVL)", libc::TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)?;
+    set_tcp("setsockopt(TCP_KEEPCNT)", libc::TCP_KEEPCNT, KEEPALIVE_PROBES)?;
+    set_tcp("setsockopt(TCP_USER_TIMEOUT)", libc::TCP_USER_TIMEOUT, user_timeout)?;
+    set(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1).map_err(|e| ("setsockopt(SO_KEEPALIVE)", e))?;
+    if let Some(bytes) = settings.notsent_lowat_bytes {
+        let bytes = c_int::try_from(bytes).unwrap_or(c_int::MAX);
+        set_tcp("setsockopt(TCP_NOTSENT_LOWAT)", libc::TCP_NOTSENT_LOWAT, bytes)?;
+    }
+    if let Some(name) = &settings.congestion {
+        set_bytes(fd, libc::IPPROTO_TCP, libc::TCP_CONGESTION, name.as_bytes()).map_err(|e| ("setsockopt(TCP_CONGESTION)", e))?;
+    }
+    Ok(())
+}
+
+/// Tries the options on a socket made for this.
+///
+/// # Errors
+/// As [`configure`].
+pub(crate) fn try_settings(settings: &SocketSettings) -> Result<(), (&'static str, io::Error)> {
+    let fd = socket(libc::AF_INET, Mode::Blocking).or_else(|_| socket(libc::AF_INET6, Mode::Blocking));
+    configure(fd.map_err(|e| ("socket", e))?.as_fd(), Leg::Client, settings)
+}
+
+/// Makes closing reset the connection, and drop what was not sent.
+pub(crate) fn reset_on_close(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    set_value(fd, libc::SOL_SOCKET, libc::SO_LINGER, &linger)
+}
+
+/// Which half of a connection is shut down.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Half {
+    Sending,
+    Both,
+}
+
+pub(crate) fn shutdown(fd: BorrowedFd<'_>, half: Half) -> io::Result<()> {
+    let how = match half {
+        Half::Sending => libc::SHUT_WR,
+        Half::Both => libc::SHUT_RDWR,
+    };
+    // SAFETY: shutdown takes two numbers and no pointer.
+    done(unsafe { libc::shutdown(fd.as_raw_fd(), how) })
+}
+
+pub(crate) fn set_mode(fd: BorrowedFd<'_>, mode: Mode) -> io::Result<()> {
+    // SAFETY: fcntl with F_GETFL takes numbers and no pointer.
+    let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
+    if flags < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let wanted = match mode {
+        Mode::Blocking => flags & !libc::O_NONBLOCK,
+        Mode::NonBlocking => flags | libc::O_NONBLOCK,
+    };
+    // SAFETY: fcntl with F_SETFL takes numbers and no pointer.
+    done(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, wanted) })
+}
+
+/// Takes one connection from a listener's backlog. Waits for one if the listener is blocking.
+pub(crate) fn accept(fd: BorrowedFd<'_>, mode: Mode) -> io::Result<OwnedFd> {
+    let flags = libc::SOCK_CLOEXEC | nonblock(mode);
+    // SAFETY: accept4 takes null for address and length together: no address is wanted.
+    let raw = unsafe { libc::accept4(fd.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), flags) };
+    owned(raw)
+}
+
+/// Whether something can be read, or accepted, without waiting.
+pub(crate) fn readable(fd: BorrowedFd<'_>) -> bool {
+    let mut wish = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: poll demands a pointer to as many pollfd as it is told; `wish` is one, on this stack.
+    unsafe { libc::poll(&raw mut wish, 1, 0) == 1 }
+}
+
+/// Starts to connect, or connects.
+pub(crate) fn connect(fd: BorrowedFd<'_>, to: &Address) -> io::Result<()> {
+    // SAFETY: connect demands a pointer to `len` bytes of address; `to` holds that many for the time of the call.
+    done(unsafe { libc::connect(fd.as_raw_fd(), to.pointer(), to.len()) })
+}
+
+/// The other end's address, if it is connected and an Internet address.
+pub(crate) fn peer_address(fd: BorrowedFd<'_>) -> io::Result<SocketAddr> {
+    // SAFETY: of getpeername, `ask` demands that it keeps to the length it is given, and it does.
+    unsafe { ask(fd, libc::getpeername) }
+}
+
+/// This end's address, if it is an Internet address.
+pub(crate) fn local_address(fd: BorrowedFd<'_>) -> io::Result<SocketAddr> {
+    // SAFETY: of getsockname, `ask` demands that it keeps to the length it is given, and it does.
+    unsafe { ask(fd, libc::getsockname) }
+}
+
+type AskAddress = unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut socklen_t) -> c_int;
+
+/// # Safety
+/// `call` writes at most as many bytes as the length says that it is given, and the length of the address into it.
+unsafe fn ask(fd: BorrowedFd<'_>, call: AskAddress) -> io::Result<SocketAddr> {
+    let mut address = Address::empty();
+    address.len = size::<libc::sockaddr_storage>();
+    let storage = (&raw mut address.storage).cast();
+    // SAFETY: both pointers are to fields of `address`, on this stack, of the size that the length says; the rest is what the
+    // caller promises.
+    done(unsafe { call(fd.as_raw_fd(), storage, &raw mut address.len) })?;
+    address.internet().ok_or_else(|| io::Error::from_raw_os_error(libc::EAFNOSUPPORT))
+}
+
+/// Whether the socket is connected to something.
+pub(crate) fn is_connected(fd: BorrowedFd<'_>) -> bool {
+    let mut address = Address::empty();
+    address.len = size::<libc::sockaddr_storage>();
+    let storage = (&raw mut address.storage).cast();
+    // SAFETY: getpeername demands pointers to a length and to that many bytes; both are fields of `address`, on this stack.
+    unsafe { libc::getpeername(fd.as_raw_fd(), storage, &raw mut address.len) == 0 }
+}
+
+/// The error that waits on the socket, and takes it off.
+pub(crate) fn take_error(fd: BorrowedFd<'_>) -> io::Result<Option<i32>> {
+    let mut errno: c_int = 0;
+    let mut len = size::<c_int>();
+    let to = (&raw mut errno).cast::<c_void>();
+    // SAFETY: getsockopt demands pointers to a length and to that many bytes; `errno` is one c_int, on this stack.
+    done(unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ERROR, to, &raw mut len) })?;
+    Ok((errno != 0).then_some(errno))
+}
+
+/// Receives into `room`, without waiting on a non-blocking socket. Zero: the other side has finished.
+pub(crate) fn receive(fd: BorrowedFd<'_>, room: &mut [u8]) -> io::Result<usize> {
+    let (at, len) = (room.as_mut_ptr().cast::<c_void>(), room.len());
+    // SAFETY: recv demands a pointer to `len` bytes that may be written; they are those of `room`, borrowed mutably.
+    counted(unsafe { libc::recv(fd.as_raw_fd(), at, len, 0) })
+}
+
+/// Sends as much of `chain` as the kernel takes, in one call, and says how many bytes that was.
+pub(crate) fn send(fd: BorrowedFd<'_>, chain: &Chain) -> io::Result<usize> {
+    let mut slices = [const { MaybeUninit::<libc::iovec>::uninit() }; PARTS_MAX];
+    let mut n = 0;
+    for (to, slice) in slices.iter_mut().zip(chain.slices()) {
+        to.write(io_slice(slice));
+        n += 1;
+    }
+    let mut message = empty_message();
+    message.msg_iov = slices.as_mut_ptr().cast();
+    message.msg_iovlen = n;
+    // SAFETY: sendmsg demands a message whose iovecs are initialised, which the first `n` are, and point to readable bytes, which
+    // are those of `chain`, borrowed for the time of the call. There is neither name nor control data.
+    counted(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) })
+}
+
+/// A message header that points to nothing.
+pub(crate) fn empty_message() -> libc::msghdr {
+    // SAFETY: zeroed demands that all zeroes are a valid value; a msghdr is numbers and raw pointers that may be null.
+    unsafe { mem::zeroed() }
+}
+
+/// `slice` as the kernel's vectored calls take it. The kernel only reads through it.
+pub(crate) fn io_slice(slice: &[u8]) -> libc::iovec {
+    libc::iovec { iov_base: slice.as_ptr().cast_mut().cast(), iov_len: slice.len() }
+}
+
+fn set(fd: BorrowedFd<'_>, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
+    set_value(fd, level, option, &value)
+}
+
+fn set_value<T: Copy>(fd: BorrowedFd<'_>, level: c_int, option: c_int, value: &T) -> io::Result<()> {
+    let from = std::ptr::from_ref(value).cast::<c_void>();
+    // SAFETY: setsockopt demands a pointer to `len` bytes that may be read; they are those of `value`.
+    done(unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, from, size::<T>()) })
+}
+
+fn set_bytes(fd: BorrowedFd<'_>, level: c_int, option: c_int, value: &[u8]) -> io::Result<()> {
+    let len = socklen_t::try_from(value.len()).unwrap_or(socklen_t::MAX);
+    // SAFETY: setsockopt demands a pointer to `len` bytes that may be read; they are those of `value`, which is a setting of a few
+    // bytes and at any rate no longer than `len` says.
+    done(unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, value.as_ptr().cast(), len) })
+}
+
+fn nonblock(mode: Mode) -> c_int {
+    match mode {
+        Mode::Blocking => 0,
+        Mode::NonBlocking => libc::SOCK_NONBLOCK,
+    }
+}
+
+fn owned(raw: c_int) -> io::Result<OwnedFd> {
+    if raw < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: from_raw_fd demands an open descriptor that nobody else owns; the kernel has just made this one for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+fn done(answer: c_int) -> io::Result<()> {
+    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn counted(answer: isize) -> io::Result<usize> {
+    usize::try_from(answer).map_err(|_| io::Error::last_os_error())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the sizes of the kernel's address types and options are below 256")]
+const fn size<T>() -> socklen_t {
+    mem::size_of::<T>() as socklen_t
+}
+
+fn family(number: c_int) -> libc::sa_family_t {
+    libc::sa_family_t::try_from(number).unwrap_or_default()
+}
