@@ -279,7 +279,7 @@ fn protocols(list: &[u8]) -> Result<&[u8], Malformed> {
 }
 
 fn even(bytes: &[u8]) -> Result<&[u8], Malformed> {
-    if bytes.is_empty() || bytes.len() % 2 != 0 { Err(Malformed::HelloLength) } else { Ok(bytes) }
+    if bytes.is_empty() || !bytes.len().is_multiple_of(2) { Err(Malformed::HelloLength) } else { Ok(bytes) }
 }
 
 /// A cursor inside something complete, where bytes that are missing will never come.
@@ -311,5 +311,243 @@ impl<'b> Inside<'b> {
 
     fn must_end(&self) -> Result<(), Malformed> {
         if self.0.is_empty() { Ok(()) } else { Err(Malformed::HelloLength) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_hello_in_one_record_is_read() {
+        let said = Said {
+            session_id: vec![7; 32],
+            suites: vec![0x1301, 0xc02f],
+            extensions: vec![
+                (0, sni(&[(0, b"gw.example.test")])),
+                (16, block(b"\x08http/1.1\x02h2")),
+                (43, vec![4, 3, 4, 3, 3]),
+                (10, block(&[0x11, 0xec, 0, 0x1d])),
+                (0xfe0d, vec![1, 2, 3]),
+            ],
+        };
+        let bytes = said.record();
+        let hello = scan(&bytes).unwrap();
+        let details = hello.details.unwrap();
+        assert_eq!(hello.bytes, bytes.len());
+        assert_eq!(details.server_name, Some("gw.example.test"));
+        assert_eq!(details.suites().collect::<Vec<_>>(), [0x1301, 0xc02f]);
+        assert_eq!(details.alpn().collect::<Vec<_>>(), [&b"http/1.1"[..], b"h2"]);
+        assert_eq!(details.versions().collect::<Vec<_>>(), [0x0304, 0x0303]);
+        assert_eq!(details.groups().collect::<Vec<_>>(), [0x11ec, 0x001d]);
+    }
+
+    #[test]
+    fn a_hello_without_extensions_is_one_of_old() {
+        let mut body = Said::default().body();
+        body.truncate(body.len() - 2);
+        let bytes = cut(&message(&body), &[]);
+        assert_eq!(scan(&bytes).unwrap().details.unwrap().server_name, None);
+    }
+
+    #[test]
+    fn bytes_behind_the_hello_are_not_looked_at() {
+        let mut bytes = Said::default().record();
+        let whole = bytes.len();
+        bytes.extend([0xff; 9]);
+        assert_eq!(scan(&bytes).unwrap().bytes, whole);
+    }
+
+    #[test]
+    fn the_first_byte_tells_what_is_not_tls() {
+        for (bytes, what) in [
+            (&b"\x80\x2e\x01\x03\x01"[..], NotTls::Sslv2),
+            (b"GET / HTTP/1.1\r\n", NotTls::Text),
+            (b"\x7f\x7fICA\0", NotTls::Other),
+            (b"\x03\0\0\x13", NotTls::Other),
+            (b"\x05\x01\0", NotTls::Other),
+            (b"\x15\x03\x03\0\x02\x01\0", NotTls::Other),
+        ] {
+            for n in 1..=bytes.len() {
+                assert_eq!(scan(&bytes[..n]), Err(HelloStop::NotTls(what)));
+            }
+        }
+        assert_eq!(scan(b"\x16\x02"), Err(HelloStop::NotTls(NotTls::Other)));
+    }
+
+    #[test]
+    fn each_broken_clause_has_its_name() {
+        use Malformed as M;
+        let twice = |kind, value: Vec<u8>| Said { extensions: vec![(kind, value.clone()), (kind, value)], ..Said::default() };
+        let one = |kind, value: &[u8]| Said { extensions: vec![(kind, value.to_vec())], ..Said::default() }.record();
+        let good = message(&Said::default().body());
+        let long_id = Said { session_id: vec![0; 33], ..Said::default() }.record();
+        let surplus = [&good[..], &[1]].concat();
+        let mut alien = cut(&good, &[9]);
+        alien[5 + 9] = 23;
+        let mut old = cut(&good, &[9]);
+        old[5 + 9 + 1] = 2;
+        let cases: [(&[u8], M); 18] = [
+            (b"\x16\x03\x01\0\0", M::RecordLength(0)),
+            (b"\x16\x03\x01\x40\x01", M::RecordLength(16385)),
+            (&alien, M::RecordType(23)),
+            (&old, M::RecordVersion(2)),
+            (b"\x16\x03\x01\0\x04\x02", M::HelloType(2)),
+            (&cut(&surplus, &[]), M::HelloTrailing),
+            (&cut(&surplus, &[2]), M::HelloTrailing),
+            (&cut(&message(&[0; 20]), &[]), M::HelloLength),
+            (&long_id, M::HelloSessionId(33)),
+            (&twice(0, sni(&[(0, b"a.test")])).record(), M::HelloExtensionTwice(0)),
+            (&twice(43, vec![2, 3, 4]).record(), M::HelloExtensionTwice(43)),
+            (&one(0, &block(b"")), M::HelloServerName),
+            (&one(0, &sni(&[(0, b"a.test"), (0, b"b.test")])), M::HelloServerName),
+            (&one(0, &sni(&[(1, b"?")])), M::HelloServerName),
+            (&one(10, &block(&[1, 2, 3])), M::HelloLength),
+            (&one(16, &block(b"\0")), M::HelloLength),
+            (&one(16, &block(b"\x09http/1.1")), M::HelloLength),
+            (&one(43, &[2, 3, 4, 0]), M::HelloLength),
+        ];
+        for (bytes, why) in cases {
+            assert_eq!(scan(bytes), Err(HelloStop::Malformed(why)), "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn an_address_or_other_nonsense_counts_as_no_name() {
+        for name in [&b"192.0.2.1"[..], b"a.test.", b"", b"a b", b"\xff"] {
+            let said = Said { extensions: vec![(0, sni(&[(0, name)]))], ..Said::default() };
+            assert_eq!(scan(&said.record()).unwrap().details.unwrap().server_name, None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn size_and_count_are_capped_before_the_bytes_come() {
+        assert_eq!(scan(b"\x16\x03\x01\x02\0\x01\x00\x40\x00"), Err(HelloStop::TooLarge), "announced by the message");
+        assert_eq!(scan(b"\x16\x03\x01\x40\0"), Err(HelloStop::TooLarge), "announced by the record");
+        let fits = Said { extensions: vec![(99, vec![0; 16_000])], ..Said::default() }.record();
+        assert!(fits.len() > 16_000 && scan(&fits).is_ok());
+
+        let long = message(&Said { extensions: vec![(99, vec![0; 100])], ..Said::default() }.body());
+        let ones: Vec<usize> = (1..long.len()).collect();
+        assert_eq!(scan(&cut(&long, &ones)), Err(HelloStop::Malformed(Malformed::RecordCount)));
+        assert_eq!(scan(&cut(&long, &ones[..HELLO_RECORDS_MAX - 1])).unwrap().details, None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_said_is_read(said in said()) {
+            let bytes = said.record();
+            let details = scan(&bytes).unwrap().details.unwrap();
+            prop_assert_eq!(details.suites().collect::<Vec<_>>(), said.suites);
+        }
+
+        #[test]
+        fn fragments_change_nothing_but_the_details(said in said(), cuts in vec(1usize..200, 0..8)) {
+            let message = message(&said.body());
+            let bytes = cut(&message, &cuts);
+            let hello = scan(&bytes).unwrap();
+            prop_assert_eq!(hello.bytes, bytes.len());
+            prop_assert_eq!(hello.details.is_some(), bytes.len() == message.len() + 5);
+        }
+
+        #[test]
+        fn a_split_at_every_byte_gives_the_same(said in said(), cuts in vec(1usize..200, 0..4), flip in any::<(usize, u8)>()) {
+            let mut bytes = cut(&message(&said.body()), &cuts);
+            let at = flip.0 % bytes.len();
+            bytes[at] ^= flip.1;
+            let whole = scan(&bytes);
+            for n in 0..bytes.len() {
+                match scan(&bytes[..n]) {
+                    Err(HelloStop::Need(Need(more))) => {
+                        prop_assert!(more >= 1);
+                        let announced = whole.is_ok_and(|hello| n + more > hello.bytes);
+                        prop_assert!(!announced, "asked for {} bytes at {} of a whole {:?}", more, n, whole);
+                    }
+                    early => prop_assert_eq!(early, whole),
+                }
+            }
+        }
+
+        #[test]
+        fn nothing_panics(bytes in vec(any::<u8>(), 0..400), head in any::<bool>()) {
+            let bytes = if head { cut(&message(&bytes), &[]) } else { bytes };
+            let _ = scan(&bytes);
+        }
+    }
+
+    /// A hello as its sender means it.
+    #[derive(Clone, Debug)]
+    struct Said {
+        session_id: Vec<u8>,
+        suites: Vec<u16>,
+        extensions: Vec<(u16, Vec<u8>)>,
+    }
+
+    impl Default for Said {
+        fn default() -> Self {
+            Self { session_id: Vec::new(), suites: vec![0x1301], extensions: Vec::new() }
+        }
+    }
+
+    impl Said {
+        fn body(&self) -> Vec<u8> {
+            let mut body = [&[3, 3][..], &[0x5a; 32]].concat();
+            body.push(self.session_id.len().try_into().unwrap());
+            body.extend(&self.session_id);
+            body.extend(block(&self.suites.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<_>>()));
+            body.extend([1, 0]);
+            let extensions = self.extensions.iter().flat_map(|(kind, value)| [&kind.to_be_bytes()[..], &block(value)].concat());
+            body.extend(block(&extensions.collect::<Vec<_>>()));
+            body
+        }
+
+        fn record(&self) -> Vec<u8> {
+            cut(&message(&self.body()), &[])
+        }
+    }
+
+    fn said() -> impl Strategy<Value = Said> {
+        let extension = prop_oneof![
+            "[a-z]{1,8}(\\.[a-z]{1,8}){0,3}".prop_map(|name| (0, sni(&[(0, name.as_bytes())]))),
+            Just((16, block(b"\x08http/1.1"))),
+            vec(any::<u16>(), 1..4).prop_map(|n| (10, block(&n.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<_>>()))),
+            (100u16.., vec(any::<u8>(), 0..300)),
+        ];
+        let extensions = vec(extension, 0..6).prop_map(|mut all| {
+            all.sort_by_key(|(kind, _)| *kind);
+            all.dedup_by_key(|(kind, _)| *kind);
+            all
+        });
+        (vec(any::<u8>(), 0..=32), vec(any::<u16>(), 1..20), extensions).prop_map(|(session_id, suites, extensions)| Said {
+            session_id,
+            suites,
+            extensions,
+        })
+    }
+
+    fn block(bytes: &[u8]) -> Vec<u8> {
+        [&u16::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat()
+    }
+
+    fn sni(names: &[(u8, &[u8])]) -> Vec<u8> {
+        block(&names.iter().flat_map(|(kind, name)| [&[*kind][..], &block(name)].concat()).collect::<Vec<_>>())
+    }
+
+    fn message(body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+        [&[CLIENT_HELLO][..], &length[1..], body].concat()
+    }
+
+    /// Puts `message` into records, a new one at each of `cuts` that lies inside.
+    fn cut(message: &[u8], cuts: &[usize]) -> Vec<u8> {
+        let mut ends: Vec<usize> = cuts.iter().copied().filter(|&at| at < message.len()).collect();
+        ends.push(message.len());
+        ends.sort_unstable();
+        ends.dedup();
+        let starts = [0].into_iter().chain(ends.clone());
+        starts.zip(ends).flat_map(|(from, to)| [&[HANDSHAKE, 3, 1][..], &block(&message[from..to])].concat()).collect()
     }
 }

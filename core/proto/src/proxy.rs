@@ -270,3 +270,132 @@ impl Pen<'_> {
         self.room[at..at + 2].copy_from_slice(&length.to_be_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::reader::Need;
+
+    fn portal() -> Header<'static> {
+        Header {
+            source: "198.51.100.7:50000".parse().unwrap(),
+            destination: "203.0.113.1:443".parse().unwrap(),
+            authority: Some("gw.example.test"),
+            tls: Some("TLSv1.3"),
+            unique_id: Some("0-12-3"),
+        }
+    }
+
+    #[test]
+    fn a_header_has_these_bytes() {
+        let mut room = [0; HEADER_BYTES_MAX];
+        let written = portal().write(&mut room).unwrap();
+        let wanted = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x39\
+            \xc6\x33\x64\x07\xcb\x00\x71\x01\xc3\x50\x01\xbb\
+            \x02\x00\x0fgw.example.test\
+            \x20\x00\x0f\x01\x00\x00\x00\x01\x21\x00\x07TLSv1.3\
+            \x05\x00\x060-12-3";
+        assert_eq!(written, wanted);
+        let behind = [written, b"GET / HTTP/1.1\r\n"].concat();
+        assert_eq!(Header::read(&behind), Ok((portal(), wanted.len())));
+    }
+
+    #[test]
+    fn addresses_of_two_families_become_v6() {
+        let mut room = [0; HEADER_BYTES_MAX];
+        let mixed = Header { destination: "[2001:db8::1]:443".parse().unwrap(), ..portal() };
+        let (read, _) = Header::read(mixed.write(&mut room).unwrap()).unwrap();
+        assert_eq!(read.source, "[::ffff:198.51.100.7]:50000".parse().unwrap());
+        assert_eq!(read.destination, mixed.destination);
+    }
+
+    #[test]
+    fn what_would_not_read_back_is_not_written() {
+        let mut room = [0; HEADER_BYTES_MAX];
+        let long = "x".repeat(UNIQUE_ID_BYTES_MAX + 1);
+        for (header, why) in [
+            (Header { authority: Some("no host name"), ..portal() }, Unwritable::Authority),
+            (Header { tls: Some(""), ..portal() }, Unwritable::Tls),
+            (Header { tls: Some("a version too long"), ..portal() }, Unwritable::Tls),
+            (Header { unique_id: Some("line\nbreak"), ..portal() }, Unwritable::UniqueId),
+            (Header { unique_id: Some(&long), ..portal() }, Unwritable::UniqueId),
+        ] {
+            assert_eq!(header.write(&mut room), Err(why));
+        }
+    }
+
+    #[test]
+    fn each_broken_clause_has_its_name() {
+        use Malformed as M;
+        let with = |fields: &[u8]| {
+            let length = u16::try_from(12 + fields.len()).unwrap().to_be_bytes();
+            [&SIGNATURE[..], &[0x21, 0x11], &length, &[0; 12], fields].concat()
+        };
+        for (bytes, why) in [
+            (b"GET / HTTP/1.1".to_vec(), M::ProxySignature),
+            ([&SIGNATURE[..], &[0x20]].concat(), M::ProxyCommand(0x20)),
+            ([&SIGNATURE[..], &[0x21, 0x12]].concat(), M::ProxyFamily(0x12)),
+            ([&SIGNATURE[..], &[0x21, 0x11, 0, 11]].concat(), M::ProxyLength(11)),
+            ([&SIGNATURE[..], &[0x21, 0x21, 0, 35]].concat(), M::ProxyLength(35)),
+            ([&SIGNATURE[..], &[0x21, 0x11, 0x01, 0xf1]].concat(), M::ProxyLength(497)),
+            (with(&[2]), M::ProxyField),
+            (with(&[2, 0, 1]), M::ProxyField),
+            (with(b"\x02\0\x01a\x02\0\x01a"), M::ProxyFieldTwice(2)),
+            (with(b"\x02\0\x01 "), M::ProxyAuthority),
+            (with(b"\x20\0\x04\x01\0\0\0"), M::ProxyTls),
+            (with(b"\x20\0\x05\x01\0\0\0\0"), M::ProxyTls),
+            (with(b"\x20\0\x09\0\0\0\0\0\x21\0\x01x"), M::ProxyTls),
+            (with(b"\x20\0\x08\x01\0\0\0\0\x21\0\x01"), M::ProxyField),
+            (with(b"\x20\0\x0d\x01\0\0\0\0\x21\0\x01x\x21\0\x01x"), M::ProxyFieldTwice(0x21)),
+            (with(b"\x05\0\0"), M::ProxyUniqueId),
+            (with(b"\x05\0\x01\x7f"), M::ProxyUniqueId),
+        ] {
+            assert_eq!(Header::read(&bytes), Err(Stop::Malformed(why)), "{bytes:02x?}");
+        }
+        assert_eq!(Header::read(&with(b"\x04\0\x02\0\0\xe0\0\0")).unwrap().0.unique_id, None, "unknown fields are skipped");
+    }
+
+    fn header() -> impl Strategy<Value = (SocketAddr, SocketAddr, Option<String>, Option<String>, Option<String>)> {
+        let address =
+            prop_oneof![any::<([u8; 4], u16)>().prop_map(SocketAddr::from), any::<([u8; 16], u16)>().prop_map(SocketAddr::from)];
+        let name = "[a-z0-9_]{1,63}(\\.[a-z0-9_]{1,63}){0,2}\\.[a-z]{1,60}";
+        let text = |max: usize| {
+            proptest::option::of(proptest::collection::vec(b' '..=b'~', 1..=max).prop_map(|b| String::from_utf8(b).unwrap()))
+        };
+        (address.clone(), address, proptest::option::of(name), text(TLS_VERSION_BYTES_MAX), text(UNIQUE_ID_BYTES_MAX))
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_reads_back((source, destination, authority, tls, unique_id) in header(), behind in any::<[u8; 3]>()) {
+            let header = Header { source, destination, authority: authority.as_deref(), tls: tls.as_deref(), unique_id: unique_id.as_deref() };
+            let mut room = [0; HEADER_BYTES_MAX];
+            let written = header.write(&mut room).unwrap().to_vec();
+            let mut wanted = header;
+            if source.is_ipv4() != destination.is_ipv4() {
+                wanted.source.set_ip(as_v6(source.ip()).into());
+                wanted.destination.set_ip(as_v6(destination.ip()).into());
+            }
+            let bytes = [&written[..], &behind].concat();
+            prop_assert_eq!(Header::read(&bytes), Ok((wanted, written.len())));
+            for n in 0..written.len() {
+                match Header::read(&written[..n]) {
+                    Err(Stop::Need(Need(more))) => prop_assert!(more >= 1 && n + more <= written.len()),
+                    early => prop_assert!(false, "{:?} at {}", early, n),
+                }
+            }
+        }
+
+        #[test]
+        fn nothing_panics_and_a_split_gives_the_same(mut bytes in proptest::collection::vec(any::<u8>(), 0..80), length in 12u8..64) {
+            bytes.splice(0..0, [&SIGNATURE[..], &[0x21, 0x11, 0, length]].concat());
+            let whole = Header::read(&bytes);
+            for n in 0..bytes.len() {
+                let early = Header::read(&bytes[..n]);
+                prop_assert!(matches!(early, Err(Stop::Need(Need(1..)))) || early == whole);
+            }
+        }
+    }
+}

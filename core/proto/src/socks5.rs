@@ -1,7 +1,7 @@
 //! SOCKS5 (RFC 1928) as ICA clients speak it: the "domain name" of the CONNECT request is a ticket.
 //!
 //! ```text
-//!  greeting  05 n m1..mn              answer  05 00 | 05 FF                       n+2 bytes | 2 bytes
+//!  greeting  05 n m1..mn              answer  05 00 | 05 FF
 //!  request   05 01 00 03 L ticket port        reply   05 rep 00 01 00000000 0000  L+7 bytes | 10 bytes
 //!
 //!                ┌─ a  05 01 00 … pause ──► Ambiguous ─ pause_passed ─► Greeting ─► (answer) ─► Request
@@ -388,5 +388,223 @@ impl Reply {
     pub fn read(bytes: &[u8]) -> Result<Self, Stop> {
         let reply = Reader::new(bytes).array()?;
         Self::ALL.into_iter().find(|known| known.bytes() == reply).ok_or(Stop::Malformed(Malformed::SocksAnswer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TICKET: &str = ";40;STA02005E10A1B2;0F1E2D3C4B5A69788796A5B4C3D2E1F0";
+
+    /// The request of the worked example in docs/wire/client-opening.md, byte by byte.
+    const LAUNCH: &[u8] = b"\x05\x01\x00\x03\x34\
+        \x3b\x34\x30\x3b\x53\x54\x41\x30\x32\x30\x30\
+        \x35\x45\x31\x30\x41\x31\x42\x32\x3b\x30\x46\x31\x45\x32\x44\x33\
+        \x43\x34\x42\x35\x41\x36\x39\x37\x38\x38\x37\x39\x36\x41\x35\x42\
+        \x34\x43\x33\x44\x32\x45\x31\x46\x30\x05\xd6";
+
+    fn only_request(opening: &mut Opening, bytes: &[u8]) -> (usize, Ticket) {
+        match opening.read(bytes).unwrap() {
+            Step::Request { consumed, request } => (consumed, request.ticket().unwrap()),
+            other @ (Step::Need(_) | Step::Ambiguous | Step::Greeting { .. }) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_launch_byte_by_byte() {
+        let mut opening = Opening::new();
+        assert_eq!(opening.read(b""), Ok(Step::Need(Need(1))));
+        assert_eq!(opening.read(b"\x05"), Ok(Step::Need(Need(1))));
+        assert_eq!(opening.read(b"\x05\x01"), Ok(Step::Need(Need(1))));
+        assert_eq!(opening.read(b"\x05\x01\x00"), Ok(Step::Ambiguous));
+        assert_eq!(opening.pause_passed(b"\x05\x01\x00"), Ok(Step::Greeting { consumed: 3, answer: Answer::NoneNeeded }));
+        assert_eq!(Answer::NoneNeeded.bytes(), *b"\x05\x00");
+        for n in 0..LAUNCH.len() {
+            assert!(matches!(opening.read(&LAUNCH[..n]), Ok(Step::Need(Need(more))) if more <= LAUNCH.len() - n), "{n}");
+        }
+        let (consumed, ticket) = only_request(&mut opening, LAUNCH);
+        assert_eq!((consumed, ticket.expose()), (LAUNCH.len(), TICKET));
+        assert!(opening.greeted());
+        assert_eq!(Reply::Connected.bytes(), *b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00");
+    }
+
+    #[test]
+    fn a_pipelined_opening_is_told_by_its_fourth_byte() {
+        let bytes = [b"\x05\x01\x00", LAUNCH, b"for the host"].concat();
+        let mut opening = Opening::new();
+        assert_eq!(opening.read(&bytes), Ok(Step::Greeting { consumed: 3, answer: Answer::NoneNeeded }));
+        assert_eq!(only_request(&mut opening, &bytes[3..]).0, LAUNCH.len());
+    }
+
+    #[test]
+    fn a_bare_request_is_told_by_its_fourth_byte() {
+        let bytes = [LAUNCH, b"for the host"].concat();
+        let mut opening = Opening::new();
+        assert_eq!(only_request(&mut opening, &bytes).0, LAUNCH.len());
+        assert!(!opening.greeted());
+        // A pause that ends when the fourth byte is there already changes nothing.
+        assert!(matches!(Opening::new().pause_passed(&bytes), Ok(Step::Request { .. })));
+    }
+
+    #[test]
+    fn greetings_of_every_length_are_complete_after_their_methods() {
+        for (greeting, answer) in [
+            (&b"\x05\x00"[..], Answer::NoneAcceptable),
+            (b"\x05\x01\x02", Answer::NoneAcceptable),
+            (b"\x05\x02\x00\x03", Answer::NoneNeeded),
+            (b"\x05\x03\x02\x01\x00", Answer::NoneNeeded),
+        ] {
+            for n in 1..greeting.len() {
+                assert!(matches!(Opening::new().read(&greeting[..n]), Ok(Step::Need(_))), "{greeting:?} at {n}");
+            }
+            let wanted = Step::Greeting { consumed: greeting.len(), answer };
+            assert_eq!(Opening::new().read(greeting), Ok(wanted));
+            assert_eq!(Opening::new().read(&[greeting, LAUNCH].concat()), Ok(wanted));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_served_is_read_to_its_end_and_has_its_reply() {
+        let refused = |bytes: &[u8]| match (Opening { greeted: true }).read(bytes) {
+            Ok(Step::Request { consumed, request }) => {
+                assert_eq!(consumed, bytes.len());
+                request.ticket().unwrap_err().reply()
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused(b"\x05\x01\0\x01\xc0\0\x02\x14\x05\xd6"), Reply::AddressNotSupported);
+        assert_eq!(refused(b"\x05\x01\0\x04AAAABBBBCCCCDDDD\x05\xd6"), Reply::AddressNotSupported);
+        assert_eq!(refused(b"\x05\x01\0\x02"), Reply::AddressNotSupported);
+        assert_eq!(refused(b"\x05\x02\0\x01\xc0\0\x02\x14\x05\xd6"), Reply::CommandNotSupported);
+        assert_eq!(refused(b"\x05\x03\0\x01\0\0\0\0\0\0"), Reply::CommandNotSupported);
+        assert_eq!(refused(b"\x05\x09\0\x03\0\0\0"), Reply::CommandNotSupported);
+        assert_eq!(refused(b"\x05\x01\0\x03\0\x05\xd6"), Reply::Refused);
+        assert_eq!(refused(b"\x05\x01\0\x03\x09localhost\0\x50"), Reply::Refused);
+        let longest = [&b"\x05\x01\0\x03\xff"[..], &[b';'; 255], b"\x05\xd6"].concat();
+        assert_eq!(longest.len(), REQUEST_BYTES_MAX);
+        assert_eq!(refused(&longest), Reply::Refused);
+        // An address needs no greeting to be refused.
+        assert!(matches!(Opening::new().read(b"\x05\x01\0\x01\x7f\0\0\x01\0\x16"), Ok(Step::Request { consumed: 10, .. })));
+    }
+
+    #[test]
+    fn each_broken_clause_has_its_name() {
+        let greeted = |bytes| (Opening { greeted: true }).read(bytes);
+        assert_eq!(Opening::new().read(b"\x04"), Err(Malformed::SocksVersion(4)));
+        assert_eq!(Opening::new().read(b"\x05\x01\0\x02"), Err(Malformed::SocksOpening(2)));
+        assert_eq!(greeted(b"GET"), Err(Malformed::SocksVersion(b'G')));
+        assert_eq!(greeted(b"\x05\x01\x01"), Err(Malformed::SocksReserved(1)));
+        assert_eq!(Answer::read(b"\x05\x02"), Err(Stop::Malformed(Malformed::SocksAnswer)));
+        assert_eq!(Answer::read(b"\x05"), Err(Stop::Need(Need(1))));
+        assert_eq!(Reply::read(b"\x05\x06\0\x01\0\0\0\0\0\0"), Err(Stop::Malformed(Malformed::SocksAnswer)));
+        assert_eq!(Reply::read(b"\x05\0\0\x01\0\0\0\0\0"), Err(Stop::Need(Need(1))));
+    }
+
+    #[test]
+    fn answers_and_replies_read_back() {
+        for answer in [Answer::NoneNeeded, Answer::NoneAcceptable] {
+            assert_eq!(Answer::read(&answer.bytes()), Ok(answer));
+        }
+        for (reply, code) in Reply::ALL.into_iter().zip([0, 1, 2, 3, 4, 5, 7, 8]) {
+            assert_eq!(reply.code(), code);
+            assert_eq!(Reply::read(&reply.bytes()), Ok(reply));
+        }
+    }
+
+    #[test]
+    fn a_ticket_is_never_printed() {
+        let step = Opening { greeted: true }.read(LAUNCH).unwrap();
+        let text = format!("{step:?}");
+        assert!(text.contains("Name(52 bytes)") && !text.contains("STA"), "{text}");
+    }
+
+    #[derive(Clone, Debug)]
+    enum Wanted {
+        V4([u8; 4]),
+        V6([u8; 16]),
+        Name(Vec<u8>),
+    }
+
+    fn request_bytes() -> impl Strategy<Value = (u8, Wanted, u16)> {
+        let address = prop_oneof![
+            any::<[u8; 4]>().prop_map(Wanted::V4),
+            any::<[u8; 16]>().prop_map(Wanted::V6),
+            vec(any::<u8>(), 0..=255).prop_map(Wanted::Name),
+            Just(Wanted::Name(TICKET.into())),
+        ];
+        (any::<u8>(), address, any::<u16>())
+    }
+
+    /// Everything that a sequence of reads says, and what is left for the host. Greetings are answered at once.
+    fn said(mut deliver: impl FnMut(usize) -> usize, bytes: &[u8]) -> (Vec<String>, usize) {
+        let (mut opening, mut said) = (Opening::new(), Vec::new());
+        let (mut from, mut there) = (0, 0);
+        loop {
+            match opening.read(&bytes[from..there]) {
+                Ok(Step::Greeting { consumed, answer }) => {
+                    said.push(format!("{answer:?}"));
+                    from += consumed;
+                }
+                Ok(Step::Request { consumed, request }) => {
+                    said.push(format!("{request:?}"));
+                    return (said, from + consumed);
+                }
+                Ok(Step::Need(_) | Step::Ambiguous) if there < bytes.len() => there = deliver(there),
+                other => {
+                    said.push(format!("{other:?}"));
+                    return (said, from);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_reads_back((command, address, port) in request_bytes(), behind in vec(any::<u8>(), 0..20)) {
+            let address = match &address {
+                Wanted::V4(octets) => Address::V4((*octets).into()),
+                Wanted::V6(octets) => Address::V6((*octets).into()),
+                Wanted::Name(name) => Address::Name(name),
+            };
+            let request = Request { command: Command::from_code(command), address, port };
+            let mut bytes = Vec::new();
+            request.write(&mut bytes).unwrap();
+            let consumed = bytes.len();
+            bytes.extend(behind);
+            prop_assert_eq!((Opening { greeted: true }).read(&bytes), Ok(Step::Request { consumed, request }));
+        }
+
+        #[test]
+        fn a_split_at_every_byte_says_the_same(
+            methods in proptest::option::of(vec(any::<u8>(), 0..5)),
+            (command, address, port) in request_bytes(),
+            noise in vec(any::<u8>(), 0..20),
+        ) {
+            let mut bytes = methods.map(|m| [&[5, u8::try_from(m.len()).unwrap()][..], &m].concat()).unwrap_or_default();
+            let address = match &address {
+                Wanted::V4(octets) => Address::V4((*octets).into()),
+                Wanted::V6(octets) => Address::V6((*octets).into()),
+                Wanted::Name(name) => Address::Name(name),
+            };
+            Request { command: Command::from_code(command), address, port }.write(&mut bytes).unwrap();
+            bytes.extend(noise);
+            let at_once = said(|_| bytes.len(), &bytes);
+            prop_assert_eq!(said(|there| there + 1, &bytes), at_once.clone());
+            for n in 1..bytes.len() {
+                let split = said(|there| if there < n { n } else { bytes.len() }, &bytes);
+                prop_assert_eq!(split, at_once.clone());
+            }
+        }
+
+        #[test]
+        fn nothing_panics_and_nothing_beyond_is_consumed(bytes in vec(any::<u8>(), 0..300), five in any::<bool>()) {
+            let bytes = if five { [&[5][..], &bytes].concat() } else { bytes };
+            let (_, consumed) = said(|there| there + 1, &bytes);
+            prop_assert!(consumed <= bytes.len());
+        }
     }
 }
