@@ -1,2 +1,18 @@
-//! XML Service, STA, ICA file, forms, cookies: bytes to meaning.
+//! XML Service, STA, ICA file, forms, cookies, paths: bytes to meaning, and back.
+//!
+//! ```text
+//!  portal door     form, cookie, path      what a browser sent, bounded, absent told apart from empty
+//!                  ica_file                what it gets at the end: a gateway's name and a ticket, never a host
+//!  XML Service     xml::nfuse  ctx1        enumerate, resolve, logon tickets          both sides
+//!  STA             xml::sta                issue and redeem session tickets           both sides
+//!                  xml                     the rules both dialects share: caps, encodings, no entities
+//! ```
+//!
+//! Nothing in here opens a socket, reads a clock or writes a log. Every reader has its caps beside it as
+//! constants, returns an error that says which clause was broken, and cannot panic on any input.
 #![forbid(unsafe_code)]
+
+pub mod ctx1;
+pub mod host_port;
+pub mod secret;
+pub mod xml;
