@@ -593,10 +593,10 @@ mod tests {
             Request { command: Command::from_code(command), address, port }.write(&mut bytes).unwrap();
             bytes.extend(noise);
             let at_once = said(|_| bytes.len(), &bytes);
-            prop_assert_eq!(said(|there| there + 1, &bytes), at_once.clone());
+            prop_assert_eq!(&said(|there| there + 1, &bytes), &at_once);
             for n in 1..bytes.len() {
                 let split = said(|there| if there < n { n } else { bytes.len() }, &bytes);
-                prop_assert_eq!(split, at_once.clone());
+                prop_assert_eq!(&split, &at_once);
             }
         }
 
