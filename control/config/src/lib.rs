@@ -9,4 +9,9 @@
 //! No I/O, no clock, no cryptography: files come through a trait that the caller implements, hashes likewise.
 #![forbid(unsafe_code)]
 
+pub mod code;
+pub mod draft;
+pub mod files;
 pub mod model;
+pub mod problem;
+pub mod text;

@@ -327,8 +327,10 @@ impl Url {
     /// [`NotAnAddress`] says what is wrong.
     pub fn parse(text: &str) -> Result<Self, NotAnAddress> {
         let plain = |b: u8| b.is_ascii_graphic() && !b"@?#\\\"<>".contains(&b);
-        let cut =
-            |scheme: &str| text.get(..scheme.len()).filter(|s| s.eq_ignore_ascii_case(scheme)).and(text.get(scheme.len()..));
+        let cut = |scheme: &str| {
+            let (head, rest) = text.split_at_checked(scheme.len())?;
+            head.eq_ignore_ascii_case(scheme).then_some(rest)
+        };
         let (scheme, port_default, rest) = match (cut("http://"), cut("https://")) {
             (Some(rest), _) => (Scheme::Http, 80, rest),
             (_, Some(rest)) => (Scheme::Https, 443, rest),

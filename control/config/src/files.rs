@@ -1,0 +1,214 @@
+//! The files that a configuration names: read through a trait, so that nothing here touches a disk.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::code::Code;
+
+/// Longest file, in bytes.
+pub const PEM_BYTES_MAX: usize = 1 << 20;
+
+/// What a file is read for; a reader may be stricter about keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A certificate with its chain.
+    Certificate,
+    /// A private key.
+    Key,
+    /// Trust anchors.
+    Roots,
+}
+
+/// Reads the files that a configuration names.
+pub trait Files {
+    /// The whole file. A relative path is below the configuration's own directory. The reader opens once, follows no last symbolic link and
+    /// looks at permissions of what it opened.
+    ///
+    /// # Errors
+    /// [`FileError`] says why not.
+    fn read(&self, path: &Path, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, FileError>;
+}
+
+/// Why a file was not read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FileError {
+    /// There is none.
+    #[error("there is no such file")]
+    Missing,
+    /// We may not read it.
+    #[error("the gateway may not read this file")]
+    Denied,
+    /// A key that others may read, too.
+    #[error("others than the owner may read this private key")]
+    Exposed,
+    /// More than [`PEM_BYTES_MAX`].
+    #[error("the file has more than {PEM_BYTES_MAX} bytes")]
+    TooLong,
+    /// The system said something else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Files held in memory, for tests and for configurations that come with their files.
+impl Files for BTreeMap<PathBuf, Vec<u8>> {
+    fn read(&self, path: &Path, _: Purpose) -> Result<Zeroizing<Vec<u8>>, FileError> {
+        self.get(path).cloned().map(Zeroizing::new).ok_or(FileError::Missing)
+    }
+}
+
+/// The files of one configuration, each read once and seen to be PEM of the right kind.
+#[derive(Clone, Default)]
+#[expect(missing_debug_implementations, reason = "holds private keys")]
+pub struct Loaded {
+    certificates: BTreeMap<PathBuf, Arc<[u8]>>,
+    keys: BTreeMap<PathBuf, Arc<Zeroizing<Vec<u8>>>>,
+}
+
+impl Loaded {
+    /// A certificate chain or trust anchors.
+    #[must_use]
+    pub fn certificate(&self, path: &Path) -> Option<&Arc<[u8]>> {
+        self.certificates.get(path)
+    }
+
+    /// A private key.
+    #[must_use]
+    pub fn key(&self, path: &Path) -> Option<&Arc<Zeroizing<Vec<u8>>>> {
+        self.keys.get(path)
+    }
+
+    /// Reads `path` unless it has been read.
+    pub(crate) fn load(&mut self, files: &dyn Files, path: &Path, purpose: Purpose) -> Result<(), NotLoaded> {
+        let known = match purpose {
+            Purpose::Key => self.keys.contains_key(path),
+            Purpose::Certificate | Purpose::Roots => self.certificates.contains_key(path),
+        };
+        if known {
+            return Ok(());
+        }
+        let bytes = files.read(path, purpose)?;
+        if bytes.len() > PEM_BYTES_MAX {
+            return Err(FileError::TooLong.into());
+        }
+        match purpose {
+            Purpose::Key => {
+                look_for_key(&bytes)?;
+                self.keys.insert(path.to_owned(), Arc::new(bytes));
+            }
+            Purpose::Certificate | Purpose::Roots => {
+                if !blocks(&bytes).any(|block| block == "CERTIFICATE") {
+                    return Err(NotLoaded::NoCertificate);
+                }
+                self.certificates.insert(path.to_owned(), Arc::from(bytes.as_slice()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a file is of no use. All are the operator's.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum NotLoaded {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("the file has no certificate in PEM")]
+    NoCertificate,
+    #[error("the file has no private key in PEM (PKCS#8, PKCS#1 or SEC1)")]
+    NoKey,
+    #[error("the private key is locked with a pass phrase")]
+    Locked,
+}
+
+impl NotLoaded {
+    pub(crate) const fn code(&self) -> Code {
+        match self {
+            Self::File(FileError::Exposed) | Self::NoKey => Code::InvalidKey,
+            Self::File(FileError::Missing | FileError::Denied | FileError::TooLong | FileError::Other(_)) => Code::NoSuchFile,
+            Self::NoCertificate => Code::InvalidCertificate,
+            Self::Locked => Code::KeyPassword,
+        }
+    }
+
+    pub(crate) const fn cure(&self) -> &'static str {
+        match self {
+            Self::File(FileError::Missing) => {
+                "a relative path is below the configuration's own directory; is the name spelled right?"
+            }
+            Self::File(FileError::Denied) => "let the gateway's user read it",
+            Self::File(FileError::Exposed) => "chmod 600, or 640 with the gateway's own group",
+            Self::File(FileError::TooLong | FileError::Other(_)) => "is this the right file?",
+            Self::NoCertificate => "convert it: openssl x509 -in FILE -out cert.pem",
+            Self::NoKey => "convert it: openssl pkey -in FILE -out key.pem",
+            Self::Locked => "unlock it: openssl pkey -in FILE -out key.pem, and keep that file for the gateway only",
+        }
+    }
+}
+
+fn look_for_key(bytes: &[u8]) -> Result<(), NotLoaded> {
+    if blocks(bytes).any(|b| matches!(b, "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY")) {
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        // The old way of OpenSSL to lock a key: a header inside the block.
+        return if text.contains("Proc-Type: 4,ENCRYPTED") { Err(NotLoaded::Locked) } else { Ok(()) };
+    }
+    Err(if blocks(bytes).any(|b| b == "ENCRYPTED PRIVATE KEY") { NotLoaded::Locked } else { NotLoaded::NoKey })
+}
+
+/// The labels of complete blocks. What is in them is judged by those who use it.
+fn blocks(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let label = |line: &'_ str, word: &str| -> Option<usize> {
+        let inner = line.trim_end().strip_prefix("-----")?.strip_prefix(word)?.strip_suffix("-----")?;
+        Some(inner.len())
+    };
+    let mut open: Option<&str> = None;
+    text.lines().filter_map(move |line| {
+        if let Some(length) = label(line, "BEGIN ") {
+            open = line.get("-----BEGIN ".len()..).and_then(|rest| rest.get(..length));
+            return None;
+        }
+        let length = label(line, "END ")?;
+        let closed = line.get("-----END ".len()..).and_then(|rest| rest.get(..length));
+        open.take().filter(|begun| Some(*begun) == closed)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pem(label: &str) -> String {
+        format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n")
+    }
+
+    fn load(text: &str, purpose: Purpose) -> Result<(), NotLoaded> {
+        let files = BTreeMap::from([(PathBuf::from("f"), text.as_bytes().to_vec())]);
+        Loaded::default().load(&files, Path::new("f"), purpose)
+    }
+
+    #[test]
+    fn takes_pem_of_the_right_kind() {
+        for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"] {
+            assert_eq!(load(&pem(label), Purpose::Key), Ok(()));
+        }
+        assert_eq!(load(&format!("{}{}", pem("EC PARAMETERS"), pem("EC PRIVATE KEY")), Purpose::Key), Ok(()));
+        assert_eq!(load(&pem("ENCRYPTED PRIVATE KEY"), Purpose::Key), Err(NotLoaded::Locked));
+        assert_eq!(load(&pem("CERTIFICATE"), Purpose::Key), Err(NotLoaded::NoKey));
+        let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n-----END RSA PRIVATE KEY-----\n";
+        assert_eq!(load(old, Purpose::Key), Err(NotLoaded::Locked));
+        assert_eq!(load(&pem("CERTIFICATE").replace('\n', "\r\n"), Purpose::Certificate), Ok(()));
+        assert_eq!(load("", Purpose::Certificate), Err(NotLoaded::NoCertificate));
+        assert_eq!(load("-----BEGIN CERTIFICATE-----\nAAAA\n", Purpose::Roots), Err(NotLoaded::NoCertificate));
+        assert_eq!(load(&"x".repeat(PEM_BYTES_MAX + 1), Purpose::Roots), Err(NotLoaded::File(FileError::TooLong)));
+    }
+
+    #[test]
+    fn a_missing_file_is_missing() {
+        let nothing: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+        let refused = Loaded::default().load(&nothing, Path::new("f"), Purpose::Key).unwrap_err();
+        assert_eq!(refused.code(), Code::NoSuchFile);
+    }
+}

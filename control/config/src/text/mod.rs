@@ -1,0 +1,11 @@
+//! Text: characters to words with places, and values back to words.
+//!
+//! ```text
+//!   file ─line─► numbered lines ─lex─► words with places          value ─word─► one word that reads back
+//! ```
+//!
+//! Nothing here knows what a command is.
+
+pub mod lex;
+pub mod line;
+pub mod word;
