@@ -142,6 +142,18 @@ impl Buf {
         n
     }
 
+    /// Bytes before the filled part, by which [`Buf::widen`] can widen it.
+    #[must_use]
+    pub fn head_room(&self) -> usize {
+        self.start
+    }
+
+    /// Bytes behind the filled part, by which [`Buf::widen`] can widen it.
+    #[must_use]
+    pub fn tail_room(&self) -> usize {
+        self.mem.len() - self.end
+    }
+
     /// Widens the filled part by `before` bytes at its front and `after` at its back, into head room and tail room: how a
     /// record is sealed in place. The new bytes hold whatever was there.
     ///

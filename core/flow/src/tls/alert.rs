@@ -16,6 +16,17 @@ pub struct Alert {
     pub description: u8,
 }
 
+impl Alert {
+    /// An orderly end.
+    pub const CLOSE_NOTIFY: Self = Self { level: 1, description: 0 };
+    /// The answer to a wish for renegotiation.
+    pub const NO_RENEGOTIATION: Self = Self { level: 1, description: 100 };
+
+    const fn fatal(description: u8) -> Self {
+        Self { level: 2, description }
+    }
+}
+
 /// What rustls said. For logs; never matched on.
 #[derive(Clone)]
 pub struct Cause(pub(super) rustls::Error);
@@ -43,9 +54,12 @@ pub enum TlsFault {
     /// The ClientHello is larger than allowed.
     #[error("the ClientHello is larger than allowed")]
     HelloTooLong,
-    /// The ClientHello breaks its grammar.
-    #[error("the ClientHello is malformed")]
+    /// The handshake does not begin with a ClientHello.
+    #[error("the handshake does not begin with a ClientHello")]
     BadHello,
+    /// A message breaks its grammar.
+    #[error("a handshake message is malformed")]
+    Malformed(#[source] Cause),
     /// The handshake is longer than allowed.
     #[error("the handshake is longer than allowed")]
     TooLong,
@@ -61,6 +75,9 @@ pub enum TlsFault {
     /// The host's certificate is not acceptable.
     #[error("the host's certificate is not acceptable")]
     Certificate(#[source] Cause),
+    /// What the host shall be called is neither a DNS name nor an address: the operator's fault, or the authority's.
+    #[error("the host's name is neither a DNS name nor an address")]
+    BadName,
     /// Something that cannot be: our fault.
     #[error("a state that cannot be was found in a handshake")]
     Never,
@@ -75,7 +92,9 @@ impl TlsFault {
             (Leg::Host, _) => Reason::HostTls,
             (Leg::Client, Self::NotTls) => Reason::NotTls,
             (Leg::Client, Self::HelloTooLong | Self::BadHello) => Reason::BadHello,
-            (Leg::Client, Self::TooLong | Self::Refused(_) | Self::Certificate(_)) => Reason::TlsRefused,
+            (Leg::Client, Self::TooLong | Self::Malformed(_) | Self::Refused(_) | Self::Certificate(_) | Self::BadName) => {
+                Reason::TlsRefused
+            }
             (Leg::Client, Self::Alerted(_)) => Reason::TlsAlert,
             (Leg::Client, Self::Closed) => Reason::ClientGone,
         }
@@ -124,7 +143,16 @@ impl RecordFault {
     /// What the other side is to be told, if anything.
     #[must_use]
     pub fn alert(self) -> Option<Alert> {
-        todo!()
+        match self {
+            Self::BadMac => Some(Alert::fatal(20)),
+            Self::Overflow => Some(Alert::fatal(22)),
+            Self::Unexpected | Self::TooManyEmpty | Self::TooManyKeyUpdates | Self::TooManyWarnings => Some(Alert::fatal(10)),
+            Self::Decode => Some(Alert::fatal(50)),
+            Self::IllegalParameter => Some(Alert::fatal(47)),
+            Self::Renegotiation => Some(Alert::NO_RENEGOTIATION),
+            Self::Alerted(_) => None,
+            Self::Never => Some(Alert::fatal(80)),
+        }
     }
 
     /// The reason under which the session ends.
@@ -145,6 +173,9 @@ pub enum SealFault {
     /// A TLS 1.2 key has protected as much as it may. A `close_notify` can still be sent.
     #[error("the key has protected as much as it may")]
     KeySpent,
+    /// An alert has been sent: the caller's fault.
+    #[error("nothing may follow an alert")]
+    Closed,
     /// More than fits into one call, or no room around the payload: the caller's fault.
     #[error("the payload does not fit")]
     NoRoom,
@@ -159,7 +190,7 @@ impl SealFault {
     pub fn reason(self) -> Reason {
         match self {
             Self::KeySpent => Reason::KeySpent,
-            Self::NoRoom | Self::Never => Reason::Never,
+            Self::Closed | Self::NoRoom | Self::Never => Reason::Never,
         }
     }
 }

@@ -1,13 +1,72 @@
 //! From the first byte to keys of our own.
+//!
+//! ```text
+//!   incoming ──record by record──► gather ──► rustls (unbuffered) ──► out, or pending if `out` is full
+//!                                                  │ traffic may be written
+//!                                                  ▼
+//!                                     secrets + KernelConnection ──► Records
+//! ```
+//!
+//! rustls is shown one record after the other, so that it never sees, and never opens, one that comes after the handshake: those
+//! stay in `incoming` for the record engine. What belongs to the handshake is copied into `gather`, so that a slow or hostile
+//! client never holds a buffer of the pool; and nothing of rustls is made before a whole ClientHello is there.
 
-use super::alert::TlsFault;
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::ServerName;
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
+use rustls::{CommonState, Error, ExtractedSecrets, HandshakeKind, NamedGroup, ProtocolVersion};
+
+use super::alert::{Cause, TlsFault};
+use super::hello::Hello;
 use super::record::Records;
-use super::serve::{HostProfile, ServedListener};
+use super::rekey::Rekey;
+use super::secret::{HEADER, KeyFault, OpeningKey, SealingKey, content};
+use super::serve::{HostProfile, ServedListener, ServerConfigs};
 use crate::buf::Buf;
+
+/// Most bytes of a ClientHello. With post-quantum keys real ones have about 2 KiB.
+const HELLO_MAX: usize = 16 * 1024;
+/// Most bytes that one handshake may receive.
+const HANDSHAKE_MAX: usize = 64 * 1024;
+/// Most bytes behind the header of a record, as in TLS 1.2.
+const RECORD_BODY_MAX: usize = 16 * 1024 + 2048;
+/// Handshake message.
+const CLIENT_HELLO: u8 = 1;
+/// Alert.
+const DECODE_ERROR: u8 = 50;
 
 /// A handshake under way, with a client or with a host. It copies what it needs out of the buffers that it is shown, so that
 /// no buffer of the pool is held while it waits.
-pub struct Handshake(Box<()>);
+pub struct Handshake(Box<Inner>);
+
+struct Inner {
+    stage: Stage,
+    /// Records that rustls has not let go of, then one that is not complete.
+    gather: Vec<u8>,
+    /// How much of `gather` are whole records.
+    whole: usize,
+    /// Bytes received so far.
+    received: usize,
+    /// What had no room in `out`.
+    pending: Vec<u8>,
+    sni: Option<Box<str>>,
+}
+
+enum Stage {
+    /// A client's hello is not complete; here is what there is of the message.
+    Hello {
+        configs: ServerConfigs,
+        message: Vec<u8>,
+    },
+    Server(UnbufferedServerConnection),
+    Client(UnbufferedClientConnection),
+    /// A fault was reported.
+    Failed,
+}
 
 /// What a handshake wants next. Whatever it is: if `out` has something in it, that is to be sent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,22 +81,24 @@ pub enum Progress {
 
 impl Handshake {
     /// With a client that arrived at `listener`.
-    ///
-    /// # Errors
-    /// None today that input could cause; [`TlsFault::Never`] if rustls does not take its own configuration.
-    pub fn accept(listener: &ServedListener) -> Result<Self, TlsFault> {
-        let _ = listener;
-        todo!()
+    #[must_use]
+    pub fn accept(listener: &ServedListener) -> Self {
+        Self::new(Stage::Hello { configs: listener.configs.clone(), message: Vec::new() }, None)
     }
 
     /// With a host whose certificate must be valid for `name`, a DNS name or an IP address. Call [`Handshake::advance`] with an
     /// empty `incoming` to get the first flight.
     ///
     /// # Errors
-    /// [`TlsFault::Refused`] if `name` is neither.
+    /// [`TlsFault::BadName`] if `name` is neither.
     pub fn connect(profile: &HostProfile, name: &str) -> Result<Self, TlsFault> {
-        let _ = (profile, name);
-        todo!()
+        let name = ServerName::try_from(name).map_err(|_| TlsFault::BadName)?.to_owned();
+        let client = UnbufferedClientConnection::new(Arc::clone(&profile.config), name).map_err(fault)?;
+        Ok(Self::new(Stage::Client(client), None))
+    }
+
+    fn new(stage: Stage, sni: Option<Box<str>>) -> Self {
+        Self(Box::new(Inner { stage, gather: Vec::new(), whole: 0, received: 0, pending: Vec::new(), sni }))
     }
 
     /// Takes received bytes from `incoming` and appends what must be sent to `out`. A buffer of [`crate::buf::Class::Large`] holds
@@ -46,8 +107,18 @@ impl Handshake {
     /// # Errors
     /// [`TlsFault`]; `out` may hold an alert that should be sent before closing.
     pub fn advance(&mut self, incoming: &mut Buf, out: &mut Buf) -> Result<Progress, TlsFault> {
-        let _ = (incoming, out);
-        todo!()
+        let inner = &mut *self.0;
+        inner.flush(out);
+        if !inner.pending.is_empty() {
+            return Ok(Progress::Flush);
+        }
+        inner.advance(incoming, out).inspect_err(|fault| {
+            // rustls has said its own; for what it never saw, these seven bytes are the whole record.
+            if matches!(fault, TlsFault::BadHello | TlsFault::HelloTooLong) {
+                out.append(&[content::ALERT, 3, 3, 0, 2, 2, DECODE_ERROR]);
+            }
+            inner.stage = Stage::Failed;
+        })
     }
 
     /// Takes the keys over. To be called after [`Progress::Done`] and once what was appended to `out` has been handed to the sender
@@ -56,11 +127,226 @@ impl Handshake {
     /// # Errors
     /// [`TlsFault::Never`] if called too early.
     pub fn finish(self) -> Result<Established, TlsFault> {
-        todo!()
+        let Inner { stage, sni, pending, .. } = *self.0;
+        if !pending.is_empty() {
+            return Err(TlsFault::Never);
+        }
+        match stage {
+            Stage::Hello { .. } | Stage::Failed => Err(TlsFault::Never),
+            Stage::Server(server) => {
+                let facts = Facts::of(&server, sni)?;
+                let (secrets, kernel) = server.dangerous_into_kernel_connection().map_err(|_| TlsFault::Never)?;
+                Established::new(facts, secrets, || Rekey::Server(kernel))
+            }
+            Stage::Client(client) => {
+                let facts = Facts::of(&client, sni)?;
+                let (secrets, kernel) = client.dangerous_into_kernel_connection().map_err(|_| TlsFault::Never)?;
+                Established::new(facts, secrets, || Rekey::Client { kernel, tickets: 0 })
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake").field("received", &self.0.received).finish_non_exhaustive()
+    }
+}
+
+/// What one step of rustls came to.
+enum Step {
+    Again,
+    Blocked,
+    Done,
+    Failed(TlsFault),
+}
+
+impl Inner {
+    fn advance(&mut self, incoming: &mut Buf, out: &mut Buf) -> Result<Progress, TlsFault> {
+        loop {
+            let step = match &mut self.stage {
+                Stage::Hello { .. } => Step::Blocked,
+                Stage::Server(server) => {
+                    let UnbufferedStatus { discard, state } = server.process_tls_records(&mut self.gather[..self.whole]);
+                    let step = step(state, out, &mut self.pending);
+                    self.drop_front(discard);
+                    step
+                }
+                Stage::Client(client) => {
+                    let UnbufferedStatus { discard, state } = client.process_tls_records(&mut self.gather[..self.whole]);
+                    let step = step(state, out, &mut self.pending);
+                    self.drop_front(discard);
+                    step
+                }
+                Stage::Failed => return Err(TlsFault::Never),
+            };
+            match step {
+                Step::Again => {}
+                Step::Blocked => {
+                    if !self.pending.is_empty() {
+                        return Ok(Progress::Flush);
+                    }
+                    let Some(start) = self.take_record(incoming)? else { return Ok(Progress::Waiting) };
+                    self.hello(start)?;
+                }
+                // A message that goes on after the handshake's end.
+                Step::Done if !self.gather.is_empty() => return Err(TlsFault::TooLong),
+                Step::Done if !self.pending.is_empty() => return Ok(Progress::Flush),
+                Step::Done => return Ok(Progress::Done),
+                Step::Failed(fault) => {
+                    self.last_words(out);
+                    return Err(fault);
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self, out: &mut Buf) {
+        let n = out.append(&self.pending);
+        self.pending.drain(..n);
+        if self.pending.is_empty() {
+            self.pending = Vec::new();
+        }
+    }
+
+    fn drop_front(&mut self, n: usize) {
+        self.gather.drain(..n);
+        self.whole -= n;
+    }
+
+    /// Moves bytes from `incoming` to `gather` until one more record is complete there, and says where that begins.
+    fn take_record(&mut self, incoming: &mut Buf) -> Result<Option<usize>, TlsFault> {
+        loop {
+            let have = &self.gather[self.whole..];
+            let first = matches!(self.stage, Stage::Hello { .. }) && self.received <= HEADER;
+            if first && (have.first().is_some_and(|b| *b != content::HANDSHAKE) || have.get(1).is_some_and(|b| *b != 3)) {
+                return Err(TlsFault::NotTls);
+            }
+            let wanted = match *have {
+                [_, _, _, hi, lo, ..] => HEADER + usize::from(u16::from_be_bytes([hi, lo])),
+                _ => HEADER,
+            };
+            if wanted > HEADER + RECORD_BODY_MAX {
+                return Err(if first { TlsFault::HelloTooLong } else { TlsFault::TooLong });
+            }
+            if have.len() == wanted {
+                return Ok(Some(std::mem::replace(&mut self.whole, self.gather.len())));
+            }
+            let n = (wanted - have.len()).min(incoming.len());
+            if n == 0 {
+                return Ok(None);
+            }
+            self.received += n;
+            if self.received > HANDSHAKE_MAX {
+                return Err(TlsFault::TooLong);
+            }
+            self.gather.extend_from_slice(&incoming.filled()[..n]);
+            incoming.advance(n);
+        }
+    }
+
+    /// Looks at the hello as far as it has come, the newest record of which begins at `start`; makes the server once it is there.
+    fn hello(&mut self, start: usize) -> Result<(), TlsFault> {
+        let Stage::Hello { configs, message } = &mut self.stage else { return Ok(()) };
+        let (header, body) = self.gather[start..self.whole].split_at_checked(HEADER).ok_or(TlsFault::Never)?;
+        message.extend_from_slice(body);
+        if header[0] != content::HANDSHAKE || message.first().is_some_and(|typ| *typ != CLIENT_HELLO) {
+            return Err(TlsFault::BadHello);
+        }
+        let Some([_, a, b, c]) = message.first_chunk() else { return Ok(()) };
+        let len = usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c);
+        if len > HELLO_MAX {
+            return Err(TlsFault::HelloTooLong);
+        }
+        if let Some(message) = message.get(..4 + len) {
+            let hello = Hello::read(message);
+            let config = if hello.http11 { &configs.http11 } else { &configs.silent };
+            let server = UnbufferedServerConnection::new(Arc::clone(config)).map_err(|_| TlsFault::Never)?;
+            self.stage = Stage::Server(server);
+            self.sni = hello.sni;
+        }
+        Ok(())
+    }
+
+    /// After a fault: lets rustls say why it is angry.
+    fn last_words(&mut self, out: &mut Buf) {
+        // rustls queues one alert; whatever else comes would be said in vain.
+        for _ in 0..2 {
+            let gather = &mut self.gather[..self.whole];
+            let mut lost = Vec::new();
+            match &mut self.stage {
+                Stage::Server(server) => {
+                    let UnbufferedStatus { state, .. } = server.process_tls_records(gather);
+                    let Ok(ConnectionState::EncodeTlsData(chunk)) = state else { return };
+                    encode(chunk, out, &mut lost);
+                }
+                Stage::Client(client) => {
+                    let UnbufferedStatus { state, .. } = client.process_tls_records(gather);
+                    let Ok(ConnectionState::EncodeTlsData(chunk)) = state else { return };
+                    encode(chunk, out, &mut lost);
+                }
+                Stage::Hello { .. } | Stage::Failed => return,
+            }
+        }
+    }
+}
+
+/// Does what rustls asks for.
+fn step<Data>(state: Result<ConnectionState<'_, '_, Data>, Error>, out: &mut Buf, pending: &mut Vec<u8>) -> Step {
+    match state {
+        Ok(ConnectionState::EncodeTlsData(chunk)) => {
+            if encode(chunk, out, pending) {
+                Step::Again
+            } else {
+                Step::Failed(TlsFault::Never)
+            }
+        }
+        Ok(ConnectionState::TransmitTlsData(sent)) => {
+            // `out` and `pending` are sent before anything else; see `Handshake::finish`.
+            sent.done();
+            Step::Again
+        }
+        Ok(ConnectionState::BlockedHandshake) => Step::Blocked,
+        Ok(ConnectionState::WriteTraffic(_)) => Step::Done,
+        Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => Step::Failed(TlsFault::Closed),
+        // rustls is never shown a record of application data, and no early data is allowed.
+        Ok(_) => Step::Failed(TlsFault::Never),
+        Err(error) => Step::Failed(fault(error)),
+    }
+}
+
+/// Puts a chunk into `out`, or behind `pending` if there is no room (or something waits there already).
+fn encode<Data>(mut chunk: EncodeTlsData<'_, Data>, out: &mut Buf, pending: &mut Vec<u8>) -> bool {
+    let room = if pending.is_empty() { out.spare_mut() } else { &mut [] };
+    match chunk.encode(room) {
+        Ok(n) => {
+            out.commit(n);
+            true
+        }
+        Err(EncodeError::InsufficientSize(size)) => {
+            let at = pending.len();
+            pending.resize(at + size.required_size, 0);
+            chunk.encode(&mut pending[at..]).is_ok()
+        }
+        Err(EncodeError::AlreadyEncoded) => false,
+    }
+}
+
+/// Whose fault it was.
+fn fault(error: Error) -> TlsFault {
+    if let Error::AlertReceived(alert) = error {
+        TlsFault::Alerted(alert.into())
+    } else if matches!(error, Error::InvalidCertificate(_) | Error::NoCertificatesPresented) {
+        TlsFault::Certificate(Cause(error))
+    } else if matches!(error, Error::InvalidMessage(_)) {
+        TlsFault::Malformed(Cause(error))
+    } else {
+        TlsFault::Refused(Cause(error))
     }
 }
 
 /// A connection whose handshake is complete.
+#[derive(Debug)]
 pub struct Established {
     /// Opens and seals.
     pub records: Records,
@@ -68,8 +354,19 @@ pub struct Established {
     pub facts: Facts,
 }
 
+impl Established {
+    fn new(facts: Facts, secrets: ExtractedSecrets, rekey: impl FnOnce() -> Rekey) -> Result<Self, TlsFault> {
+        let version = facts.version;
+        let opening = OpeningKey::new(version, secrets.rx).map_err(|KeyFault| TlsFault::Never)?;
+        let sealing = SealingKey::new(version, secrets.tx).map_err(|KeyFault| TlsFault::Never)?;
+        // TLS 1.2 changes no keys and takes its tickets within the handshake: nothing of rustls is kept.
+        let rekey = if version == Version::Tls13 { rekey() } else { Rekey::Never };
+        Ok(Self { records: Records::new(version, opening, sealing, rekey), facts })
+    }
+}
+
 /// Versions of TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Version {
     /// TLS 1.2.
     Tls12,
@@ -88,8 +385,43 @@ pub struct Facts {
     pub resumed: bool,
     /// The key exchange was a post-quantum hybrid.
     pub post_quantum: bool,
-    /// The name that the client asked for (SNI).
+    /// The name that the client asked for (SNI), in lower case. Any name may be here, not only those of our certificates.
     pub sni: Option<Box<str>>,
     /// `http/1.1` was agreed on by ALPN. Nothing else ever is.
     pub http11: bool,
+}
+
+impl Facts {
+    fn of(common: &CommonState, sni: Option<Box<str>>) -> Result<Self, TlsFault> {
+        let version = match common.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => Version::Tls13,
+            Some(ProtocolVersion::TLSv1_2) => Version::Tls12,
+            Some(_) | None => return Err(TlsFault::Never),
+        };
+        let suite = common.negotiated_cipher_suite().ok_or(TlsFault::Never)?;
+        let group = common.negotiated_key_exchange_group().map(|group| group.name());
+        Ok(Self {
+            version,
+            suite: suite_name(suite.suite().into()),
+            resumed: common.handshake_kind() == Some(HandshakeKind::Resumed),
+            post_quantum: group == Some(NamedGroup::X25519MLKEM768),
+            sni,
+            http11: common.alpn_protocol() == Some(b"http/1.1"),
+        })
+    }
+}
+
+fn suite_name(number: u16) -> &'static str {
+    match number {
+        0x1301 => "TLS_AES_128_GCM_SHA256",
+        0x1302 => "TLS_AES_256_GCM_SHA384",
+        0x1303 => "TLS_CHACHA20_POLY1305_SHA256",
+        0xc02b => "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        0xc02c => "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        0xc02f => "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        0xc030 => "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        0xcca8 => "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+        0xcca9 => "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+        _ => "unknown",
+    }
 }

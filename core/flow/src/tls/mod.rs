@@ -22,12 +22,18 @@
 
 mod alert;
 mod handshake;
+mod hello;
 mod record;
+mod rekey;
+mod secret;
 mod serve;
 mod tickets;
 
 pub use alert::{Alert, Cause, RecordFault, SealFault, TlsFault};
 pub use handshake::{Established, Facts, Handshake, Progress, Version};
-pub use record::{Opened, Parts, RECORD_MAX, Records};
+pub use record::{Opened, Parts, Records};
 pub use serve::{HostProfile, Served, ServedListener};
 pub use tickets::{NoRandom, TicketKeys};
+
+/// Most plaintext bytes in one record.
+pub const RECORD_MAX: usize = 16 * 1024;

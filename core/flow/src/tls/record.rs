@@ -1,18 +1,104 @@
-//! Opens and seals records.
+//! The record engine: both directions of one established connection.
+//!
+//! ```text
+//!   received   | head | payload | tail | head | payload | tail | head | pay
+//!   open              '--part--'              '--part--'       ^rest
+//!
+//!   to send    head room | payload | tail room            seal_in_place: the record grows around its payload
+//!   or         payload ──► | head | sealed | tail | …     seal_into: one pass from one buffer to another
+//! ```
+//!
+//! TLS 1.3 keys are changed here and nowhere else: a KeyUpdate of the other side is followed at once and answered, if it asks,
+//! in front of the next record that we seal; ours goes there, too, when a key has protected enough.
+
+use std::fmt;
+use std::ops::Range;
 
 use sluice_link::time::Moment;
 
+use super::RECORD_MAX;
 use super::alert::{Alert, RecordFault, SealFault};
-use crate::buf::{Buf, PARTS_MAX};
+use super::handshake::Version;
+use super::rekey::{Flood, KeyLimits, Rekey};
+use super::secret::{HEAD_MAX, HEADER, KeyFault, OpeningKey, SealingKey, TAIL_MAX, content};
+use crate::buf::{Buf, Class, HEADROOM, PARTS_MAX, TAILROOM};
 
-/// Most plaintext bytes in one record.
-pub const RECORD_MAX: usize = 16 * 1024;
+/// Most empty records in a row.
+const EMPTY_MAX: u8 = 32;
+/// Most warnings that are ignored.
+const WARNINGS_MAX: u8 = 4;
+/// Pieces up to this long are moved next to the piece before them, which is cheaper than one more slice for the kernel.
+const JOIN_MAX: usize = 512;
+/// Most bytes of a handshake message that comes in several records. Only hosts' session tickets may; real ones have under 2 KiB.
+const MESSAGE_MAX: usize = 16 * 1024;
+/// Handshake messages.
+mod message {
+    pub(super) const HELLO_REQUEST: u8 = 0;
+    pub(super) const CLIENT_HELLO: u8 = 1;
+    pub(super) const NEW_SESSION_TICKET: u8 = 4;
+    pub(super) const KEY_UPDATE: u8 = 24;
+}
+/// A KeyUpdate message that asks for none in return.
+const KEY_UPDATE: [u8; 5] = [message::KEY_UPDATE, 0, 0, 1, 0];
+/// The record with it, sealed: TLS 1.3 has one layout only.
+const KEY_UPDATE_RECORD: usize = HEADER + KEY_UPDATE.len() + TAIL_MAX;
+/// Alerts.
+mod alert {
+    pub(super) const CLOSE_NOTIFY: u8 = 0;
+    pub(super) const USER_CANCELED: u8 = 90;
+}
+
+// A KeyUpdate and the payload's own head fit into the head room; what one more record between them needs, into the tail room.
+const _: () = assert!(KEY_UPDATE_RECORD + HEAD_MAX <= HEADROOM);
+const _: () = assert!(HEAD_MAX + TAIL_MAX + TAIL_MAX <= TAILROOM);
+const _: () = assert!(Class::Large.payload() <= 2 * RECORD_MAX);
+// Sixteen full records, and a KeyUpdate among them, fit into a bulk buffer.
+const _: () = assert!(16 * (RECORD_MAX + HEAD_MAX + TAIL_MAX) + KEY_UPDATE_RECORD <= Class::Bulk.payload());
 
 /// Both directions of one established connection: keys, sequence numbers, key changes. Not clonable: two copies would use a
-/// nonce twice.
-pub struct Records(Box<()>);
+/// nonce twice. Small to move: what it holds is on the heap.
+pub struct Records(Box<Inner>);
+
+struct Inner {
+    version: Version,
+    opening: OpeningKey,
+    sealing: SealingKey,
+    rekey: Rekey,
+    limits: KeyLimits,
+    flood: Flood,
+    /// The beginning of a handshake message that continues in the next record.
+    message: Vec<u8>,
+    empty: u8,
+    warnings: u8,
+    /// The other side asked for a KeyUpdate that it has not got yet.
+    owed: bool,
+    /// `close_notify` came: what follows is ignored.
+    closed: bool,
+    /// A fault was found: keys are of no use any more.
+    broken: bool,
+    /// An alert was sent: nothing may follow.
+    silent: bool,
+}
 
 impl Records {
+    pub(super) fn new(version: Version, opening: OpeningKey, sealing: SealingKey, rekey: Rekey) -> Self {
+        Self(Box::new(Inner {
+            version,
+            opening,
+            sealing,
+            rekey,
+            limits: KeyLimits::STANDARD,
+            flood: Flood::default(),
+            message: Vec::new(),
+            empty: 0,
+            warnings: 0,
+            owed: false,
+            closed: false,
+            broken: false,
+            silent: false,
+        }))
+    }
+
     /// Opens, where they lie, all whole records in `buf`, whose filled part begins with a record's first byte. The plaintext is
     /// then at `parts` (offsets into the filled part), ready for [`crate::buf::Chain::of`]. Bytes from [`Opened::rest`] on are the
     /// beginning of a record: copy them to a fresh buffer (or keep this one if there are no parts) and receive behind them.
@@ -20,50 +106,303 @@ impl Records {
     /// Key updates are followed, and answered with the next record that is sealed.
     ///
     /// # Errors
-    /// [`RecordFault`]: nothing of this buffer may be passed on; send [`RecordFault::alert`], close. `self` is of no further use
-    /// but for [`Records::alert`].
+    /// [`RecordFault`]: nothing of this buffer may be passed on; send [`RecordFault::alert`], close. Every later call fails.
     pub fn open(&mut self, buf: &mut Buf, parts: &mut Parts, now: Moment) -> Result<Opened, RecordFault> {
-        let _ = (buf, parts, now);
-        todo!()
+        parts.clear();
+        let inner = &mut *self.0;
+        if inner.broken {
+            return Err(RecordFault::Never);
+        }
+        let opened = inner.open(buf.filled_mut(), parts, now);
+        if opened.is_err() {
+            inner.broken = true;
+            parts.clear();
+        }
+        opened
     }
 
     /// Seals everything in `buf` where it lies, using head room and tail room; afterwards `buf` holds what must be sent. The
-    /// filled part must begin behind the whole head room and be at most [`crate::buf::Class::Large`]'s payload long. If it is longer
+    /// filled part must begin behind the whole head room and be at most [`Class::Large`]'s payload long. If it is longer
     /// than [`RECORD_MAX`] it becomes two records. An empty payload becomes nothing.
     ///
     /// # Errors
-    /// [`SealFault`]; `buf` is then of no use.
+    /// [`SealFault`]; what is in `buf` is then of no use.
     pub fn seal_in_place(&mut self, buf: &mut Buf) -> Result<(), SealFault> {
-        let _ = buf;
-        todo!()
+        let inner = &mut *self.0;
+        inner.may_seal()?;
+        let len = buf.len();
+        let (head, tail) = (inner.sealing.head(), inner.sealing.tail());
+        let more = len.div_ceil(RECORD_MAX).saturating_sub(1);
+        if len == 0 {
+            return Ok(());
+        }
+        if more > 1 || buf.head_room() < KEY_UPDATE_RECORD + head || buf.tail_room() < more * (head + tail) + tail {
+            return Err(SealFault::NoRoom);
+        }
+        let mut update = [0; KEY_UPDATE_RECORD];
+        let lead = inner.key_update_if_due(&mut update)?;
+        let bytes = buf.widen(lead + head, more * (head + tail) + tail);
+        bytes[..lead].copy_from_slice(&update[..lead]);
+        let bytes = &mut bytes[lead..];
+        let second = head + len.min(RECORD_MAX) + tail;
+        if more == 1 {
+            // Out of the way of the first record's tail.
+            bytes.copy_within(head + RECORD_MAX..head + len, second + head);
+        }
+        let (first, second) = bytes.split_at_mut_checked(second).ok_or(SealFault::Never)?;
+        inner.seal(|key| key.seal_in_place(content::DATA, first))?;
+        if more == 1 { inner.seal(|key| key.seal_in_place(content::DATA, second)) } else { Ok(()) }
     }
 
     /// Seals `plain` into the spare room of `out`, in records of [`RECORD_MAX`] (the last may be shorter), in one pass. Returns how
-    /// many bytes of `plain` were taken: as many as fit. An empty [`crate::buf::Class::Bulk`] buffer takes at least 256 KiB.
+    /// many bytes of `plain` were taken: whole records as long as they fit, and only if not even one does, a shorter one. An empty
+    /// [`Class::Bulk`] buffer takes at least 256 KiB.
     ///
     /// # Errors
     /// [`SealFault`]. What was appended before stays valid and must be sent before anything else.
     pub fn seal_into(&mut self, plain: &[u8], out: &mut Buf) -> Result<usize, SealFault> {
-        let _ = (plain, out);
-        todo!()
+        let inner = &mut *self.0;
+        let mut taken = 0;
+        while taken < plain.len() {
+            match inner.may_seal() {
+                Err(_) if taken > 0 => break,
+                checked => checked?,
+            }
+            let frame = inner.sealing.head() + inner.sealing.tail();
+            let room = out.spare().saturating_sub(frame + inner.key_update_len());
+            let wanted = (plain.len() - taken).min(RECORD_MAX);
+            let len = wanted.min(room);
+            if len == 0 || (len < wanted && taken > 0) {
+                break;
+            }
+            let mut update = [0; KEY_UPDATE_RECORD];
+            let lead = inner.key_update_if_due(&mut update)?;
+            out.append(&update[..lead]);
+            let piece = &plain[taken..taken + len];
+            let record = out.spare_mut().get_mut(..frame + len).ok_or(SealFault::Never)?;
+            inner.seal(|key| key.seal_to(content::DATA, piece, record))?;
+            out.commit(frame + len);
+            taken += len;
+        }
+        Ok(taken)
     }
 
-    /// Appends a `close_notify` to `out`. Nothing can be sealed after it.
+    /// Appends a `close_notify` to `out`. Nothing can be sealed after it. Does nothing if an alert has been sent already.
     ///
     /// # Errors
-    /// [`SealFault::NoRoom`].
+    /// [`SealFault::NoRoom`] if `out` has not.
     pub fn close_notify(&mut self, out: &mut Buf) -> Result<(), SealFault> {
-        let _ = out;
-        todo!()
+        self.alert(Alert::CLOSE_NOTIFY, out)
     }
 
-    /// Appends an alert to `out`. Nothing can be sealed after it.
+    /// Appends an alert to `out`. Nothing can be sealed after it. Does nothing if an alert has been sent already.
     ///
     /// # Errors
-    /// [`SealFault::NoRoom`].
+    /// [`SealFault::NoRoom`] if `out` has not.
     pub fn alert(&mut self, alert: Alert, out: &mut Buf) -> Result<(), SealFault> {
-        let _ = (alert, out);
-        todo!()
+        let inner = &mut *self.0;
+        if inner.silent {
+            return Ok(());
+        }
+        let plain = [alert.level, alert.description];
+        let len = inner.sealing.head() + plain.len() + inner.sealing.tail();
+        let Some(record) = out.spare_mut().get_mut(..len) else { return Err(SealFault::NoRoom) };
+        inner.seal(|key| key.seal_to(content::ALERT, &plain, record))?;
+        out.commit(len);
+        inner.silent = true;
+        Ok(())
+    }
+
+    /// Key updates that we have sent and records sealed with the present key; for counters and tests.
+    #[cfg(test)]
+    pub(super) fn sealed_with_this_key(&self) -> u64 {
+        self.0.sealing.records()
+    }
+
+    /// Lower bounds, for tests.
+    #[cfg(test)]
+    pub(super) fn limit(&mut self, limits: KeyLimits) {
+        self.0.limits = limits;
+    }
+}
+
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records").field("version", &self.0.version).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn open(&mut self, bytes: &mut [u8], parts: &mut Parts, now: Moment) -> Result<Opened, RecordFault> {
+        let mut opened = Opened::default();
+        let mut at = 0;
+        while !self.closed {
+            let rest = &mut bytes[at..];
+            let Some(header) = rest.first_chunk::<HEADER>() else {
+                opened.lacks = if rest.is_empty() { 0 } else { HEADER - rest.len() };
+                break;
+            };
+            let whole = self.opening.measure(*header)?;
+            let Some(record) = rest.get_mut(..whole) else {
+                opened.lacks = whole - rest.len();
+                break;
+            };
+            let (typ, place) = self.opening.open(record)?;
+            opened.records += 1;
+            // RFC 8446, section 5.1: a message in several records is not interrupted by other records.
+            if typ != content::HANDSHAKE && !self.message.is_empty() {
+                return Err(RecordFault::Unexpected);
+            }
+            match typ {
+                content::DATA => {
+                    opened.bytes += place.len();
+                    self.count_empty(place.is_empty())?;
+                    parts.push(bytes, at + place.start..at + place.end);
+                }
+                content::HANDSHAKE => self.handshake(&record[place], now, &mut opened)?,
+                content::ALERT => self.alert(&record[place])?,
+                _ => return Err(RecordFault::Unexpected),
+            }
+            at += whole;
+        }
+        opened.closed = self.closed;
+        opened.rest = if self.closed { bytes.len() } else { at };
+        Ok(opened)
+    }
+
+    fn count_empty(&mut self, empty: bool) -> Result<(), RecordFault> {
+        if !empty {
+            self.empty = 0;
+            self.flood.data();
+        } else if self.empty == EMPTY_MAX {
+            return Err(RecordFault::TooManyEmpty);
+        } else {
+            self.empty += 1;
+        }
+        Ok(())
+    }
+
+    fn alert(&mut self, content: &[u8]) -> Result<(), RecordFault> {
+        match *content {
+            [_, alert::CLOSE_NOTIFY] => self.closed = true,
+            [_, alert::USER_CANCELED] if self.warnings < WARNINGS_MAX => self.warnings += 1,
+            [_, alert::USER_CANCELED] => return Err(RecordFault::TooManyWarnings),
+            [_, description] => return Err(RecordFault::Alerted(description)),
+            // Empty ones and those in pieces are forbidden.
+            _ => return Err(RecordFault::Decode),
+        }
+        Ok(())
+    }
+
+    /// What one handshake record holds: for TLS 1.3 whole messages, of which the last may continue in the next record.
+    fn handshake(&mut self, content: &[u8], now: Moment, opened: &mut Opened) -> Result<(), RecordFault> {
+        let Some(&first) = content.first() else { return Err(RecordFault::Unexpected) };
+        if self.version == Version::Tls12 {
+            return Err(match first {
+                message::HELLO_REQUEST | message::CLIENT_HELLO => RecordFault::Renegotiation,
+                _ => RecordFault::Unexpected,
+            });
+        }
+        if self.message.is_empty() {
+            let used = self.messages(content, now, opened)?;
+            self.message.extend_from_slice(&content[used..]);
+        } else {
+            let mut whole = std::mem::take(&mut self.message);
+            whole.extend_from_slice(content);
+            let used = self.messages(&whole, now, opened)?;
+            whole.drain(..used);
+            whole.shrink_to_fit();
+            self.message = whole;
+        }
+        Ok(())
+    }
+
+    /// Handles all whole messages in `content`, and says how many bytes they were.
+    fn messages(&mut self, content: &[u8], now: Moment, opened: &mut Opened) -> Result<usize, RecordFault> {
+        let mut at = 0;
+        while let Some(&typ) = content.get(at) {
+            let rest = &content[at..];
+            match typ {
+                message::KEY_UPDATE => {
+                    self.key_update(rest, now)?;
+                    opened.key_updates += 1;
+                    return Ok(content.len());
+                }
+                message::NEW_SESSION_TICKET if matches!(self.rekey, Rekey::Client { .. }) => {
+                    let Some(&[_, a, b, c]) = rest.first_chunk::<4>() else { return Ok(at) };
+                    let len = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+                    if len > MESSAGE_MAX {
+                        return Err(RecordFault::Decode);
+                    }
+                    let Some(body) = rest.get(4..4 + len) else { return Ok(at) };
+                    self.flood.ticket()?;
+                    self.rekey.keep_ticket(body)?;
+                    at += 4 + len;
+                }
+                _ => return Err(RecordFault::Unexpected),
+            }
+        }
+        Ok(at)
+    }
+
+    /// Follows a KeyUpdate. It must end its record, since the next one is sealed with another key; that it also fits into one
+    /// record is our rule: nobody cuts five bytes.
+    fn key_update(&mut self, message: &[u8], now: Moment) -> Result<(), RecordFault> {
+        let asked = match *message {
+            [_, 0, 0, 1, 0] => false,
+            [_, 0, 0, 1, 1] => true,
+            [_, 0, 0, 1, _] => return Err(RecordFault::IllegalParameter),
+            _ => return Err(RecordFault::Unexpected),
+        };
+        self.flood.key_update(now)?;
+        self.opening = self.rekey.opening().map_err(|KeyFault| RecordFault::Never)?;
+        self.owed |= asked;
+        Ok(())
+    }
+
+    /// Whether application data may be sealed at all.
+    fn may_seal(&self) -> Result<(), SealFault> {
+        if self.silent {
+            return Err(SealFault::Closed);
+        }
+        if self.version == Version::Tls12 && self.limits.reached(self.version, &self.sealing) {
+            return Err(SealFault::KeySpent);
+        }
+        Ok(())
+    }
+
+    fn key_update_due(&self) -> bool {
+        self.version == Version::Tls13 && (self.owed || self.limits.reached(self.version, &self.sealing))
+    }
+
+    /// What [`Self::key_update_if_due`] will write.
+    fn key_update_len(&self) -> usize {
+        if self.key_update_due() { KEY_UPDATE_RECORD } else { 0 }
+    }
+
+    /// Changes the sealing key if it is time to, and says how many bytes of `record` announce that: they must be sent first.
+    fn key_update_if_due(&mut self, record: &mut [u8; KEY_UPDATE_RECORD]) -> Result<usize, SealFault> {
+        if !self.key_update_due() {
+            return Ok(0);
+        }
+        self.seal(|key| key.seal_to(content::HANDSHAKE, &KEY_UPDATE, record))?;
+        match self.rekey.sealing() {
+            Ok(key) => self.sealing = key,
+            Err(KeyFault) => return Err(self.never()),
+        }
+        self.owed = false;
+        Ok(KEY_UPDATE_RECORD)
+    }
+
+    fn seal(&mut self, act: impl FnOnce(&mut SealingKey) -> Result<(), KeyFault>) -> Result<(), SealFault> {
+        act(&mut self.sealing).map_err(|KeyFault| self.never())
+    }
+
+    /// A key must not be used again after an error.
+    fn never(&mut self) -> SealFault {
+        self.silent = true;
+        self.broken = true;
+        SealFault::Never
     }
 }
 
@@ -98,10 +437,34 @@ impl Parts {
         Self { slices: [(0, 0); PARTS_MAX], len: 0 }
     }
 
-    /// The slices.
+    /// The slices, none of them empty.
     #[must_use]
     pub fn slices(&self) -> &[(usize, usize)] {
         &self.slices[..self.len]
+    }
+
+    fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Adds `piece` of `bytes`. Short ones, and those for which no slice is left, are moved to the end of the one before: it has
+    /// been there that a header and a tag were.
+    fn push(&mut self, bytes: &mut [u8], piece: Range<usize>) {
+        if piece.is_empty() {
+            return;
+        }
+        let len = piece.len();
+        let full = self.len == PARTS_MAX;
+        match self.slices[..self.len].last_mut() {
+            Some((start, before)) if full || len <= JOIN_MAX => {
+                bytes.copy_within(piece, *start + *before);
+                *before += len;
+            }
+            Some(_) | None => {
+                self.slices[self.len] = (piece.start, len);
+                self.len += 1;
+            }
+        }
     }
 }
 

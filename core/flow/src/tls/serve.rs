@@ -1,14 +1,29 @@
-//! Server configuration from a snapshot.
+//! Server configuration from a snapshot: everything is parsed and tested here, before it comes into force.
 
+use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{Context, SHA256};
+use rustls::client::{Resumption, verify_server_name};
+use rustls::crypto::aws_lc_rs::{ALL_CIPHER_SUITES, default_provider, kx_group, sign};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use rustls::pki_types::pem::{Error as PemError, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::{ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use sluice_link::id::ListenerId;
 use sluice_link::port::PublishProblem;
-use sluice_link::snapshot::{Cgp, Snapshot};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Listener, Snapshot, Tls};
 
-use super::tickets::TicketKeys;
+use super::tickets::{ListenerTickets, TicketKeys};
+
+/// Sessions with hosts that one profile remembers, to resume them.
+const HOST_SESSIONS_MAX: usize = 256;
 
 /// A snapshot with everything that is built from it. Built once by the owner of the workers and shared by all of them.
+#[derive(Debug)]
 pub struct Served {
     /// What it was built from.
     pub snapshot: Arc<Snapshot>,
@@ -22,8 +37,18 @@ impl Served {
     /// # Errors
     /// [`PublishProblem`], naming the object at fault.
     pub fn build(snapshot: Arc<Snapshot>, keys: &Arc<TicketKeys>) -> Result<Self, PublishProblem> {
-        let _ = (snapshot, keys);
-        todo!()
+        let listeners = snapshot.listeners.iter().map(|listener| {
+            ServedListener::build(listener, keys)
+                .map(Arc::new)
+                .map_err(|detail| PublishProblem::Listener { listener: listener.name.clone(), detail })
+        });
+        let hosts = snapshot.host_tls.iter().map(|profile| {
+            HostProfile::build(profile)
+                .map(Arc::new)
+                .map_err(|detail| PublishProblem::HostTls { profile: profile.name.clone(), detail })
+        });
+        let (listeners, hosts) = (listeners.collect::<Result<_, _>>()?, hosts.collect::<Result<_, _>>()?);
+        Ok(Self { snapshot, listeners, hosts })
     }
 
     /// The virtual server of this id, if this snapshot has it.
@@ -47,10 +72,169 @@ pub struct ServedListener {
     pub name: Box<str>,
     /// What happens to CGP openings.
     pub cgp: Cgp,
+    pub(super) configs: ServerConfigs,
+}
+
+/// The same settings twice: rustls refuses clients whose ALPN offers have nothing in common with ours, once ours is not empty.
+/// Native clients may offer whatever they like, so only those who offer `http/1.1` meet a server that speaks of ALPN at all.
+#[derive(Clone)]
+pub(super) struct ServerConfigs {
+    pub(super) silent: Arc<ServerConfig>,
+    pub(super) http11: Arc<ServerConfig>,
+}
+
+impl ServedListener {
+    fn build(listener: &Listener, keys: &Arc<TicketKeys>) -> Result<Self, String> {
+        let tls = &listener.tls;
+        let versions: &[&SupportedProtocolVersion] = match (tls.tls12, tls.tls13) {
+            (true, true) => &[&TLS13, &TLS12],
+            (false, true) => &[&TLS13],
+            (true, false) => &[&TLS12],
+            (false, false) => return Err("neither TLS 1.2 nor TLS 1.3 is enabled".into()),
+        };
+        let certificates = Certificates::build(&tls.certificates)?;
+        let binding = binding(listener.id, tls);
+        let mut config = ServerConfig::builder_with_provider(provider(tls.post_quantum))
+            .with_protocol_versions(versions)
+            .map_err(|e| e.to_string())?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(certificates));
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.max_early_data_size = 0;
+        config.send_half_rtt_data = false;
+        config.enable_secret_extraction = true;
+        config.send_tls13_tickets = 0;
+        if tls.resumption {
+            config.ticketer = Arc::new(ListenerTickets::new(Arc::clone(keys), binding));
+            config.send_tls13_tickets = 1;
+        }
+        let mut http11 = config.clone();
+        http11.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            id: listener.id,
+            name: listener.name.as_str().into(),
+            cgp: listener.cgp,
+            configs: ServerConfigs { silent: Arc::new(config), http11: Arc::new(http11) },
+        })
+    }
+}
+
+impl fmt::Debug for ServedListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServedListener").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// TLS towards hosts.
 pub struct HostProfile {
     /// As the operator named it.
     pub name: Box<str>,
+    pub(super) config: Arc<ClientConfig>,
+}
+
+impl HostProfile {
+    fn build(profile: &HostTlsProfile) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        for root in certificates(&profile.roots_pem)? {
+            roots.add(root).map_err(|e| format!("a CA certificate cannot be used: {e}"))?;
+        }
+        // No post-quantum key share towards hosts: it makes the hello longer than one segment, which old ones are known to choke on.
+        let mut config = ClientConfig::builder_with_provider(provider(false))
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(|e| e.to_string())?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.enable_secret_extraction = true;
+        config.resumption = Resumption::in_memory_sessions(HOST_SESSIONS_MAX);
+        Ok(Self { name: profile.name.as_str().into(), config: Arc::new(config) })
+    }
+}
+
+impl fmt::Debug for HostProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostProfile").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Always said, never the process's default: whoever links us may have set another one.
+fn provider(post_quantum: bool) -> Arc<CryptoProvider> {
+    let hybrid: &[&'static dyn SupportedKxGroup] = if post_quantum { &[kx_group::X25519MLKEM768] } else { &[] };
+    let classical = [kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
+    Arc::new(CryptoProvider {
+        cipher_suites: ALL_CIPHER_SUITES.to_vec(),
+        kx_groups: hybrid.iter().copied().chain(classical).collect(),
+        ..default_provider()
+    })
+}
+
+/// What tickets of a virtual server are bound to: its id, and everything that decides who may come in and as whom we pose.
+fn binding(id: ListenerId, tls: &Tls) -> Box<[u8]> {
+    let mut hash = Context::new(&SHA256);
+    hash.update(&id.0.to_be_bytes());
+    hash.update(&[tls.tls12, tls.tls13, tls.post_quantum].map(u8::from));
+    for certificate in &tls.certificates {
+        hash.update(&u64::try_from(certificate.chain_pem.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(&certificate.chain_pem);
+    }
+    hash.finish().as_ref().into()
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        // Without the parser's own words, which quote what it read: a key may have been taken for a certificate.
+        .map_err(|_| "the certificate file is not readable PEM")?;
+    if found.is_empty() {
+        return Err("there is no certificate in the file".into());
+    }
+    Ok(found)
+}
+
+/// A virtual server's certificates, of which each client is shown one.
+#[derive(Debug)]
+struct Certificates(Vec<Arc<CertifiedKey>>);
+
+impl Certificates {
+    fn build(pairs: &[CertKey]) -> Result<Self, String> {
+        if pairs.is_empty() {
+            return Err("no certificate is bound".into());
+        }
+        let built = pairs.iter().map(|pair| certified(pair).map(Arc::new).map_err(|e| format!("certificate {}: {e}", pair.name)));
+        built.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn certified(pair: &CertKey) -> Result<CertifiedKey, String> {
+    let chain = certificates(&pair.chain_pem)?;
+    let key = PrivateKeyDer::from_pem_slice(&pair.key_pem).map_err(|e| {
+        let none = matches!(e, PemError::NoItemsFound);
+        if none { "there is no private key in the key file, or it is encrypted" } else { "the key file is not readable PEM" }
+    })?;
+    let key =
+        sign::any_supported_type(&key).map_err(|_| "the private key is of no kind that is supported: RSA, ECDSA, Ed25519")?;
+    let certified = CertifiedKey::new(chain, key);
+    certified.keys_match().map_err(|e| {
+        if matches!(e, rustls::Error::InconsistentKeys(_)) {
+            "the private key does not belong to the certificate".to_owned()
+        } else {
+            format!("the certificate cannot be used: {e}")
+        }
+    })?;
+    Ok(certified)
+}
+
+impl ResolvesServerCert for Certificates {
+    /// The first certificate that is valid for the name asked for and whose key the client can verify; else the first that it can
+    /// verify; else the first, and rustls will say that there is nothing in common.
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let usable = |pair: &&Arc<CertifiedKey>| pair.key.choose_scheme(hello.signature_schemes()).is_some();
+        let name = hello.server_name().and_then(|name| ServerName::try_from(name).ok());
+        let named = |pair: &&Arc<CertifiedKey>| {
+            let (Some(name), Ok(leaf)) = (&name, pair.end_entity_cert()) else { return false };
+            ParsedCertificate::try_from(leaf).is_ok_and(|leaf| verify_server_name(&leaf, name).is_ok())
+        };
+        let all = &self.0;
+        let chosen = all.iter().filter(usable).find(named).or_else(|| all.iter().find(usable)).or_else(|| all.first());
+        chosen.cloned()
+    }
 }
