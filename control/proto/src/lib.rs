@@ -12,7 +12,11 @@
 //! constants, returns an error that says which clause was broken, and cannot panic on any input.
 #![forbid(unsafe_code)]
 
+pub mod cookie;
 pub mod ctx1;
+pub mod form;
 pub mod host_port;
+pub mod ica_file;
+pub mod path;
 pub mod secret;
 pub mod xml;

@@ -412,7 +412,7 @@ fn attribute_value(raw: &str, malformed: BadXml) -> Result<Zeroizing<String>, Ba
             return Err(malformed);
         } else {
             value.push(' ');
-            found.strip_prefix("\r\n").unwrap_or(&found[1..])
+            found.strip_prefix("\r\n").unwrap_or_else(|| &found[1..])
         };
     }
     value.push_str(rest);
