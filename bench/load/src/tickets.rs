@@ -1,0 +1,79 @@
+//! Tickets, fetched before the measured window: what a portal would do.
+
+use std::io::{BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::fault::{Fault, machine};
+
+/// How long an authority may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Largest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Asks the authority at `sta` for `count` tickets for `host`, over one connection.
+pub(crate) fn fetch(sta: SocketAddr, host: SocketAddr, count: usize) -> Result<Vec<String>, Fault> {
+    let connection = TcpStream::connect(sta).map_err(machine(format!("connect to the authority at {sta}")))?;
+    connection.set_read_timeout(Some(PATIENCE)).map_err(machine("set a time-out"))?;
+    connection.set_nodelay(true).map_err(machine("set no delay"))?;
+    let mut reader = BufReader::new(connection.try_clone().map_err(machine("share a connection"))?);
+    let mut writer = connection;
+    let body = format!(
+        "<?xml version=\"1.0\"?><!DOCTYPE CtxSTAProtocol SYSTEM \"CtxSTA.dtd\"><CtxSTAProtocol version=\"4.0\"><RequestTicket>\
+         <AllowedTicketType>STA-v4</AllowedTicketType><AllowedAuthorityIDType>STA-v1</AllowedAuthorityIDType>\
+         <TicketData><Value name=\"ICAAddress\">{host}</Value></TicketData><Control><Refreshable>false</Refreshable></Control>\
+         </RequestTicket></CtxSTAProtocol>"
+    );
+    let request = format!(
+        "POST /scripts/ctxsta.dll HTTP/1.1\r\nHost: {sta}\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut tickets = Vec::with_capacity(count);
+    while tickets.len() < count {
+        let sent = writer.write_all(request.as_bytes());
+        let answer = sent.and_then(|()| read_answer(&mut reader));
+        match answer {
+            Ok(answer) => tickets.push(ticket_in(&answer)?),
+            // Servers close a kept connection after some number of requests: go on with a new one.
+            Err(_) => {
+                let rest = fetch(sta, host, 1)?;
+                tickets.extend(rest);
+                let fresh = TcpStream::connect(sta).map_err(machine(format!("connect to the authority at {sta}")))?;
+                fresh.set_read_timeout(Some(PATIENCE)).map_err(machine("set a time-out"))?;
+                fresh.set_nodelay(true).map_err(machine("set no delay"))?;
+                reader = BufReader::new(fresh.try_clone().map_err(machine("share a connection"))?);
+                writer = fresh;
+            }
+        }
+    }
+    Ok(tickets)
+}
+
+fn read_answer(reader: &mut impl std::io::BufRead) -> std::io::Result<String> {
+    let mut length = 0;
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        let Some((name, value)) = line.split_once(':') else { if line.trim().is_empty() { break } else { continue } };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+    }
+    let mut body = vec![0; length.min(ANSWER_BYTES_MAX)];
+    reader.read_exact(&mut body)?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+fn ticket_in(answer: &str) -> Result<String, Fault> {
+    let text = |element: &str| {
+        let from = answer.find(&format!("<{element}>"))? + element.len() + 2;
+        answer[from..].split('<').next()
+    };
+    match (text("TicketVersion"), text("AuthorityID"), text("Ticket")) {
+        (Some(version), Some(id), Some(code)) => Ok(format!(";{version};{id};{code}")),
+        _ => Err(Fault::Ticket(answer.to_owned())),
+    }
+}
