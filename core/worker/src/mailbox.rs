@@ -1,0 +1,227 @@
+//! The queues between a worker and the control thread, and who may wait for whom: nobody.
+//!
+//! ```text
+//!   worker 0 ─┐ Mailbox::redeem, report, mention            ┌─► Letter ring of worker 0 ─► Mailbox::next
+//!   worker 1 ─┼─► Asks: ArrayQueue, 4096 ─► Post ──tell───► ┤   rtrb, one producer, one consumer, 4096
+//!   worker n ─┘        bell: control's eventfd              └─► … bell: the worker's eventfd
+//! ```
+//!
+//! * **To control** crossbeam's array queue serves: many producers, one consumer. A producer that loses its processor between
+//!   claiming a place and filling it makes *the consumer* spin, which here is control and may. A producer can in turn meet a
+//!   half-taken place once the queue is full, so a worker takes half full for full.
+//! * **To a worker** the queue must never make the consumer wait on control, least of all with both on one processor. So it is
+//!   a ring with a single producer, wait-free at both ends.
+//!
+//! # Why an answer always finds room
+//! A worker has at most [`TELL_CREDIT`] questions open; an answer is owed to each, once. Everything else that control has to say
+//! is refused when [`TELL_RESERVE`] letters lie in the ring already, so there are never more than that many of the rest in it.
+//! The ring holds both together.
+//!
+//! # What is never lost
+//! Control's table of launches lives from the reports of their end. Reports about sessions with a launch therefore wait here
+//! ([`Mailbox::owed`]) if the queue is full, in order, and while any waits no new ticket is asked about: so there are never more
+//! of them than two for each session that could have one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crossbeam_queue::ArrayQueue;
+use sluice_engine::Waker;
+use sluice_flow::tls::Served;
+use sluice_link::ask::{Ask, Closed, Redeem};
+use sluice_link::id::ListenerId;
+use sluice_link::port::TellRefused;
+use sluice_link::tell::Tell;
+
+use crate::wake::{Bell, Rouse};
+
+/// Messages that the queue to control holds.
+pub const ASK_CAPACITY: usize = 4096;
+/// Messages in it from which on a worker takes it for full.
+pub const ASK_FULL: usize = ASK_CAPACITY / 2;
+/// Tickets of one worker that may be with control at a time.
+pub const TELL_CREDIT: usize = 3840;
+/// Letters to one worker that are no answers and may lie in its ring at a time.
+pub const TELL_RESERVE: usize = 256;
+/// Letters that the ring of a worker holds.
+pub const TELL_CAPACITY: usize = TELL_CREDIT + TELL_RESERVE;
+
+const _: () = assert!(TELL_CAPACITY == 4096);
+
+/// What lies in a worker's ring.
+pub(crate) enum Letter {
+    /// A message of control.
+    Tell(Tell),
+    /// New settings.
+    Publish(Publication),
+}
+
+/// New settings for one worker.
+pub(crate) struct Publication {
+    /// In force for sessions that begin from now on.
+    pub(crate) served: Arc<Served>,
+    /// Virtual servers that are gone or listen elsewhere now.
+    pub(crate) close: Vec<ListenerId>,
+    /// This worker's own sockets of those that are new or listen elsewhere now.
+    pub(crate) open: Vec<(ListenerId, std::net::TcpListener)>,
+}
+
+/// Wakes through an eventfd.
+#[derive(Debug)]
+pub(crate) struct Eventfd(pub(crate) Waker);
+
+impl Rouse for Eventfd {
+    fn rouse(&self) {
+        // It can fail only if 2⁶⁴-2 earlier wake-ups were never read: then the descriptor is readable, which is all we want.
+        let _ = self.0.wake();
+    }
+}
+
+/// The queue from all workers to control.
+#[derive(Debug)]
+pub(crate) struct Asks {
+    queue: ArrayQueue<Ask>,
+    /// Wakes control.
+    pub(crate) bell: Bell<Eventfd>,
+}
+
+impl Asks {
+    pub(crate) fn new(waker: Waker) -> Self {
+        Self { queue: ArrayQueue::new(ASK_CAPACITY), bell: Bell::new(Eventfd(waker)) }
+    }
+
+    /// A worker's end. Gives the message back if the queue is to be taken for full.
+    fn push(&self, ask: Ask) -> Result<(), Ask> {
+        if self.queue.len() >= ASK_FULL {
+            return Err(ask);
+        }
+        self.queue.push(ask)?;
+        self.bell.ring();
+        Ok(())
+    }
+
+    /// Control's end.
+    pub(crate) fn pop(&self) -> Option<Ask> {
+        self.bell.awake();
+        self.queue.pop()
+    }
+
+    /// Control's end: whether it may sleep.
+    pub(crate) fn may_sleep(&self) -> bool {
+        self.bell.may_sleep(|| self.queue.is_empty())
+    }
+}
+
+/// Control's end of one worker's ring.
+pub(crate) struct Slit {
+    ring: rtrb::Producer<Letter>,
+    bell: Arc<Bell<Eventfd>>,
+}
+
+impl Slit {
+    /// Puts in an answer that is owed to a question of this worker, once each.
+    pub(crate) fn answer(&mut self, tell: Tell) -> Result<(), TellRefused> {
+        if self.ring.is_abandoned() {
+            return Err(TellRefused::Gone);
+        }
+        self.ring.push(Letter::Tell(tell)).map_err(|_| TellRefused::Full)?;
+        self.bell.ring();
+        Ok(())
+    }
+
+    /// Whether there is room for a letter that is no answer.
+    pub(crate) fn has_room(&self) -> Result<(), TellRefused> {
+        if self.ring.is_abandoned() {
+            return Err(TellRefused::Gone);
+        }
+        let lying = TELL_CAPACITY - self.ring.slots();
+        if lying >= TELL_RESERVE { Err(TellRefused::Full) } else { Ok(()) }
+    }
+
+    /// Puts in a letter that is no answer.
+    pub(crate) fn put(&mut self, letter: Letter) -> Result<(), TellRefused> {
+        self.has_room()?;
+        self.ring.push(letter).map_err(|_| TellRefused::Full)?;
+        self.bell.ring();
+        Ok(())
+    }
+}
+
+/// A ticket cannot be asked about now: control is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ControlBehind;
+
+/// A worker's end of all queues.
+pub(crate) struct Mailbox {
+    asks: Arc<Asks>,
+    ring: rtrb::Consumer<Letter>,
+    bell: Arc<Bell<Eventfd>>,
+    /// Tickets with control.
+    open: usize,
+    /// Reports that control must get and that have not found room yet.
+    owed: VecDeque<Ask>,
+}
+
+/// Makes the ring of one worker: control's end and the worker's.
+pub(crate) fn ring(asks: Arc<Asks>, waker: Waker) -> (Slit, Mailbox, Arc<Bell<Eventfd>>) {
+    let (producer, consumer) = rtrb::RingBuffer::new(TELL_CAPACITY);
+    let bell = Arc::new(Bell::new(Eventfd(waker)));
+    let mailbox = Mailbox { asks, ring: consumer, bell: bell.clone(), open: 0, owed: VecDeque::new() };
+    (Slit { ring: producer, bell: bell.clone() }, mailbox, bell)
+}
+
+impl Mailbox {
+    /// Asks about a ticket. If this says no, nothing was sent and no answer will come.
+    pub(crate) fn redeem(&mut self, redeem: Redeem) -> Result<(), ControlBehind> {
+        if self.open >= TELL_CREDIT || !self.owed.is_empty() {
+            return Err(ControlBehind);
+        }
+        self.asks.push(Ask::Redeem(redeem)).map_err(|_| ControlBehind)?;
+        self.open += 1;
+        Ok(())
+    }
+
+    /// An answer to a question of this worker was taken: it may ask about one ticket more.
+    pub(crate) fn answered(&mut self) {
+        self.open = self.open.saturating_sub(1);
+    }
+
+    /// Reports what control must know. Kept here if the queue is full.
+    pub(crate) fn report(&mut self, ask: Ask) {
+        let unsent = if self.owed.is_empty() { self.asks.push(ask).err() } else { Some(ask) };
+        self.owed.extend(unsent);
+    }
+
+    /// Reports what control likes to know. Dropped if the queue is full.
+    pub(crate) fn mention(&self, closed: Closed) {
+        if self.owed.is_empty() {
+            let _ = self.asks.push(Ask::Closed(closed));
+        }
+    }
+
+    /// Tries again to send what is owed; says whether nothing is left.
+    pub(crate) fn settle(&mut self) -> bool {
+        while let Some(ask) = self.owed.pop_front() {
+            if let Err(ask) = self.asks.push(ask) {
+                self.owed.push_front(ask);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The next letter from control.
+    pub(crate) fn next(&mut self) -> Option<Letter> {
+        self.ring.pop().ok()
+    }
+
+    /// Declares that the worker is about to sleep; if this says no, it must not. `also` is asked behind the fence, too.
+    pub(crate) fn may_sleep(&self, also: impl FnOnce() -> bool) -> bool {
+        self.bell.may_sleep(|| self.ring.is_empty() && also())
+    }
+
+    /// The worker has woken.
+    pub(crate) fn awake(&self) {
+        self.bell.awake();
+    }
+}
