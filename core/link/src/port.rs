@@ -43,6 +43,13 @@ pub trait Sluice: Send {
 
     /// The counters of every worker, in order of worker.
     fn totals(&self) -> Vec<Totals>;
+
+    /// Answers every ticket that was taken from the queue and not answered with `Busy`, and says how many those were. For a
+    /// control plane that has been rebuilt and knows nothing of them: each answer that never comes would cost its worker one of
+    /// the tickets that it may ask about at a time.
+    fn abandon(&mut self) -> usize {
+        0
+    }
 }
 
 /// A tell that could not be delivered.

@@ -1,4 +1,43 @@
-//! One pinned thread: mailbox, flow and engine.
+//! The workers: pinned threads, each with an engine, a listener per virtual server, a table of sessions and a mailbox.
+//!
+//! ```text
+//!                     Workers::start(settings, snapshot)
+//!                        │ pin, open engine, listen
+//!            ┌───────────┼────────────┐
+//!       ┌────▼────┐ ┌────▼────┐  ┌────▼────┐   asks    ┌──────┐
+//!       │sluice-0 │ │sluice-1 │  │sluice-n │ ────────► │ Post │ implements sluice_link::port::Sluice,
+//!       │ turn    │ │ turn    │  │ turn    │ ◄──────── │      │ used by the control thread
+//!       └─────────┘ └─────────┘  └─────────┘  letters  └──────┘
+//!         nothing shared on the way of bytes
+//! ```
+//!
+//! * [`turn`]: one turn of the loop. [`tenant`]: one session in its slot.
+//! * [`mailbox`]: the queues and why they cannot block; [`wake`]: the wake-up protocol, model-checked by `tests/loom.rs`.
+//! * [`pin`], [`listen`]: where workers run and what they listen at. [`start`]: threads. [`post`]: control's view.
+//!
+//! Under `--cfg loom` only [`wake`] is built.
 #![forbid(unsafe_code)]
 
+#[cfg(not(loom))]
+mod listen;
+#[cfg(not(loom))]
+mod mailbox;
+#[cfg(not(loom))]
+mod pin;
+#[cfg(not(loom))]
+mod post;
+#[cfg(not(loom))]
+mod start;
+#[cfg(not(loom))]
+mod tenant;
+#[cfg(not(loom))]
+mod turn;
 pub mod wake;
+
+#[cfg(not(loom))]
+pub use self::{
+    mailbox::{ASK_CAPACITY, ASK_FULL, TELL_CAPACITY, TELL_CREDIT, TELL_RESERVE},
+    pin::{Misplaced, Placement, WORKERS_MAX},
+    post::Post,
+    start::{StartProblem, WorkerEnd, WorkerReport, WorkerSettings, Workers},
+};

@@ -1,7 +1,7 @@
 //! Which worker runs on which processor.
 //!
 //! ```text
-//!   allowed processors (cpuset, affinity)  0 1 2 3        Auto: all but the first, which is left to control and interrupts
+//!   allowed processors (cpuset, affinity)  0 1 2 3        unless told otherwise: all but the first, which is left to control and interrupts
 //!   workers                                  0 1 2        of two or fewer: all of them
 //! ```
 //!
@@ -16,15 +16,12 @@ pub const WORKERS_MAX: u16 = 512;
 
 /// How many workers there are, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Placement {
-    /// One for each processor that this process may use, but one left over for control; with two or fewer processors, one on
-    /// each.
-    #[default]
-    Auto,
-    /// So many, 1 to [`WORKERS_MAX`]. If there are more than processors, several share one.
-    Count(u16),
-    /// One on each of these processors, in this order.
-    Cores(Vec<usize>),
+pub struct Placement {
+    /// So many, 1 to [`WORKERS_MAX`]; if there are more than processors, several share one. `None`: one for each of `cores`, or
+    /// if there are none given, for each processor that this process may use but the first; with two or fewer, for each.
+    pub count: Option<u16>,
+    /// Processors to use, in this order. Empty: those that this process may use, the last ones first to be taken.
+    pub cores: Vec<u16>,
 }
 
 /// A wish that cannot be had on this machine. The operator's fault.
@@ -50,27 +47,21 @@ pub(crate) fn allowed() -> Vec<usize> {
 
 /// The processor of each worker; `None` where there is nothing to choose from.
 pub(crate) fn place(wish: &Placement, allowed: &[usize]) -> Result<Vec<Option<usize>>, Misplaced> {
-    let spread = |count: usize, over: &[usize]| (0..count).map(|i| over.get(i % over.len().max(1)).copied()).collect();
-    match wish {
-        Placement::Auto if allowed.len() <= 2 => Ok(spread(allowed.len().max(1), allowed)),
-        Placement::Auto => {
-            let own = &allowed[1..];
-            Ok(spread(own.len().min(usize::from(WORKERS_MAX)), own))
-        }
-        Placement::Count(count) if (1..=WORKERS_MAX).contains(count) => {
-            let count = usize::from(*count);
-            Ok(spread(count, &allowed[allowed.len().saturating_sub(count)..]))
-        }
-        Placement::Count(count) => Err(Misplaced::Count(usize::from(*count))),
-        Placement::Cores(cores) if (1..=usize::from(WORKERS_MAX)).contains(&cores.len()) => cores
-            .iter()
-            .map(|core| match allowed.contains(core) {
-                true => Ok(Some(*core)),
-                false => Err(Misplaced::Core { core: *core, allowed: allowed.to_vec() }),
-            })
-            .collect(),
-        Placement::Cores(cores) => Err(Misplaced::Count(cores.len())),
+    let named: Vec<usize> = wish.cores.iter().copied().map(usize::from).collect();
+    if let Some(&core) = named.iter().find(|core| !allowed.contains(core)) {
+        return Err(Misplaced::Core { core, allowed: allowed.to_vec() });
     }
+    let count = match wish.count {
+        Some(count) => usize::from(count),
+        None if !named.is_empty() => named.len(),
+        None if allowed.len() <= 2 => allowed.len().max(1),
+        None => (allowed.len() - 1).min(usize::from(WORKERS_MAX)),
+    };
+    if !(1..=usize::from(WORKERS_MAX)).contains(&count) {
+        return Err(Misplaced::Count(count));
+    }
+    let over = if named.is_empty() { &allowed[allowed.len().saturating_sub(count)..] } else { &named };
+    Ok((0..count).map(|i| over.get(i % over.len().max(1)).copied()).collect())
 }
 
 /// Ties the calling thread to `core`. `false` if the system refuses, which costs speed and nothing else.
@@ -82,26 +73,31 @@ pub(crate) fn pin(core: usize) -> bool {
 mod tests {
     use super::*;
 
+    fn wish(count: Option<u16>, cores: &[u16]) -> Placement {
+        Placement { count, cores: cores.to_vec() }
+    }
+
     fn placed(wish: &Placement, allowed: &[usize]) -> Vec<usize> {
         place(wish, allowed).unwrap().into_iter().flatten().collect()
     }
 
     #[test]
     fn one_processor_is_left_to_control_where_there_are_more_than_two() {
-        assert_eq!(placed(&Placement::Auto, &[3]), [3]);
-        assert_eq!(placed(&Placement::Auto, &[0, 1]), [0, 1]);
-        assert_eq!(placed(&Placement::Auto, &[4, 6, 8]), [6, 8]);
-        assert_eq!(place(&Placement::Auto, &[]), Ok(vec![None]));
+        assert_eq!(placed(&wish(None, &[]), &[3]), [3]);
+        assert_eq!(placed(&wish(None, &[]), &[0, 1]), [0, 1]);
+        assert_eq!(placed(&wish(None, &[]), &[4, 6, 8]), [6, 8]);
+        assert_eq!(place(&wish(None, &[]), &[]), Ok(vec![None]));
     }
 
     #[test]
     fn wishes_are_taken_by_number_and_refused_by_name() {
-        assert_eq!(placed(&Placement::Count(1), &[0, 1, 2]), [2]);
-        assert_eq!(placed(&Placement::Count(5), &[0, 1]), [0, 1, 0, 1, 0]);
-        assert_eq!(placed(&Placement::Cores(vec![7, 5]), &[5, 6, 7]), [7, 5]);
-        assert_eq!(place(&Placement::Count(0), &[0]), Err(Misplaced::Count(0)));
-        assert_eq!(place(&Placement::Cores(vec![]), &[0]), Err(Misplaced::Count(0)));
-        assert_eq!(place(&Placement::Cores(vec![1]), &[0]), Err(Misplaced::Core { core: 1, allowed: vec![0] }));
+        assert_eq!(placed(&wish(Some(1), &[]), &[0, 1, 2]), [2]);
+        assert_eq!(placed(&wish(Some(5), &[]), &[0, 1]), [0, 1, 0, 1, 0]);
+        assert_eq!(placed(&wish(None, &[7, 5]), &[5, 6, 7]), [7, 5]);
+        assert_eq!(placed(&wish(Some(3), &[7, 5]), &[5, 6, 7]), [7, 5, 7]);
+        assert_eq!(place(&wish(Some(0), &[]), &[0]), Err(Misplaced::Count(0)));
+        assert_eq!(place(&wish(Some(513), &[0]), &[0]), Err(Misplaced::Count(513)));
+        assert_eq!(place(&wish(None, &[1]), &[0]), Err(Misplaced::Core { core: 1, allowed: vec![0] }));
     }
 
     #[test]

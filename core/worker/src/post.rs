@@ -1,0 +1,112 @@
+//! Control's end of all queues: what `sluice_link::port::Sluice` promises, kept.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use sluice_flow::tls::Served;
+use sluice_link::ask::Ask;
+use sluice_link::count::Totals;
+use sluice_link::id::{ListenerId, SessionKey, WorkerId};
+use sluice_link::port::{PublishProblem, Sluice, TellRefused};
+use sluice_link::snapshot::Snapshot;
+use sluice_link::tell::{Refusal, Tell};
+
+use crate::listen::Doors;
+use crate::mailbox::{Letter, Publication, Slit};
+use crate::start::Shared;
+
+/// The workers as control sees and uses them. For one thread, the control thread.
+pub struct Post {
+    shared: Arc<Shared>,
+    slits: Vec<Slit>,
+    /// Readable when asks may be waiting.
+    wake: OwnedFd,
+    doors: Doors,
+    /// Tickets that control has taken and not answered yet: at most a worker's credit for each worker.
+    unanswered: HashSet<SessionKey>,
+}
+
+impl Post {
+    pub(crate) fn new(shared: Arc<Shared>, slits: Vec<Slit>, wake: OwnedFd, doors: Doors) -> Self {
+        Self { shared, slits, wake, doors, unanswered: HashSet::new() }
+    }
+
+    /// Where each virtual server really listens, in the order of the snapshot. Differs from what was configured where that
+    /// left the port to the system.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(ListenerId, SocketAddr)> {
+        self.doors.addresses()
+    }
+}
+
+impl Sluice for Post {
+    fn workers(&self) -> u16 {
+        self.shared.workers()
+    }
+
+    fn wake(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    fn may_sleep(&mut self) -> bool {
+        self.shared.asks.may_sleep()
+    }
+
+    fn next_ask(&mut self) -> Option<Ask> {
+        let ask = self.shared.asks.pop()?;
+        if let Ask::Redeem(redeem) = &ask {
+            self.unanswered.insert(redeem.key);
+        }
+        Some(ask)
+    }
+
+    fn tell(&mut self, worker: WorkerId, tell: Tell) -> Result<(), TellRefused> {
+        let slit = self.slits.get_mut(usize::from(worker.0)).ok_or(TellRefused::Gone)?;
+        if let Tell::Redeemed { key, .. } = &tell
+            && key.worker == worker
+            && self.unanswered.remove(key)
+        {
+            return slit.answer(tell);
+        }
+        slit.put(Letter::Tell(tell))
+    }
+
+    fn publish(&mut self, snapshot: Arc<Snapshot>) -> Result<(), PublishProblem> {
+        let served = Arc::new(Served::build(snapshot, &self.shared.keys)?);
+        let change = self.doors.change(&served.snapshot, self.slits.len())?;
+        // Only this thread puts letters in, so room that is there now will be there below.
+        for (worker, slit) in (0..).map(WorkerId).zip(&self.slits) {
+            slit.has_room().map_err(|source| PublishProblem::Worker { worker, source })?;
+        }
+        let (close, open) = self.doors.commit(change);
+        self.shared.set_addresses(self.doors.addresses());
+        for (slit, open) in self.slits.iter_mut().zip(open) {
+            // A worker that has died since has no sessions and no listeners; the others go on with the new settings.
+            let _ = slit.put(Letter::Publish(Publication { served: served.clone(), close: close.clone(), open }));
+        }
+        Ok(())
+    }
+
+    fn totals(&self) -> Vec<Totals> {
+        self.shared.totals()
+    }
+
+    fn abandon(&mut self) -> usize {
+        let keys: Vec<SessionKey> = self.unanswered.iter().copied().collect();
+        for &key in &keys {
+            let _ = self.tell(key.worker, Tell::Redeemed { key, verdict: Err(Refusal::Busy) });
+        }
+        keys.len()
+    }
+}
+
+impl std::fmt::Debug for Post {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Post")
+            .field("workers", &self.slits.len())
+            .field("unanswered", &self.unanswered.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,220 @@
+//! A session in its slot: let in, stepped, ended.
+//!
+//! ```text
+//!   Accepted ─► admission ─► slot, adopt ─► Session::begin ─┬─► intents ─► engine, wheel, mailbox
+//!                  └─► refuse            ┌──────────────────┘
+//!                                  event ▼
+//!                              Session::step ─► intents ─► Stay ─► slot
+//!                                   │                └───► End ──► report, release ─► Released ─► slot free
+//!                                   └─ panic ─► only this session ends, with `never`
+//! ```
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sluice_flow::admit::Source;
+use sluice_flow::event::Event;
+use sluice_flow::intent::{Intent, Into};
+use sluice_flow::port::{Door, Engine};
+use sluice_flow::session::{Arrival, Next, Session, Stage, Turn};
+use sluice_flow::share::buffer_of;
+use sluice_link::ask::{Ask, Closed};
+use sluice_link::id::{LaunchId, ListenerId, SessionKey, SlotKey};
+use sluice_link::reason::Reason;
+use sluice_link::time::Moment;
+
+use crate::turn::{Phase, Worker};
+
+/// Who has a slot. The worker knows this much itself, so that it can tell of a session that could not.
+pub(crate) struct Tenant {
+    /// `None` while it is being stepped, and from its end until the engine has let go of it.
+    session: Option<Session>,
+    /// Its share of admission, until it has proven itself.
+    source: Option<Source>,
+    /// Its ticket is with control.
+    pub(crate) asked: bool,
+    /// What its ticket was redeemed for.
+    pub(crate) launch: Option<LaunchId>,
+    listener: ListenerId,
+    client: SocketAddr,
+    since: Moment,
+}
+
+impl Tenant {
+    /// Where its session stands; `None` if that is over.
+    pub(crate) fn stage(&self) -> Option<Stage> {
+        self.session.as_ref().map(Session::stage)
+    }
+}
+
+impl<E: Engine> Worker<E> {
+    /// Lets a client in, or not: cheapest test first, before a byte is read.
+    pub(crate) fn accepted(&mut self, listener: ListenerId, door: Door, client: SocketAddr, local: SocketAddr) {
+        self.count.accepted.one();
+        let Some(served_listener) = self.served.listener(listener).filter(|_| self.phase == Phase::Running).cloned() else {
+            // It came in while its virtual server went.
+            self.refuse(door, if self.phase == Phase::Running { Reason::Stopping } else { Reason::Drained });
+            return;
+        };
+        let source = match self.admit.enter(client.ip(), self.slots.len(), &self.served.snapshot.limits) {
+            Ok(source) => source,
+            Err(refused) => return self.refuse(door, refused.reason()),
+        };
+        let Some(key) = self.slots.reserve() else {
+            self.admit.leave(source);
+            return self.refuse(door, Reason::Exhausted);
+        };
+        self.engine.adopt(door, key);
+        let tenant =
+            Tenant { session: None, source: Some(source), asked: false, launch: None, listener, client, since: self.now };
+        self.slots.put(key, tenant);
+        let session_key = SessionKey { worker: self.id, at: key };
+        let arrival =
+            Arrival { key: session_key, listener: served_listener, served: self.served.clone(), client, local, at: self.now };
+        let begun = self.contained(|turn| Session::begin(arrival, turn));
+        self.settle(key, begun.map(Next::Stay));
+    }
+
+    fn refuse(&mut self, door: Door, reason: Reason) {
+        self.engine.refuse(door);
+        self.count.accept_refused.one();
+        self.count.closed(reason);
+    }
+
+    /// Tells a session what happened. If it is gone, what the event holds goes back to where it came from.
+    pub(crate) fn step(&mut self, key: SlotKey, event: Event) {
+        let mut next = Some(event);
+        while let Some(event) = next {
+            let Some(session) = self.slots.get_mut(key).and_then(|tenant| tenant.session.take()) else {
+                if let Some(buf) = buffer_of(event) {
+                    self.engine.pool().give(buf);
+                }
+                return;
+            };
+            let stepped = self.contained(|turn| session.step(event, turn));
+            next = self.settle(key, stepped);
+        }
+    }
+
+    /// Runs the machine of one session. If it panics, that session is lost and nobody else: it was moved into the call and
+    /// died in it with all it owned, what it shares with others are the pool, whose count of buffers lent may stay too high by
+    /// the few it held, and counters.
+    fn contained<T>(&mut self, run: impl FnOnce(&mut Turn<'_>) -> T) -> Option<T> {
+        let mut turn = Turn { now: self.now, pool: self.engine.pool(), out: &mut self.intents, count: &self.count };
+        catch_unwind(AssertUnwindSafe(|| run(&mut turn))).ok()
+    }
+
+    /// Carries out what a step asked for and puts the session back or ends it. Gives an event if the worker itself has
+    /// something to tell the session next.
+    fn settle(&mut self, key: SlotKey, stepped: Option<Next>) -> Option<Event> {
+        let mut told = None;
+        let mut intents = std::mem::take(&mut self.intents);
+        if stepped.is_some() {
+            for intent in intents.drain(..) {
+                if let Err(reason) = self.carry_out(key, intent) {
+                    told = Some(Event::End(reason));
+                }
+            }
+        } else {
+            intents.drain(..).for_each(|intent| self.undo(intent));
+        }
+        self.intents = intents;
+        match stepped {
+            Some(Next::Stay(session)) => {
+                let tenant = self.slots.get_mut(key)?;
+                let proven = if session.is_proven() { tenant.source.take() } else { None };
+                tenant.session = Some(session);
+                if let Some(source) = proven {
+                    self.admit.leave(source);
+                }
+                told
+            }
+            Some(Next::End(summary)) => {
+                self.end(key, summary.closed, summary.ticketed);
+                None
+            }
+            None => {
+                self.cut(key, Reason::Never);
+                None
+            }
+        }
+    }
+
+    fn carry_out(&mut self, key: SlotKey, intent: Intent) -> Result<(), Reason> {
+        match intent {
+            Intent::Deadline(when) => self.wheel.set(key, when),
+            Intent::Ask(Ask::Redeem(redeem)) => {
+                if self.mail.redeem(redeem).is_err() {
+                    self.count.control_queue_full.one();
+                    return Err(Reason::Busy);
+                }
+                if let Some(tenant) = self.slots.get_mut(key) {
+                    tenant.asked = true;
+                }
+            }
+            Intent::Ask(report @ (Ask::Opened(_) | Ask::Closed(_))) => self.mail.report(report),
+            act @ (Intent::Receive { .. } | Intent::Send { .. } | Intent::Connect(_) | Intent::Finish(_) | Intent::Abort(_)) => {
+                self.engine.act(key, act)
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back the buffers in a wish of a session that died while it was wishing.
+    fn undo(&mut self, intent: Intent) {
+        let buf = match intent {
+            Intent::Send { chain, .. } => Some(chain.into_buf()),
+            Intent::Receive { into: Into::Behind(buf), .. } => Some(buf),
+            Intent::Receive { into: Into::Any(_), .. }
+            | Intent::Connect(_)
+            | Intent::Finish(_)
+            | Intent::Abort(_)
+            | Intent::Ask(_)
+            | Intent::Deadline(_) => None,
+        };
+        if let Some(buf) = buf {
+            self.engine.pool().give(buf);
+        }
+    }
+
+    /// Ends a session that cannot speak for itself any more.
+    pub(crate) fn cut(&mut self, key: SlotKey, reason: Reason) {
+        let Some(tenant) = self.slots.get_mut(key) else { return };
+        let last = tenant.session.take();
+        if reason != Reason::Never && last.is_none() {
+            return; // ended already, waits for the engine
+        }
+        let closed = Closed {
+            key: SessionKey { worker: self.id, at: key },
+            listener: tenant.listener,
+            client: tenant.client,
+            launch: tenant.launch,
+            reason,
+            up_bytes: 0,
+            down_bytes: 0,
+            lived: self.now.since(tenant.since),
+        };
+        let ticketed = tenant.asked || tenant.launch.is_some();
+        self.end(key, closed, ticketed);
+    }
+
+    fn end(&mut self, key: SlotKey, closed: Closed, ticketed: bool) {
+        self.wheel.set(key, Moment::NEVER);
+        self.count.closed(closed.reason);
+        let mut asked = false;
+        if let Some(tenant) = self.slots.get_mut(key) {
+            asked = std::mem::take(&mut tenant.asked);
+            if let Some(source) = tenant.source.take() {
+                self.admit.leave(source);
+            }
+        }
+        self.engine.release(key);
+        if asked {
+            self.orphans.insert(key, closed);
+        } else if ticketed || closed.launch.is_some() {
+            self.mail.report(Ask::Closed(closed));
+        } else {
+            self.mail.mention(closed);
+        }
+    }
+}

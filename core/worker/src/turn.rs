@@ -1,0 +1,354 @@
+//! One worker and its turns: what the thread does for ever.
+//!
+//! ```text
+//!   sleep in the engine ─► happenings: who types at once, bulk and handshakes into the share
+//!        ▲                 letters from control, so many a turn
+//!        │                 what the share has room for
+//!        │                 deadlines that have come
+//!        └──────────────── numbers
+//! ```
+//!
+//! Each of these is bounded, so that none can keep the others waiting; what is left over is taken up in the next turn, which
+//! does not sleep then. Nothing in here waits for control: if that stalls or dies, streams flow on and only new tickets are
+//! refused.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_utils::CachePadded;
+use sluice_flow::admit::Admit;
+use sluice_flow::buf::Class;
+use sluice_flow::event::Event;
+use sluice_flow::intent::Intent;
+use sluice_flow::port::{Engine, EngineFault, Happening};
+use sluice_flow::session::Stage;
+use sluice_flow::share::Share;
+use sluice_flow::slots::Slots;
+use sluice_flow::tls::{Served, TicketKeys};
+use sluice_flow::wheel::Wheel;
+use sluice_link::ask::Closed;
+use sluice_link::count::Counters;
+use sluice_link::id::{SessionKey, SlotKey, WorkerId};
+use sluice_link::reason::Reason;
+use sluice_link::tell::{Refusal, Target, Tell};
+use sluice_link::time::Moment;
+
+use crate::mailbox::{Letter, Mailbox, Publication};
+use crate::tenant::Tenant;
+
+/// Letters from control that one turn takes.
+const LETTERS_PER_TURN: usize = 64;
+/// Sessions that one turn ends when many are to be ended.
+const ENDINGS_PER_TURN: usize = 256;
+/// How long to sleep while control owes room for reports: nobody rings when room comes.
+const OWED_RETRY: Duration = Duration::from_millis(50);
+/// How often the first worker looks whether the keys of session tickets are to be changed.
+const ROTATE_EVERY: Duration = Duration::from_secs(60);
+/// How long sessions have to end in an orderly way when the worker stops; longer than the default linger of two seconds.
+const STOP_TIME: Duration = Duration::from_secs(3);
+/// How long the kernel has after that to let go of what it holds.
+const CUT_TIME: Duration = Duration::from_secs(1);
+
+/// Where a worker stands with its own life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It takes whoever comes.
+    Running,
+    /// It takes nobody; at the deadline it ends those that it has.
+    Draining(Moment),
+    /// It is ending all sessions; at the deadline it cuts them off.
+    Stopping(Moment),
+    /// It has cut them off; at the deadline it ends with whatever is left.
+    Cut(Moment),
+}
+
+/// Everything that one thread owns.
+pub(crate) struct Worker<E> {
+    pub(crate) id: WorkerId,
+    pub(crate) engine: E,
+    pub(crate) clock: fn() -> Moment,
+    pub(crate) mail: Mailbox,
+    pub(crate) served: Arc<Served>,
+    pub(crate) keys: Arc<TicketKeys>,
+    pub(crate) count: Arc<CachePadded<Counters>>,
+    /// Set from outside: stop as if told so.
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) slots: Slots<Tenant>,
+    pub(crate) wheel: Wheel,
+    pub(crate) share: Share,
+    pub(crate) admit: Admit,
+    /// Sessions that ended while their ticket was with control. Their records wait for the answer, so that a launch that was
+    /// redeemed for nobody reaches control's books. At most [`crate::mailbox::TELL_CREDIT`].
+    pub(crate) orphans: HashMap<SlotKey, Closed>,
+    ending: VecDeque<(SlotKey, Reason)>,
+    pub(crate) phase: Phase,
+    accepting: bool,
+    rotate_at: Moment,
+    pub(crate) now: Moment,
+    pub(crate) intents: Vec<Intent>,
+    happened: Vec<Happening>,
+    due: Vec<SlotKey>,
+    fault: Option<EngineFault>,
+}
+
+/// What a worker is made of.
+pub(crate) struct Parts<E> {
+    pub(crate) id: WorkerId,
+    pub(crate) engine: E,
+    pub(crate) clock: fn() -> Moment,
+    pub(crate) mail: Mailbox,
+    pub(crate) served: Arc<Served>,
+    pub(crate) keys: Arc<TicketKeys>,
+    pub(crate) count: Arc<CachePadded<Counters>>,
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) sessions: u32,
+}
+
+impl<E: Engine> Worker<E> {
+    pub(crate) fn new(parts: Parts<E>) -> Self {
+        let now = (parts.clock)();
+        Self {
+            id: parts.id,
+            engine: parts.engine,
+            clock: parts.clock,
+            mail: parts.mail,
+            served: parts.served,
+            keys: parts.keys,
+            count: parts.count,
+            stop: parts.stop,
+            slots: Slots::new(parts.sessions),
+            wheel: Wheel::new(parts.sessions, now),
+            share: Share::new(),
+            admit: Admit::new(parts.sessions as usize),
+            orphans: HashMap::new(),
+            ending: VecDeque::new(),
+            phase: Phase::Running,
+            accepting: true,
+            rotate_at: if parts.id.0 == 0 { now } else { Moment::NEVER },
+            now,
+            intents: Vec::new(),
+            happened: Vec::new(),
+            due: Vec::new(),
+            fault: None,
+        }
+    }
+
+    /// Turns until it is told to stop.
+    ///
+    /// # Errors
+    /// [`EngineFault`] if the engine is broken; all sessions are gone then.
+    pub(crate) fn run(mut self) -> Result<(), EngineFault> {
+        while !self.finished() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn turn(&mut self) -> Result<(), EngineFault> {
+        let wait = self.wait();
+        let mut happened = std::mem::take(&mut self.happened);
+        self.engine.turn(wait, &mut happened)?;
+        self.mail.awake();
+        self.now = (self.clock)();
+        self.share.begin(self.served.snapshot.limits.handshake_steps_per_turn);
+        happened.drain(..).for_each(|one| self.happening(one));
+        self.happened = happened;
+        self.letters();
+        while let Some((key, event)) = self.share.next() {
+            self.step(key, event);
+        }
+        self.deadlines();
+        self.endings();
+        self.numbers();
+        self.fault.take().map_or(Ok(()), Err)
+    }
+
+    /// How long the engine may sleep: not at all while anything is left to do.
+    fn wait(&mut self) -> Option<Duration> {
+        let settled = self.mail.settle();
+        let stopping = self.stopping();
+        let busy = self.share.waiting() || !self.ending.is_empty();
+        if busy || !self.mail.may_sleep(|| stopping || !self.stop.load(Ordering::Acquire)) {
+            return Some(Duration::ZERO);
+        }
+        let phase = match self.phase {
+            Phase::Running => Moment::NEVER,
+            Phase::Draining(at) | Phase::Stopping(at) | Phase::Cut(at) => at,
+        };
+        let retry = if settled { Moment::NEVER } else { self.now + OWED_RETRY };
+        let next = self.wheel.next().unwrap_or(Moment::NEVER).min(phase).min(retry).min(self.rotate_at);
+        (next != Moment::NEVER).then(|| next.since(self.now))
+    }
+
+    fn happening(&mut self, happening: Happening) {
+        match happening {
+            Happening::Accepted { listener, door, client, local } => self.accepted(listener, door, client, local),
+            Happening::Session { key, event } => {
+                let stage = self.slots.get(key).and_then(Tenant::stage);
+                let now = match stage {
+                    Some(stage) => self.share.sort(key, stage, event),
+                    None => Some(event), // gone: `step` gives its buffer back
+                };
+                if let Some(event) = now {
+                    self.step(key, event);
+                }
+            }
+            Happening::Released(key) => drop(self.slots.free(key)),
+            Happening::Woken => {} // the letters are taken in every turn
+        }
+    }
+
+    fn letters(&mut self) {
+        for _ in 0..LETTERS_PER_TURN {
+            match self.mail.next() {
+                Some(Letter::Tell(Tell::Redeemed { key, verdict })) => self.redeemed(key, verdict),
+                Some(Letter::Tell(Tell::Drain { deadline })) => self.drain(deadline),
+                Some(Letter::Tell(Tell::Kill { key, reason })) if key.worker == self.id => self.step(key.at, Event::End(reason)),
+                Some(Letter::Tell(Tell::Kill { .. })) => {}
+                Some(Letter::Tell(Tell::Stop)) => self.begin_stop(),
+                Some(Letter::Publish(publication)) => self.publish(publication),
+                None => break,
+            }
+        }
+        if self.stop.load(Ordering::Acquire) && !self.stopping() {
+            self.begin_stop();
+        }
+    }
+
+    /// An answer. It reaches the session that asked, or nobody: a place that has another tenant by now has another generation.
+    fn redeemed(&mut self, key: SessionKey, verdict: Result<Target, Refusal>) {
+        let launch = verdict.as_ref().ok().map(|target| target.launch);
+        let ours = key.worker == self.id;
+        if ours
+            && let Some(tenant) = self.slots.get_mut(key.at)
+            && tenant.asked
+        {
+            tenant.asked = false;
+            tenant.launch = launch;
+            self.mail.answered();
+            self.step(key.at, Event::Told(verdict));
+            return;
+        }
+        self.count.stale_answers.one();
+        if ours && let Some(closed) = self.orphans.remove(&key.at) {
+            self.mail.answered();
+            self.mail.report(sluice_link::ask::Ask::Closed(Closed { launch, ..closed }));
+        }
+    }
+
+    fn publish(&mut self, publication: Publication) {
+        for id in publication.close {
+            self.engine.unlisten(id);
+        }
+        for (id, socket) in publication.open {
+            if self.phase == Phase::Running
+                && let Err(fault) = self.engine.listen(id, socket)
+            {
+                // Without this listener the kernel would send a share of the clients nowhere. Better to end loudly.
+                self.fault = Some(fault);
+            }
+        }
+        self.served = publication.served;
+    }
+
+    /// Takes nobody new, and lets go whoever has not shown a ticket; a ticket shown is spent, so its session may go on.
+    fn drain(&mut self, deadline: Moment) {
+        if self.stopping() {
+            return;
+        }
+        self.close_doors();
+        self.phase = Phase::Draining(deadline);
+        let early = |stage| matches!(stage, Some(Stage::Hello | Stage::Handshake | Stage::Preface));
+        let keys = self.slots.keys().filter(|&key| early(self.slots.get(key).and_then(Tenant::stage)));
+        self.ending.extend(keys.map(|key| (key, Reason::Drained)));
+    }
+
+    fn begin_stop(&mut self) {
+        if !self.stopping() {
+            self.close_doors();
+            self.phase = Phase::Stopping(self.now + STOP_TIME);
+            self.end_all(Reason::Stopping);
+        }
+    }
+
+    fn close_doors(&mut self) {
+        for listener in &self.served.snapshot.listeners {
+            self.engine.unlisten(listener.id);
+        }
+    }
+
+    fn end_all(&mut self, reason: Reason) {
+        self.ending.clear();
+        self.ending.extend(self.slots.keys().map(|key| (key, reason)));
+    }
+
+    fn stopping(&self) -> bool {
+        matches!(self.phase, Phase::Stopping(_) | Phase::Cut(_))
+    }
+
+    fn finished(&self) -> bool {
+        self.stopping() && self.slots.is_empty() || matches!(self.phase, Phase::Cut(until) if until <= self.now)
+    }
+
+    fn deadlines(&mut self) {
+        let mut due = std::mem::take(&mut self.due);
+        self.wheel.expire(self.now, &mut due);
+        due.drain(..).for_each(|key| self.step(key, Event::Due));
+        self.due = due;
+        match self.phase {
+            Phase::Draining(at) if at <= self.now => {
+                self.phase = Phase::Draining(Moment::NEVER);
+                self.end_all(Reason::Drained);
+            }
+            Phase::Stopping(at) if at <= self.now => {
+                self.phase = Phase::Cut(self.now + CUT_TIME);
+                let left: Vec<SlotKey> = self.slots.keys().collect();
+                left.into_iter().for_each(|key| self.cut(key, Reason::Stopping));
+            }
+            Phase::Running | Phase::Draining(_) | Phase::Stopping(_) | Phase::Cut(_) => {}
+        }
+        if self.rotate_at <= self.now {
+            self.rotate_at = self.now + ROTATE_EVERY;
+            // Without random numbers old keys are forgotten in time all the same: tickets stop to work, sessions do not.
+            let _ = self.keys.rotate(self.now);
+        }
+    }
+
+    fn endings(&mut self) {
+        for _ in 0..ENDINGS_PER_TURN {
+            let Some((key, reason)) = self.ending.pop_front() else { break };
+            self.step(key, Event::End(reason));
+        }
+    }
+
+    /// Counts, and lets connections wait in the backlog while there is no room for them.
+    fn numbers(&mut self) {
+        let tally = self.engine.tally();
+        let pool = self.engine.pool();
+        let lent = Class::ALL.iter().map(|class| pool.lent(*class) as u64).sum();
+        let (left, all) = (pool.left(Class::Small), pool.left(Class::Small) + pool.lent(Class::Small));
+        let count = &self.count;
+        count.turns.one();
+        count.completions.add(tally.completions);
+        count.stale_completions.add(tally.stale);
+        count.queue_overflows.add(tally.overflows);
+        count.starved.add(tally.starved);
+        count.buffers_lent.set(lent);
+        count.sessions.set(self.slots.len() as u64);
+
+        let most = self.slots.capacity().min(self.served.snapshot.limits.sessions_per_worker as usize);
+        let sessions = self.slots.len();
+        // Closed when nothing is left or a tenth of the buffers; opened again a little below, lest it swing.
+        let accept = if self.accepting {
+            sessions < most && left * 10 >= all
+        } else {
+            sessions + most / 64 < most.max(1) && left * 5 >= all
+        };
+        if accept != self.accepting {
+            self.accepting = accept;
+            self.engine.accept(accept);
+        }
+    }
+}
