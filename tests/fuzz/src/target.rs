@@ -1,0 +1,185 @@
+//! The targets: one line in the table, a few lines of code.
+
+use gate_proto::xml::encoding::Encoding;
+use gate_proto::xml::nfuse::Kind;
+use gate_proto::xml::nfuse::answer::Answer as NfuseAnswer;
+use gate_proto::xml::nfuse::request::Request as NfuseRequest;
+use gate_proto::xml::sta::{IssuedTicket, Redeemed, StaRequest};
+use sluice_proto::cgp::TicketFinder;
+use sluice_proto::hello::{self, HelloStop};
+use sluice_proto::preface;
+use sluice_proto::proxy::{HEADER_BYTES_MAX, Header};
+use sluice_proto::reader::{Need, Stop};
+use sluice_proto::socks5::{Opening, Step};
+use sluice_proto::ticket::Ticket;
+
+/// One codec.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// Its name, and that of its folder in `tests/corpus`.
+    pub(crate) name: &'static str,
+    /// Must return for any bytes.
+    pub(crate) run: fn(&[u8]),
+    /// Words of its language, which chance would take long to find.
+    #[cfg_attr(fuzzing, expect(dead_code, reason = "libFuzzer finds words by coverage"))]
+    pub(crate) words: &'static [&'static [u8]],
+}
+
+/// All of them. A new codec adds a line, a function and a corpus folder.
+pub(crate) const TARGETS: &[Target] = &[
+    Target { name: "hello", run: hello, words: &[b"\x16\x03\x01", b"\x01\0", b"\0\0\0\x05", b"\0\x10", b"\0\x2b", b"\0\x0a"] },
+    Target { name: "preface", run: preface, words: &[b"\x1aCGP/01", b"\x05", b"GET "] },
+    Target {
+        name: "socks5",
+        run: socks5,
+        words: &[b"\x05\x01\0", b"\x05\x01\0\x03", b"\x05\x02\0\x02", b";40;STA01;", b"\x05\xd6"],
+    },
+    Target { name: "cgp", run: cgp, words: &[b"\x1aCGP/01", b";40;", b";42;", b"STA01;", b"0123456789ABCDEF"] },
+    Target {
+        name: "proxy",
+        run: proxy,
+        words: &[b"\r\n\r\n\0\r\nQUIT\n", b"\x21\x11", b"\x21\x21", b"\x02\0", b"\x20\0", b"\x05\0"],
+    },
+    Target { name: "ticket", run: ticket, words: &[b";40;", b";42;", b";10;", b"STA01;", b"0123456789ABCDEF"] },
+    Target { name: "sta", run: sta, words: XML_WORDS },
+    Target { name: "nfuse", run: nfuse, words: XML_WORDS },
+];
+
+const XML_WORDS: &[&[u8]] = &[
+    b"<!DOCTYPE x [",
+    b"<!ENTITY a \"b\">",
+    b"]>",
+    b"&a;",
+    b"&#0;",
+    b"&#x10FFFF;",
+    b"&lt;",
+    b"<![CDATA[",
+    b"]]>",
+    b"<!--",
+    b"-->",
+    b"<?xml ",
+    b"?>",
+    b"encoding=\"UTF-16\"",
+    b"encoding=\"ISO-8859-1\"",
+    b"\xff\xfe",
+    b"\xfe\xff",
+    b"\xef\xbb\xbf",
+    b"<a>",
+    b"</a>",
+    b"<a/>",
+    b" a=\"b\"",
+    b"<ErrorId>",
+    b"<Value name=\"ICAAddress\">",
+    b"<Ticket>",
+];
+
+/// The target that libFuzzer runs: named by the environment variable `SLUICE_FUZZ_TARGET`.
+#[cfg(fuzzing)]
+pub(crate) fn chosen() -> &'static Target {
+    static CHOSEN: std::sync::OnceLock<&Target> = std::sync::OnceLock::new();
+    CHOSEN.get_or_init(|| {
+        let name = std::env::var("SLUICE_FUZZ_TARGET").unwrap_or_default();
+        let found = TARGETS.iter().find(|target| target.name == name);
+        assert!(found.is_some(), "SLUICE_FUZZ_TARGET names no target");
+        found.unwrap_or(&TARGETS[0])
+    })
+}
+
+/// A beginning of `data`, of a length that `data` itself decides.
+fn beginning(data: &[u8]) -> &[u8] {
+    let at = data.iter().fold(data.len(), |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    &data[..at.checked_rem(data.len()).unwrap_or_default()]
+}
+
+fn hello(data: &[u8]) {
+    let whole = hello::scan(data);
+    let early = hello::scan(beginning(data));
+    assert!(matches!(early, Err(HelloStop::Need(Need(1..)))) || early == whole);
+    if let Ok(hello) = whole {
+        assert!(hello.bytes <= data.len());
+        hello.details.map(|d| d.alpn().count() + d.versions().count() + d.groups().count() + d.suites().count());
+    }
+}
+
+fn preface(data: &[u8]) {
+    let (whole, early) = (preface::read(data), preface::read(beginning(data)));
+    assert!(matches!(early, Err(Need(1..))) || early == whole);
+}
+
+fn socks5(data: &[u8]) {
+    assert_eq!(last_step(&[beginning(data), data]), last_step(&[data]));
+}
+
+/// What the opening comes to if it is shown `views`, each longer than the one before; greetings are answered at once.
+fn last_step(views: &[&[u8]]) -> String {
+    let (mut opening, mut from) = (Opening::new(), 0);
+    let mut last = String::new();
+    for view in views {
+        loop {
+            let step = opening.read(&view[from..]);
+            last = format!("{from} {step:?}");
+            match step {
+                Ok(Step::Greeting { consumed, .. }) => from += consumed,
+                Ok(Step::Request { consumed, request }) => {
+                    assert!(from + consumed <= view.len());
+                    request.ticket().map(|ticket| ticket.pairs().count()).ok();
+                    return last;
+                }
+                Ok(Step::Need(_) | Step::Ambiguous) => break,
+                Err(_) => return last,
+            }
+        }
+    }
+    last
+}
+
+fn cgp(data: &[u8]) {
+    let whole = TicketFinder::default().read(data);
+    let mut finder = TicketFinder::default();
+    let early = finder.read(beginning(data));
+    assert!(matches!(early, Err(Stop::Need(Need(1..)))) || early == whole);
+    assert_eq!(finder.read(data), whole);
+}
+
+fn proxy(data: &[u8]) {
+    let (whole, early) = (Header::read(data), Header::read(beginning(data)));
+    assert!(matches!(early, Err(Stop::Need(Need(1..)))) || early == whole);
+    if let Ok((header, bytes)) = whole {
+        assert!(bytes <= data.len());
+        let mut room = [0; HEADER_BYTES_MAX];
+        let written = header.write(&mut room);
+        assert!(written.is_ok_and(|written| Header::read(written) == Ok((header, written.len()))));
+    }
+}
+
+fn ticket(data: &[u8]) {
+    if let Ok(ticket) = Ticket::parse(data) {
+        assert_eq!(ticket.expose().as_bytes(), data);
+        assert_eq!(ticket.pairs().count(), if ticket.is_dual() { 2 } else { 1 });
+    }
+}
+
+fn sta(data: &[u8]) {
+    if let Ok((StaRequest::Issue(request), _)) = StaRequest::read(data) {
+        let written = request.write();
+        let again = StaRequest::read(&written);
+        assert!(matches!(again, Ok((StaRequest::Issue(again), _)) if again.write() == written));
+    }
+    IssuedTicket::read(data).map(|issued| issued.client_string()).ok();
+    Redeemed::read(data, "STA02005E10A1B2", "0F1E2D3C4B5A69788796A5B4C3D2E1F0").map(|redeemed| redeemed.connection()).ok();
+}
+
+fn nfuse(data: &[u8]) {
+    if let Ok((request, encoding)) = NfuseRequest::read(data) {
+        let written = request.write(encoding);
+        let again = NfuseRequest::read(&written);
+        assert!(again.is_ok_and(|(again, _)| again.write(encoding) == written));
+    }
+    for kind in Kind::ALL {
+        if let Ok(answer) = NfuseAnswer::read(data, kind) {
+            let written = answer.write(Encoding::Utf8);
+            let again = NfuseAnswer::read(&written, kind);
+            assert!(again.is_ok_and(|again| again.write(Encoding::Utf8) == written));
+        }
+    }
+}
