@@ -15,17 +15,22 @@
 //! Both engines keep the contract written in [`sluice_flow::port`], and `tests/conformance` holds them to it with one suite.
 #![deny(unsafe_code)]
 
+mod doors;
 mod errno;
+mod give_back;
 mod listen;
 #[expect(unsafe_code, reason = "clock_gettime and the resource limits have no safe form in std")]
 mod machine;
+mod poll;
 mod report;
 #[expect(unsafe_code, reason = "std lacks most socket options, sendmsg and connecting without waiting")]
 mod sock;
+mod spare;
+mod starved;
 #[expect(unsafe_code, reason = "std cannot make an eventfd")]
 mod wake;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -36,6 +41,7 @@ use sluice_flow::port::{Door, Engine, EngineFault, Happening, ListenerId, SlotKe
 
 pub use listen::bind;
 pub use machine::{now, raise_descriptor_limit};
+pub use poll::PollEngine;
 pub use report::{Item, Outcome, Report};
 pub use wake::{Waker, eventfd};
 
@@ -89,69 +95,91 @@ pub struct SocketSettings {
 ///
 /// # Errors
 /// [`EngineFault`] if the engine asked for, or with [`Choice::Auto`] neither of them, can be had.
+///
+/// # Panics
+/// If more than 2²⁴ sessions are asked for.
 pub fn open(choice: Choice, settings: &EngineSettings) -> Result<(AnyEngine, Report), EngineFault> {
-    let _ = (choice, settings);
-    Err(EngineFault::SelfTest("every engine"))
+    let mut report = Report::default();
+    sock::try_settings(&settings.sockets).map_err(|(call, source)| EngineFault::System { call, source })?;
+    report.note("socket options", Outcome::Works, "");
+    if choice == Choice::Uring {
+        return Err(EngineFault::SelfTest("io_uring"));
+    }
+    let engine = PollEngine::new(settings)?;
+    report.note("epoll", Outcome::Works, "");
+    Ok((AnyEngine::Poll(Box::new(engine)), report))
 }
 
-/// One of the two engines. Static dispatch: the choice is made once, the branch predicts itself.
+/// One of the two engines. Static dispatch: the choice is made once, and the branch predicts itself.
 #[derive(Debug)]
-pub enum AnyEngine {}
+pub enum AnyEngine {
+    /// mio.
+    Poll(Box<PollEngine>),
+}
+
+/// Says the same to whichever engine it is.
+macro_rules! either {
+    ($any:expr, $engine:ident => $what:expr) => {
+        match $any {
+            AnyEngine::Poll($engine) => $what,
+        }
+    };
+}
 
 impl Engine for AnyEngine {
     fn name(&self) -> &str {
-        match *self {}
+        either!(self, e => e.name())
     }
 
-    fn listen(&mut self, _id: ListenerId, _socket: std::net::TcpListener) -> Result<(), EngineFault> {
-        match *self {}
+    fn listen(&mut self, id: ListenerId, socket: TcpListener) -> Result<(), EngineFault> {
+        either!(self, e => e.listen(id, socket))
     }
 
-    fn unlisten(&mut self, _id: ListenerId) {
-        match *self {}
+    fn unlisten(&mut self, id: ListenerId) {
+        either!(self, e => e.unlisten(id));
     }
 
-    fn accept(&mut self, _on: bool) {
-        match *self {}
+    fn accept(&mut self, on: bool) {
+        either!(self, e => e.accept(on));
     }
 
-    fn wake_on(&mut self, _eventfd: OwnedFd) -> Result<(), EngineFault> {
-        match *self {}
+    fn wake_on(&mut self, eventfd: OwnedFd) -> Result<(), EngineFault> {
+        either!(self, e => e.wake_on(eventfd))
     }
 
-    fn adopt(&mut self, _door: Door, _key: SlotKey) {
-        match *self {}
+    fn adopt(&mut self, door: Door, key: SlotKey) {
+        either!(self, e => e.adopt(door, key));
     }
 
-    fn refuse(&mut self, _door: Door) {
-        match *self {}
+    fn refuse(&mut self, door: Door) {
+        either!(self, e => e.refuse(door));
     }
 
-    fn act(&mut self, _key: SlotKey, _intent: Intent) {
-        match *self {}
+    fn act(&mut self, key: SlotKey, intent: Intent) {
+        either!(self, e => e.act(key, intent));
     }
 
-    fn release(&mut self, _key: SlotKey) {
-        match *self {}
+    fn release(&mut self, key: SlotKey) {
+        either!(self, e => e.release(key));
     }
 
-    fn turn(&mut self, _wait: Option<Duration>, _happened: &mut Vec<Happening>) -> Result<(), EngineFault> {
-        match *self {}
+    fn turn(&mut self, wait: Option<Duration>, happened: &mut Vec<Happening>) -> Result<(), EngineFault> {
+        either!(self, e => e.turn(wait, happened))
     }
 
     fn pool(&mut self) -> &mut Pool {
-        match *self {}
+        either!(self, e => e.pool())
     }
 
     fn tally(&mut self) -> Tally {
-        match *self {}
+        either!(self, e => e.tally())
     }
 
-    fn host_leg_address(&self, _key: SlotKey) -> Option<SocketAddr> {
-        match *self {}
+    fn host_leg_address(&self, key: SlotKey) -> Option<SocketAddr> {
+        either!(self, e => e.host_leg_address(key))
     }
 
-    fn in_flight(&self, _key: SlotKey, _leg: Leg) -> usize {
-        match *self {}
+    fn in_flight(&self, key: SlotKey, leg: Leg) -> usize {
+        either!(self, e => e.in_flight(key, leg))
     }
 }

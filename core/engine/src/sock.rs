@@ -4,7 +4,7 @@
 
 use std::io;
 use std::mem::{self, MaybeUninit};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -68,8 +68,8 @@ impl Address {
 
     /// Writes `value`, one of the kernel's address types, into the storage.
     fn of<T: Copy>(value: T) -> Self {
-        const { assert!(mem::size_of::<T>() <= mem::size_of::<libc::sockaddr_storage>()) };
-        const { assert!(mem::align_of::<T>() <= mem::align_of::<libc::sockaddr_storage>()) };
+        const { assert!(size_of::<T>() <= size_of::<libc::sockaddr_storage>()) };
+        const { assert!(align_of::<T>() <= align_of::<libc::sockaddr_storage>()) };
         let mut address = Self::empty();
         // SAFETY: write demands room and alignment for a T behind the pointer; the two assertions above say that a
         // sockaddr_storage has both.
@@ -390,7 +390,7 @@ fn counted(answer: isize) -> io::Result<usize> {
 
 #[expect(clippy::cast_possible_truncation, reason = "the sizes of the kernel's address types and options are below 256")]
 const fn size<T>() -> socklen_t {
-    mem::size_of::<T>() as socklen_t
+    size_of::<T>() as socklen_t
 }
 
 fn family(number: c_int) -> libc::sa_family_t {

@@ -54,7 +54,7 @@ mod tests {
     fn writes_add_up_until_read() {
         let (engine, waker) = eventfd().unwrap();
         waker.wake().unwrap();
-        waker.clone().wake().unwrap();
+        waker.wake().unwrap();
         let mut count = [0; 8];
         File::from(engine).read_exact(&mut count).unwrap();
         assert_eq!(u64::from_ne_bytes(count), 2);

@@ -1,0 +1,33 @@
+//! Buffers of intents and events that nobody will see any more go back to the pool.
+
+use sluice_flow::buf::Pool;
+use sluice_flow::event::Event;
+use sluice_flow::intent::{Intent, Into};
+
+/// Of an intent that comes too late.
+pub(crate) fn give_back(pool: &mut Pool, intent: Intent) {
+    match intent {
+        Intent::Receive { into: Into::Behind(buf), .. } => pool.give(buf),
+        Intent::Send { chain, .. } => pool.give(chain.into_buf()),
+        Intent::Receive { into: Into::Any(_), .. }
+        | Intent::Connect(_)
+        | Intent::Finish(_)
+        | Intent::Abort(_)
+        | Intent::Ask(_)
+        | Intent::Deadline(_) => {}
+    }
+}
+
+/// Of an event whose session has been released before it was reported.
+pub(crate) fn give_back_event(pool: &mut Pool, event: Event) {
+    match event {
+        Event::Received { buf, .. } | Event::Eof { kept: Some(buf), .. } => pool.give(buf),
+        Event::Eof { kept: None, .. }
+        | Event::Sent { .. }
+        | Event::Connected
+        | Event::Failed { .. }
+        | Event::Told(_)
+        | Event::Due
+        | Event::End(_) => {}
+    }
+}

@@ -1,0 +1,51 @@
+//! What to do when the process has no descriptors left and clients keep coming.
+//!
+//! A connection that cannot be accepted stays in the backlog, and the listener stays ready: a loop that only tries again would
+//! spin. So one descriptor is kept in reserve. When accepting fails it is given up, a few of the waiting connections are taken and
+//! reset, so that those clients learn at once that they must go elsewhere, and it is opened again. Then accepting pauses.
+
+use std::fs::File;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use crate::doors;
+use crate::sock::{self, Mode};
+
+/// How long a listener is left alone after descriptors have run out.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many connections are reset at the beginning of each pause.
+const SHED_AT_ONCE: usize = 16;
+
+#[derive(Debug)]
+pub(crate) struct Spare(Option<OwnedFd>);
+
+impl Spare {
+    pub(crate) fn new() -> Self {
+        Self(open())
+    }
+
+    /// Resets some of the connections that wait at `listener`.
+    pub(crate) fn shed(&mut self, listener: BorrowedFd<'_>) {
+        self.0 = None;
+        for _ in 0..SHED_AT_ONCE {
+            // A blocking listener must not be asked unless somebody is there.
+            if !sock::readable(listener) {
+                break;
+            }
+            let Ok(socket) = sock::accept(listener, Mode::NonBlocking) else { break };
+            doors::reset(socket);
+        }
+        self.0 = open();
+    }
+}
+
+/// Any descriptor will do. Without one, shedding merely does nothing.
+fn open() -> Option<OwnedFd> {
+    File::open("/dev/null").ok().map(OwnedFd::from)
+}
+
+/// Whether accepting failed since this process or the machine has no descriptors or memory left.
+pub(crate) fn ran_out(errno: i32) -> bool {
+    matches!(errno, libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+}

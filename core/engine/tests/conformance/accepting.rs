@@ -1,0 +1,174 @@
+//! Doors: who comes in, who does not, and from where.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use sluice_engine::Choice;
+use sluice_flow::event::Leg;
+use sluice_flow::port::{Engine as _, ListenerId};
+
+use crate::kit::{Bench, alone, descriptors};
+
+pub(crate) fn a_client_is_adopted_and_its_addresses_are_known(choice: Choice) {
+    let mut bench = Bench::new(choice);
+    let addr = bench.listen(3);
+    let mut client = TcpStream::connect(addr).unwrap();
+    // What is sent before anybody looks is not lost.
+    client.write_all(b"hello").unwrap();
+    let visitor = bench.visitor();
+    assert_eq!(visitor.listener, ListenerId(3));
+    assert_eq!(visitor.client, client.local_addr().unwrap());
+    assert_eq!(visitor.local, addr);
+    let key = bench.fresh_key();
+    bench.engine.adopt(visitor.door, key);
+    bench.expect_bytes(key, Leg::Client, b"hello");
+    bench.send(key, Leg::Client, b"welcome");
+    bench.expect_sent(key, Leg::Client);
+    let mut got = [0; 7];
+    client.read_exact(&mut got).unwrap();
+    assert_eq!(&got, b"welcome");
+    assert_eq!(bench.engine.host_leg_address(key), None);
+    bench.release(key);
+    bench.assert_nothing_lent();
+}
+
+pub(crate) fn a_refused_client_sees_a_reset(choice: Choice) {
+    let mut bench = Bench::new(choice);
+    let addr = bench.listen(0);
+    let client = TcpStream::connect(addr).unwrap();
+    let visitor = bench.visitor();
+    bench.engine.refuse(visitor.door);
+    expect_reset(client);
+}
+
+pub(crate) fn an_unanswered_door_is_refused(choice: Choice) {
+    let mut bench = Bench::new(choice);
+    let addr = bench.listen(0);
+    let client = TcpStream::connect(addr).unwrap();
+    let visitor = bench.visitor();
+    bench.turn(Some(Duration::ZERO));
+    expect_reset(client);
+    // And an answer that comes too late finds nothing: the session is there, but has nobody to talk to.
+    let key = bench.fresh_key();
+    bench.engine.adopt(visitor.door, key);
+    assert_eq!(bench.engine.in_flight(key, Leg::Client), 0);
+    bench.release(key);
+}
+
+pub(crate) fn expect_reset(mut client: TcpStream) {
+    client.set_read_timeout(Some(crate::kit::DEADLINE)).unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+pub(crate) fn clients_wait_in_the_backlog_while_accepting_is_off(choice: Choice) {
+    let mut bench = Bench::new(choice);
+    let addr = bench.listen(0);
+    bench.settle();
+    bench.engine.accept(false);
+    bench.settle();
+    let mut waiting = TcpStream::connect(addr).unwrap();
+    waiting.write_all(b"patience").unwrap();
+    bench.settle();
+    assert!(bench.visitors.is_empty());
+
+    // Off and on again in one turn is on.
+    bench.engine.accept(true);
+    bench.engine.accept(false);
+    bench.engine.accept(true);
+    let visitor = bench.visitor();
+    let key = bench.fresh_key();
+    bench.engine.adopt(visitor.door, key);
+    bench.expect_bytes(key, Leg::Client, b"patience");
+
+    let second = TcpStream::connect(addr).unwrap();
+    let visitor = bench.visitor();
+    assert_eq!(visitor.client, second.local_addr().unwrap());
+    bench.engine.refuse(visitor.door);
+}
+
+pub(crate) fn listeners_come_and_go(choice: Choice) {
+    let mut bench = Bench::new(choice);
+    let (first, second) = (bench.listen(1), bench.listen(2));
+    for (addr, id) in [(first, 1), (second, 2), (first, 1)] {
+        let client = TcpStream::connect(addr).unwrap();
+        let visitor = bench.visitor();
+        assert_eq!(visitor.listener, ListenerId(id));
+        bench.engine.refuse(visitor.door);
+        drop(client);
+    }
+    bench.engine.unlisten(ListenerId(1));
+    bench.engine.unlisten(ListenerId(99));
+    bench.until("the listener is closed", |_| {
+        TcpStream::connect(first).is_err_and(|e| e.kind() == ErrorKind::ConnectionRefused).then_some(())
+    });
+    // The other is not touched, and a new one finds its place.
+    let third = bench.listen(3);
+    for (addr, id) in [(second, 2), (third, 3)] {
+        let _client = TcpStream::connect(addr).unwrap();
+        let visitor = bench.until("a visitor of the living", |bench| {
+            let visitor = bench.visitors.pop_front()?;
+            (visitor.listener == ListenerId(id)).then_some(visitor)
+        });
+        bench.engine.refuse(visitor.door);
+    }
+}
+
+pub(crate) fn a_hundred_clients_at_once(choice: Choice) {
+    let mut bench = Bench::new(choice);
+    let addr = bench.listen(0);
+    let clients: Vec<_> = (0..100).map(|_| TcpStream::connect(addr).unwrap()).collect();
+    let mut keys = Vec::new();
+    while keys.len() < clients.len() {
+        let visitor = bench.visitor();
+        let key = bench.fresh_key();
+        bench.engine.adopt(visitor.door, key);
+        keys.push((key, visitor.client));
+        while let Some(visitor) = bench.visitors.pop_front() {
+            let key = bench.fresh_key();
+            bench.engine.adopt(visitor.door, key);
+            keys.push((key, visitor.client));
+        }
+    }
+    for (key, from) in &keys {
+        let mut client = clients.iter().find(|c| c.local_addr().unwrap() == *from).unwrap();
+        client.write_all(from.to_string().as_bytes()).unwrap();
+        bench.expect_bytes(*key, Leg::Client, from.to_string().as_bytes());
+    }
+    for (key, _) in keys {
+        bench.release(key);
+    }
+    bench.assert_nothing_lent();
+}
+
+pub(crate) fn without_descriptors_accepting_pauses_and_recovers(choice: Choice) {
+    if !alone("without_descriptors_accepting_pauses_and_recovers", choice, Some(64)) {
+        return;
+    }
+    let mut bench = Bench::new(choice);
+    let addr = bench.listen(0);
+    bench.settle();
+    // Fill up the table, leaving room for the client's own socket and not for ours.
+    let mut hoard = Vec::new();
+    while descriptors() < 64 {
+        hoard.push(std::fs::File::open("/dev/null").unwrap());
+    }
+    // Counting took one itself, so one more may be free.
+    while let Ok(one) = std::fs::File::open("/dev/null") {
+        hoard.push(one);
+    }
+    hoard.pop();
+    let first = TcpStream::connect(addr).unwrap();
+    // It is reset rather than left waiting, and the loop does not spin: most turns sleep.
+    bench.settle();
+    assert!(bench.visitors.is_empty());
+    expect_reset(first);
+    let busy = (0..20).filter(|_| bench.turn(Some(Duration::from_millis(5))) > 0).count();
+    assert!(busy < 5, "{busy} of 20 turns found something to do");
+
+    hoard.clear();
+    let second = TcpStream::connect(addr).unwrap();
+    let visitor = bench.visitor();
+    assert_eq!(visitor.client, second.local_addr().unwrap());
+    bench.engine.refuse(visitor.door);
+}
