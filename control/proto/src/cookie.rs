@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn each_broken_clause_has_its_name() {
         let many = |count: usize| vec!["a=1"; count].join("; ");
-        assert!(Cookies::parse(many(COOKIES_MAX).as_bytes()).is_ok());
+        Cookies::parse(many(COOKIES_MAX).as_bytes()).unwrap();
         for (header, why) in [
             (many(COOKIES_MAX + 1), BadCookies::TooMany),
             ("x".repeat(HEADER_BYTES_MAX + 1), BadCookies::TooLong),

@@ -219,8 +219,8 @@ mod tests {
     #[test]
     fn each_broken_clause_has_its_name() {
         let many = |count: usize| (0..count).map(|n| format!("f{n}=1")).collect::<Vec<_>>().join("&");
-        assert!(Form::parse(many(FIELDS_MAX).as_bytes()).is_ok());
-        assert!(Form::parse(format!("{}=", "n".repeat(NAME_BYTES_MAX)).as_bytes()).is_ok());
+        Form::parse(many(FIELDS_MAX).as_bytes()).unwrap();
+        Form::parse(format!("{}=", "n".repeat(NAME_BYTES_MAX)).as_bytes()).unwrap();
         for (body, why) in [
             (many(FIELDS_MAX + 1), BadForm::TooManyFields),
             ("x".repeat(BODY_BYTES_MAX + 1), BadForm::TooLong(BODY_BYTES_MAX + 1)),

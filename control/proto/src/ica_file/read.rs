@@ -132,7 +132,7 @@ impl<'t> Ini<'t> {
                 sections.push((name.strip_suffix(']').ok_or(malformed)?.trim(), Vec::new()));
                 continue;
             }
-            let (key, value) = line.split_once('=').ok_or(malformed.clone())?;
+            let (key, value) = line.split_once('=').ok_or_else(|| malformed.clone())?;
             let (_, keys) = sections.last_mut().ok_or(malformed)?;
             keys.push((key.trim(), value.trim()));
         }
@@ -196,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    const FILE: &str = include_str!("../../../../tests/corpus/ica_file/gateway-launch.ica");
+    const FILE: &str = include_str!("../../../../tests/corpus/ica_file/ok-gateway-launch.ica");
 
     #[test]
     fn the_documented_file_is_read() {

@@ -244,11 +244,12 @@ pub(super) mod tests {
 
     use super::super::read::LaunchFile;
     use super::*;
+    use crate::host_port::Host;
 
     pub(in super::super) fn example(application: &str, title: &str) -> Result<Secret, Refused> {
         let ticket = Secret::new(";40;STA02005E10A1B2;0F1E2D3C4B5A69788796A5B4C3D2E1F0");
         let logon_ticket = Secret::new("234E9D1E6F9AE50D98AF5A063D28AF");
-        let gateway = HostPort::parse("gw.example.test:443", 443).unwrap();
+        let gateway = HostPort { host: Host::Name("gw.example.test".to_owned()), port: 443 };
         let launch = Launch {
             application,
             title,
@@ -272,7 +273,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_file_is_the_documented_one() {
-        let wanted = include_str!("../../../../tests/corpus/ica_file/gateway-launch.ica").replace('\n', "\r\n");
+        let wanted = include_str!("../../../../tests/corpus/ica_file/ok-gateway-launch.ica").replace('\n', "\r\n");
         assert_eq!(example("Notepad", "Notepad").unwrap().expose(), wanted);
     }
 

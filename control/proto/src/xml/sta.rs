@@ -589,3 +589,109 @@ fn escape(text: &str) -> String {
     writer.text(text);
     writer.finish_text()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ID: &str = "STA02005E10A1B2";
+    const TICKET: &str = "0F1E2D3C4B5A69788796A5B4C3D2E1F0";
+
+    #[test]
+    fn the_default_template_is_what_it_says() {
+        assert_eq!(Template::parse(Template::DEFAULT).as_ref(), Ok(&Template::default()));
+        let (request, _) = StaRequest::read(&Template::default().render(ID, TICKET, "40")).unwrap();
+        let StaRequest::Redeem(request) = request else { panic!() };
+        assert_eq!(request.ticket.expose(), TICKET);
+        assert_eq!((request.authority_id.as_deref(), request.ticket_version.as_deref()), (Some(ID), Some("40")));
+    }
+
+    #[test]
+    fn a_template_is_checked_when_it_is_read() {
+        let placeholder = |name: &str| Err(BadTemplate::Placeholder(name.into()));
+        assert_eq!(Template::parse("<a>{tiket}</a>"), placeholder("tiket"));
+        assert_eq!(Template::parse("<a>{ticket</a>"), placeholder(""));
+        assert_eq!(Template::parse("<a>}ticket}</a>"), placeholder("ticket"));
+        assert_eq!(Template::parse("<a>{authority_id}</a>"), Err(BadTemplate::NoTicket));
+        assert!(matches!(Template::parse("<a>{ticket}"), Err(BadTemplate::Xml(_))));
+        let template = Template::parse("<q t='{ticket}'>{ticket_version}</q>").unwrap();
+        assert_eq!(template.render("x", "<&'", "4\"0"), b"<q t='&#60;&#38;&#39;'>4&#34;0</q>");
+    }
+
+    #[test]
+    fn a_ticket_makes_the_round() {
+        let connection = Connection { user_name: "alice <&> \"ü\"".into(), ..Connection::default() };
+        let values = vec![
+            Value { name: "ICAAddress".into(), text: "192.0.2.20:1494".into() },
+            Value { name: "XData".into(), text: connection.write() },
+        ];
+        let (request, encoding) = StaRequest::read(&IssueRequest::new(values.clone(), true).write()).unwrap();
+        let StaRequest::Issue(request) = request else { panic!() };
+        assert_eq!(request, IssueRequest::new(values, true));
+
+        let issued = IssuedTicket { authority_id: ID.into(), ticket: TICKET.into(), ticket_version: "40".into() };
+        let issued = IssuedTicket::read(&write_issue_answer(encoding, Ok(&issued))).unwrap();
+        assert_eq!(issued.client_string().expose(), format!(";40;{ID};{TICKET}"));
+
+        let answer = write_redeem_answer(encoding, Ok(&request.values));
+        let redeemed = Redeemed::read(&answer, ID, TICKET).unwrap();
+        assert_eq!(redeemed.ica_address(), Some("192.0.2.20:1494"));
+        assert_eq!(redeemed.cgp_address(), None);
+        assert_eq!(redeemed.connection(), Some(connection));
+    }
+
+    #[test]
+    fn each_no_has_its_name() {
+        let refused = write_redeem_answer(Encoding::Utf8, Err(&RefusalId::InvalidTicket));
+        assert_eq!(Redeemed::read(&refused, ID, TICKET), Err(NotRedeemed::Refused(RefusalId::InvalidTicket)));
+        let answer = |inner: &str| {
+            let body = format!("<CtxSTAProtocol><ResponseData>{inner}</ResponseData></CtxSTAProtocol>");
+            Redeemed::read(body.as_bytes(), ID, TICKET)
+        };
+        let address = "<Value name='ICAAddress'>192.0.2.20</Value>";
+        let twice = Err(NotRedeemed::Malformed(BadMessage::Duplicate("Value")));
+        assert_eq!(answer(""), Err(NotRedeemed::NoAddress));
+        assert_eq!(answer(&format!("<Ticket>{}</Ticket>{address}", TICKET.to_lowercase())), Err(NotRedeemed::Crossed));
+        assert_eq!(answer(&format!("<AuthorityID>STA01</AuthorityID>{address}")), Err(NotRedeemed::Crossed));
+        assert_eq!(answer(&address.repeat(2)), twice);
+        answer(&format!("<AuthorityID>{}</AuthorityID>{address}", ID.to_lowercase())).unwrap();
+        let many = "<Value name='x'/>".repeat(VALUES_MAX + 1);
+        assert!(matches!(answer(&many), Err(NotRedeemed::Malformed(_))));
+
+        let refused = write_issue_answer(Encoding::Utf8, Err(&RefusalId::VersionMismatch));
+        assert_eq!(IssuedTicket::read(&refused).unwrap_err(), NotIssued::Refused(RefusalId::VersionMismatch));
+        for (id, ticket, version, part) in
+            [("a;b", TICKET, "40", "AuthorityID"), (ID, "short", "40", "Ticket"), (ID, TICKET, "4", "TicketVersion")]
+        {
+            let issued = IssuedTicket { authority_id: id.into(), ticket: ticket.into(), ticket_version: version.into() };
+            let read = IssuedTicket::read(&write_issue_answer(Encoding::Utf8, Ok(&issued)));
+            assert_eq!(read.unwrap_err(), NotIssued::Malformed(BadMessage::Value(part)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn values_come_back_unchanged(texts in prop::collection::vec("[ -~\t\r\nü€]{0,64}", 1..VALUES_MAX), refreshable: bool) {
+            let value = |(n, text): (usize, &String)| Value { name: format!("n{n}"), text: text.clone() };
+            let request = IssueRequest::new(texts.iter().enumerate().map(value).collect(), refreshable);
+            let (read, _) = StaRequest::read(&request.write()).unwrap();
+            let StaRequest::Issue(read) = read else { panic!() };
+            prop_assert_eq!(read, request);
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
+            let _answered = StaRequest::read(&bytes);
+            let _answered = Redeemed::read(&bytes, ID, TICKET);
+            let _answered = IssuedTicket::read(&bytes);
+        }
+
+        #[test]
+        fn any_ticket_survives_any_template(ticket in "[ -~ü]{0,32}") {
+            let body = Template::default().render(ID, &ticket, "40");
+            prop_assert!(Document::read(&body, REQUEST_CAPS).is_ok());
+        }
+    }
+}

@@ -333,3 +333,54 @@ fn entries<'d, T>(
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_mirrors_the_encoding_and_escapes_what_it_cannot_hold() {
+        let answer = Answer::ServerFarmData(vec!["Büro € <1>".to_owned()]);
+        let bytes = answer.write(Encoding::Latin1);
+        assert!(bytes.starts_with(b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>"));
+        let name = b"<ServerFarmName>B\xFCro &#8364; &#60;1&#62;</ServerFarmName>";
+        assert!(bytes.windows(name.len()).any(|window| window == name));
+        let Answer::ServerFarmData(names) = Answer::read(&bytes, Kind::ServerFarmData).unwrap() else { panic!() };
+        assert_eq!(names, ["Büro € <1>"]);
+    }
+
+    #[test]
+    fn a_refusal_stands_in_the_element_of_its_question() {
+        let text = |answer: &Answer| String::from_utf8(answer.write(Encoding::Utf8)).unwrap();
+        let known = Answer::refused(Some(Kind::Ticket), ErrorId::TicketingDisabled);
+        assert!(text(&known).contains("\"5.4\"><ResponseTicket><ErrorId>Ticketing-Disabled</ErrorId></ResponseTicket></NFuse"));
+        let unknown = Answer::refused(None, ErrorId::Unspecified);
+        assert!(text(&unknown).contains("\"5.4\"><ErrorId>unspecified</ErrorId></NFuse"));
+        for (answer, id) in [(known, ErrorId::TicketingDisabled), (unknown, ErrorId::Unspecified)] {
+            let read = Answer::read(&answer.write(Encoding::Utf8), Kind::Ticket);
+            assert_eq!(read.unwrap_err(), NoAnswer::Refused(id));
+        }
+    }
+
+    #[test]
+    fn an_answer_to_another_question_is_not_taken() {
+        let ticket = Answer::Ticket("234E9D1E6F9AE50D98AF5A063D28AF".into()).write(Encoding::Utf8);
+        let crossed = Answer::read(&ticket, Kind::Address).unwrap_err();
+        assert_eq!(crossed, NoAnswer::Malformed(BadMessage::OtherAnswer("ResponseAddress")));
+    }
+
+    #[test]
+    fn the_address_counts_in_the_form_that_came() {
+        let answer = |form: &str, text: &str| {
+            let server = format!("<ServerAddress addresstype=\"{form}\">{text}</ServerAddress>");
+            let body = format!("<NFuseProtocol><ResponseAddress>{server}</ResponseAddress></NFuseProtocol>");
+            match Answer::read(body.as_bytes(), Kind::Address) {
+                Ok(Answer::Address(answer)) => answer.host_port().map(|found| found.to_string()),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(answer("dot-port", "192.0.2.20:2000").unwrap(), "192.0.2.20:2000");
+        assert_eq!(answer("dns", "srv-a.example.test").unwrap(), "srv-a.example.test:1494");
+        assert_eq!(answer("dot", "127.1"), Err(NotHostPort::Host));
+    }
+}

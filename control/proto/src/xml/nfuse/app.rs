@@ -177,6 +177,7 @@ impl Settings {
     fn from_node(node: Node<'_>) -> Result<Self, BadMessage> {
         let default = Self::default();
         let is_percent = node.optional_text("WinType")? == Some("percent");
+        let percent = size(node, "WinScale", 100)?;
         let content = node.optional("ContentSettings")?;
         let icon = node.optional_text("Icon")?.filter(|icon| !icon.is_empty());
         Ok(Self {
@@ -187,7 +188,7 @@ impl Settings {
             width: size(node, "WinWidth", default.width)?,
             height: size(node, "WinHeight", default.height)?,
             colors: size(node, "WinColor", default.colors)?,
-            percent: if is_percent { Some(size(node, "WinScale", 100)?) } else { None },
+            percent: is_percent.then_some(percent),
             sound: text(node, "SoundType", &default.sound)?,
             encryption: text(node, "Encryption", &default.encryption)?,
             encryption_is_minimum: flag(node, "Encryption", "minimum")?,

@@ -1,0 +1,103 @@
+//! Every file of the corpora through its reader: whole, and cut off at every byte.
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails loudly")]
+
+#[path = "common/corpus.rs"]
+mod corpus;
+
+use gate_proto::form::Form;
+use gate_proto::ica_file::read::LaunchFile;
+use gate_proto::xml::nfuse::Kind;
+use gate_proto::xml::nfuse::answer::{Answer, NoAnswer};
+use gate_proto::xml::nfuse::request::Request;
+use gate_proto::xml::sta::{IssuedTicket, Redeemed, StaRequest};
+
+const AUTHORITY: &str = "STA02005E10A1B2";
+const TICKET: &str = "0F1E2D3C4B5A69788796A5B4C3D2E1F0";
+
+#[test]
+fn nfuse() {
+    for input in corpus::inputs("nfuse") {
+        let is_request = |bytes: &[u8]| Request::read(bytes).is_ok();
+        let is_refusal =
+            |bytes: &[u8]| Kind::ALL.iter().any(|&kind| matches!(Answer::read(bytes, kind), Err(NoAnswer::Refused(_))));
+        let is_answer = |bytes: &[u8]| Kind::ALL.iter().any(|&kind| Answer::read(bytes, kind).is_ok());
+        match input.name.as_str() {
+            name if name.starts_with("ok-request-") => input.holds(is_request),
+            name if name.starts_with("bad-request-") => input.holds(|bytes| !is_request(bytes)),
+            name if name.starts_with("ok-refusal-") => input.holds(|bytes| is_refusal(bytes) && !is_answer(bytes)),
+            name if name.starts_with("ok-answer-") => input.holds(is_answer),
+            name => panic!("no rule for {name}"),
+        }
+    }
+}
+
+/// What is read is written so that it reads the same: compared as bytes, for secrets have no equality.
+#[test]
+fn nfuse_requests_and_answers_survive_a_round_trip() {
+    for input in corpus::inputs("nfuse") {
+        if let Ok((request, encoding)) = Request::read(&input.bytes) {
+            let written = request.write(encoding);
+            let (again, encoding_again) = Request::read(&written).unwrap();
+            assert_eq!((encoding_again, again.write(encoding)), (encoding, written), "{}", input.name);
+        }
+        for kind in Kind::ALL {
+            if let Ok(answer) = Answer::read(&input.bytes, kind) {
+                let written = answer.write(Default::default());
+                let again = Answer::read(&written, kind).unwrap();
+                assert_eq!(again.write(Default::default()), written, "{}", input.name);
+                for other in Kind::ALL.into_iter().filter(|&other| other != kind) {
+                    assert!(Answer::read(&written, other).is_err(), "{} taken for {other:?}", input.name);
+                }
+            }
+        }
+    }
+}
+
+/// Scanners parse with patterns, not with an XML parser: these answers are written byte for byte as they stand.
+#[test]
+fn nfuse_answers_have_the_form_that_patterns_find() {
+    for (file, kind) in [
+        ("ok-answer-app-data.xml", Kind::AppData),
+        ("ok-answer-server-data.xml", Kind::ServerData),
+        ("ok-answer-validate-credentials.xml", Kind::ValidateCredentials),
+        ("ok-answer-capabilities.xml", Kind::Capabilities),
+        ("ok-answer-address.xml", Kind::Address),
+        ("ok-answer-ticket.xml", Kind::Ticket),
+    ] {
+        let input = corpus::inputs("nfuse").into_iter().find(|input| input.name == file).unwrap();
+        let written = Answer::read(&input.bytes, kind).unwrap().write(Default::default());
+        assert_eq!(String::from_utf8(written).unwrap(), String::from_utf8_lossy(&input.bytes).trim_end());
+    }
+}
+
+#[test]
+fn sta() {
+    for input in corpus::inputs("sta") {
+        match input.name.as_str() {
+            name if name.starts_with("ok-request-") => input.holds(|bytes| StaRequest::read(bytes).is_ok()),
+            name if name.starts_with("bad-request-") => input.holds(|bytes| StaRequest::read(bytes).is_err()),
+            name if name.starts_with("ok-issued") => input.holds(|bytes| IssuedTicket::read(bytes).is_ok()),
+            name if name.starts_with("ok-redeemed") => input.holds(|bytes| Redeemed::read(bytes, AUTHORITY, TICKET).is_ok()),
+            name if name.starts_with("bad-redeemed") => {
+                input.holds(|bytes| Redeemed::read(bytes, AUTHORITY, TICKET).is_err());
+            }
+            name => panic!("no rule for {name}"),
+        }
+    }
+}
+
+#[test]
+fn ica_files() {
+    for input in corpus::inputs("ica_file") {
+        let wanted = input.name.starts_with("ok-");
+        input.holds(|bytes| LaunchFile::read(bytes).is_ok() == wanted);
+    }
+}
+
+#[test]
+fn forms() {
+    for input in corpus::inputs("form") {
+        let wanted = input.name.starts_with("ok-");
+        input.holds(|bytes| Form::parse(bytes).is_ok() == wanted);
+    }
+}
