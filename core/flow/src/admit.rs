@@ -137,9 +137,9 @@ mod tests {
         let first = admit.enter(here, 0, &limits).unwrap();
         admit.enter(here, 1, &limits).unwrap();
         assert_eq!(admit.enter(here, 2, &limits), Err(Refused::Source));
-        assert!(admit.enter("198.51.100.8".parse().unwrap(), 2, &limits).is_ok());
+        admit.enter("198.51.100.8".parse().unwrap(), 2, &limits).unwrap();
         admit.leave(first);
-        assert!(admit.enter(here, 3, &limits).is_ok());
+        admit.enter(here, 3, &limits).unwrap();
         assert_eq!(admit.unproven(), 3);
     }
 
@@ -152,7 +152,7 @@ mod tests {
         }
         assert_eq!(admit.enter("198.51.100.1".parse().unwrap(), 25, &limits), Err(Refused::Full));
         admit.leave(Source::V4([192, 0, 2, 3]));
-        assert!(admit.enter("198.51.100.1".parse().unwrap(), 25, &limits).is_ok());
+        admit.enter("198.51.100.1".parse().unwrap(), 25, &limits).unwrap();
     }
 
     #[test]

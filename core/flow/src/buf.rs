@@ -258,6 +258,21 @@ impl Chain {
         self.len -= u8::try_from(done).unwrap_or(self.len);
     }
 
+    /// The buffer, filled with just the bytes to be sent, if they are one slice of at most `longest` bytes.
+    ///
+    /// # Errors
+    /// The chain as it was.
+    #[expect(clippy::result_large_err, reason = "the error is the value itself, and goes on at once")]
+    pub fn into_one(mut self, longest: usize) -> Result<Buf, Self> {
+        let (1, (at, n)) = (self.len, self.parts[0]) else { return Err(self) };
+        if n as usize > longest {
+            return Err(self);
+        }
+        self.buf.start = at as usize;
+        self.buf.end = (at + n) as usize;
+        Ok(self.buf)
+    }
+
     /// Gives the buffer back.
     #[must_use]
     pub fn into_buf(self) -> Buf {
@@ -399,6 +414,20 @@ mod tests {
         pool.give(shelved);
         pool.give(taken);
         assert_eq!((pool.lent(Class::Small), pool.left(Class::Small)), (0, 2));
+    }
+
+    #[test]
+    fn a_chain_of_one_short_slice_becomes_its_buffer() {
+        let mut pool = Pool::new(PoolSizes::default());
+        let mut buf = pool.take(Class::Small).unwrap();
+        buf.append(b"..one....two");
+        let chain = Chain::of(buf, &[(2, 3), (9, 3)]).into_one(100).unwrap_err();
+        let mut chain = chain.into_one(100).unwrap_err();
+        chain.taken(4);
+        let chain = chain.into_one(1).unwrap_err();
+        let buf = chain.into_one(2).unwrap();
+        assert_eq!(buf.filled(), b"wo");
+        pool.give(buf);
     }
 
     #[test]

@@ -15,9 +15,11 @@
 pub mod admit;
 pub mod buf;
 pub mod event;
+mod half;
 pub mod intent;
 pub mod limits;
 pub mod never;
+mod outgoing;
 pub mod port;
 pub mod session;
 pub mod share;

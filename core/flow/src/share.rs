@@ -56,6 +56,7 @@ impl Share {
     /// The next event that this turn has room for. To be called until it gives none, after all that could be handled at once.
     ///
     /// The session may be gone or have moved on meanwhile. If it is gone, its buffer goes back to the pool: [`buffer_of`].
+    #[expect(clippy::should_implement_trait, reason = "a budget, not a sequence: after `begin` it may give more")]
     pub fn next(&mut self) -> Option<(SlotKey, Event)> {
         if self.bytes_left > 0
             && let Some((key, event)) = self.bulk.pop_front()

@@ -30,7 +30,7 @@ const REACH: u64 = SPAN - SPAN / BUCKETS as u64;
 const NONE: u32 = u32::MAX;
 
 const _: () = assert!(TICK.as_nanos() == TICK_NANOS as u128);
-const _: () = assert!(SPAN == (BUCKETS as u64).pow(LEVELS as u32));
+const _: () = assert!(SPAN == (BUCKETS * BUCKETS * BUCKETS * BUCKETS) as u64 && LEVELS == 4);
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {

@@ -7,6 +7,17 @@
 //!             every state, when there is nobody to answer to ─────────────────────────────────► End
 //! ```
 
+mod client;
+mod connect;
+mod drain;
+mod facts;
+mod handshake;
+mod hello;
+mod preface;
+mod redeem;
+mod shake;
+mod splice;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -19,6 +30,15 @@ use crate::buf::Pool;
 use crate::event::Event;
 use crate::intent::Intent;
 use crate::tls::{Served, ServedListener};
+
+use connect::Connect;
+use drain::Drain;
+use facts::Facts;
+use handshake::Handshake;
+use hello::Hello;
+use preface::Preface;
+use redeem::Redeem;
+use splice::Splice;
 
 /// What a session is given for one step.
 #[expect(missing_debug_implementations, reason = "borrows for one call; its parts can be printed")]
@@ -90,33 +110,102 @@ pub struct Summary {
     pub ticketed: bool,
 }
 
-/// One client connection.
+/// One client connection. Small, since it is moved at every step: what a state knows is behind one pointer.
 #[expect(missing_debug_implementations, reason = "holds keys")]
-pub struct Session(());
+pub struct Session(State);
+
+const _: () = assert!(size_of::<Session>() <= 16);
+
+enum State {
+    Hello(Box<Hello>),
+    Handshake(Box<Handshake>),
+    Preface(Box<Preface>),
+    Redeem(Box<Redeem>),
+    Connect(Box<Connect>),
+    Splice(Box<Splice>),
+    Drain(Box<Drain>),
+}
+
+/// What a state says to a step.
+enum Go {
+    /// It waits for the next event.
+    Stay(State),
+    /// The next state, which has not been entered yet.
+    To(State),
+    /// That was all.
+    End(Summary),
+}
 
 impl Session {
     /// Takes over a connection that was let in, and asks for its first bytes.
     #[must_use]
     pub fn begin(arrival: Arrival, turn: &mut Turn<'_>) -> Self {
-        let _ = (arrival, turn);
-        todo!()
+        Self(State::Hello(Hello::begin(Box::new(Facts::new(arrival)), turn)))
     }
 
-    /// Tells the session what happened.
+    /// Tells the session what happened. If a state hands over with bytes in its hands, the next one works on them at once: no
+    /// byte waits for another event.
     pub fn step(self, event: Event, turn: &mut Turn<'_>) -> Next {
-        let _ = (event, turn);
-        todo!()
+        let mut go = match self.0 {
+            State::Hello(state) => state.on(event, turn),
+            State::Handshake(state) => state.on(event, turn),
+            State::Preface(state) => state.on(event, turn),
+            State::Redeem(state) => state.on(event, turn),
+            State::Connect(state) => state.on(event, turn),
+            State::Splice(state) => state.on(event, turn),
+            State::Drain(state) => state.on(event, turn),
+        };
+        // States lead forward only, so this ends after at most as many rounds as there are states.
+        loop {
+            go = match go {
+                Go::Stay(state) => return Next::Stay(Self(state)),
+                Go::End(summary) => return Next::End(summary),
+                Go::To(State::Hello(state)) => Go::Stay(State::Hello(state)),
+                Go::To(State::Handshake(state)) => state.enter(turn),
+                Go::To(State::Preface(state)) => state.enter(turn),
+                Go::To(State::Redeem(state)) => state.enter(turn),
+                Go::To(State::Connect(state)) => state.enter(turn),
+                Go::To(State::Splice(state)) => state.enter(turn),
+                Go::To(State::Drain(state)) => state.enter(turn),
+            };
+        }
     }
 
     /// Where it stands.
     #[must_use]
     pub fn stage(&self) -> Stage {
-        todo!()
+        match &self.0 {
+            State::Hello(_) => Stage::Hello,
+            State::Handshake(_) => Stage::Handshake,
+            State::Preface(_) => Stage::Preface,
+            State::Redeem(_) => Stage::Redeem,
+            State::Connect(_) => Stage::Connect,
+            State::Splice(_) => Stage::Splice,
+            State::Drain(_) => Stage::Drain,
+        }
     }
 
     /// Whether it has presented a ticket that was accepted. Until then it counts against its source ([`crate::admit::Admit`]).
     #[must_use]
     pub fn is_proven(&self) -> bool {
-        todo!()
+        self.facts().launch.is_some()
+    }
+
+    /// The virtual server at which it arrived.
+    #[must_use]
+    pub fn listener(&self) -> &Arc<ServedListener> {
+        &self.facts().listener
+    }
+
+    fn facts(&self) -> &Facts {
+        match &self.0 {
+            State::Hello(state) => state.facts(),
+            State::Handshake(state) => state.facts(),
+            State::Preface(state) => state.facts(),
+            State::Redeem(state) => state.facts(),
+            State::Connect(state) => state.facts(),
+            State::Splice(state) => state.facts(),
+            State::Drain(state) => state.facts(),
+        }
     }
 }
