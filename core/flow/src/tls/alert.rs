@@ -57,7 +57,10 @@ pub enum TlsFault {
     /// The handshake does not begin with a ClientHello.
     #[error("the handshake does not begin with a ClientHello")]
     BadHello,
-    /// A message breaks its grammar.
+    /// The ClientHello breaks its grammar.
+    #[error("the ClientHello is malformed")]
+    MalformedHello(#[source] Cause),
+    /// A later message breaks its grammar.
     #[error("a handshake message is malformed")]
     Malformed(#[source] Cause),
     /// The handshake is longer than allowed.
@@ -91,7 +94,7 @@ impl TlsFault {
             (_, Self::Never) => Reason::Never,
             (Leg::Host, _) => Reason::HostTls,
             (Leg::Client, Self::NotTls) => Reason::NotTls,
-            (Leg::Client, Self::HelloTooLong | Self::BadHello) => Reason::BadHello,
+            (Leg::Client, Self::HelloTooLong | Self::BadHello | Self::MalformedHello(_)) => Reason::BadHello,
             (Leg::Client, Self::TooLong | Self::Malformed(_) | Self::Refused(_) | Self::Certificate(_) | Self::BadName) => {
                 Reason::TlsRefused
             }

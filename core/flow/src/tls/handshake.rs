@@ -18,7 +18,7 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
-use rustls::{CommonState, Error, ExtractedSecrets, HandshakeKind, NamedGroup, ProtocolVersion};
+use rustls::{AlertDescription, CommonState, Error, ExtractedSecrets, HandshakeKind, NamedGroup, ProtocolVersion};
 
 use super::alert::{Cause, TlsFault};
 use super::hello::Hello;
@@ -53,6 +53,8 @@ struct Inner {
     received: usize,
     /// What had no room in `out`.
     pending: Vec<u8>,
+    /// rustls has said something, so that the hello was one.
+    answered: bool,
     sni: Option<Box<str>>,
 }
 
@@ -83,7 +85,7 @@ impl Handshake {
     /// With a client that arrived at `listener`.
     #[must_use]
     pub fn accept(listener: &ServedListener) -> Self {
-        Self::new(Stage::Hello { configs: listener.configs.clone(), message: Vec::new() }, None)
+        Self::new(Stage::Hello { configs: listener.configs.clone(), message: Vec::new() })
     }
 
     /// With a host whose certificate must be valid for `name`, a DNS name or an IP address. Call [`Handshake::advance`] with an
@@ -93,12 +95,20 @@ impl Handshake {
     /// [`TlsFault::BadName`] if `name` is neither.
     pub fn connect(profile: &HostProfile, name: &str) -> Result<Self, TlsFault> {
         let name = ServerName::try_from(name).map_err(|_| TlsFault::BadName)?.to_owned();
-        let client = UnbufferedClientConnection::new(Arc::clone(&profile.config), name).map_err(fault)?;
-        Ok(Self::new(Stage::Client(client), None))
+        let client = UnbufferedClientConnection::new(Arc::clone(&profile.config), name).map_err(|e| fault(e, false))?;
+        Ok(Self::new(Stage::Client(client)))
     }
 
-    fn new(stage: Stage, sni: Option<Box<str>>) -> Self {
-        Self(Box::new(Inner { stage, gather: Vec::new(), whole: 0, received: 0, pending: Vec::new(), sni }))
+    fn new(stage: Stage) -> Self {
+        Self(Box::new(Inner {
+            stage,
+            gather: Vec::new(),
+            whole: 0,
+            received: 0,
+            pending: Vec::new(),
+            answered: false,
+            sni: None,
+        }))
     }
 
     /// Takes received bytes from `incoming` and appends what must be sent to `out`. A buffer of [`crate::buf::Class::Large`] holds
@@ -158,6 +168,9 @@ enum Step {
     Again,
     Blocked,
     Done,
+    /// By rustls.
+    Refused(Error),
+    /// By us.
     Failed(TlsFault),
 }
 
@@ -181,7 +194,7 @@ impl Inner {
                 Stage::Failed => return Err(TlsFault::Never),
             };
             match step {
-                Step::Again => {}
+                Step::Again => self.answered = true,
                 Step::Blocked => {
                     if !self.pending.is_empty() {
                         return Ok(Progress::Flush);
@@ -196,6 +209,10 @@ impl Inner {
                 Step::Failed(fault) => {
                     self.last_words(out);
                     return Err(fault);
+                }
+                Step::Refused(error) => {
+                    self.last_words(out);
+                    return Err(fault(error, self.answered));
                 }
             }
         }
@@ -268,25 +285,27 @@ impl Inner {
         Ok(())
     }
 
-    /// After a fault: lets rustls say why it is angry.
+    /// After a fault: lets rustls say why it is angry. It must not be asked for more than it has queued: it would look at the same
+    /// records again.
     fn last_words(&mut self, out: &mut Buf) {
-        // rustls queues one alert; whatever else comes would be said in vain.
-        for _ in 0..2 {
-            let gather = &mut self.gather[..self.whole];
-            let mut lost = Vec::new();
-            match &mut self.stage {
-                Stage::Server(server) => {
+        let gather = &mut self.gather[..self.whole];
+        let mut lost = Vec::new();
+        match &mut self.stage {
+            Stage::Server(server) => {
+                while server.wants_write() {
                     let UnbufferedStatus { state, .. } = server.process_tls_records(gather);
                     let Ok(ConnectionState::EncodeTlsData(chunk)) = state else { return };
                     encode(chunk, out, &mut lost);
                 }
-                Stage::Client(client) => {
+            }
+            Stage::Client(client) => {
+                while client.wants_write() {
                     let UnbufferedStatus { state, .. } = client.process_tls_records(gather);
                     let Ok(ConnectionState::EncodeTlsData(chunk)) = state else { return };
                     encode(chunk, out, &mut lost);
                 }
-                Stage::Hello { .. } | Stage::Failed => return,
             }
+            Stage::Hello { .. } | Stage::Failed => {}
         }
     }
 }
@@ -311,7 +330,7 @@ fn step<Data>(state: Result<ConnectionState<'_, '_, Data>, Error>, out: &mut Buf
         Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => Step::Failed(TlsFault::Closed),
         // rustls is never shown a record of application data, and no early data is allowed.
         Ok(_) => Step::Failed(TlsFault::Never),
-        Err(error) => Step::Failed(fault(error)),
+        Err(error) => Step::Refused(error),
     }
 }
 
@@ -332,14 +351,14 @@ fn encode<Data>(mut chunk: EncodeTlsData<'_, Data>, out: &mut Buf, pending: &mut
     }
 }
 
-/// Whose fault it was.
-fn fault(error: Error) -> TlsFault {
+/// Whose fault it was. `answered`: we have sent something, so that the hello was one.
+fn fault(error: Error, answered: bool) -> TlsFault {
     if let Error::AlertReceived(alert) = error {
-        TlsFault::Alerted(alert.into())
+        if alert == AlertDescription::CloseNotify { TlsFault::Closed } else { TlsFault::Alerted(alert.into()) }
     } else if matches!(error, Error::InvalidCertificate(_) | Error::NoCertificatesPresented) {
         TlsFault::Certificate(Cause(error))
     } else if matches!(error, Error::InvalidMessage(_)) {
-        TlsFault::Malformed(Cause(error))
+        if answered { TlsFault::Malformed(Cause(error)) } else { TlsFault::MalformedHello(Cause(error)) }
     } else {
         TlsFault::Refused(Cause(error))
     }

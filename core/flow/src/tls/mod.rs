@@ -27,6 +27,8 @@ mod record;
 mod rekey;
 mod secret;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod tickets;
 
 pub use alert::{Alert, Cause, RecordFault, SealFault, TlsFault};

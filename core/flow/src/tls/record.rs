@@ -212,18 +212,6 @@ impl Records {
         inner.silent = true;
         Ok(())
     }
-
-    /// Key updates that we have sent and records sealed with the present key; for counters and tests.
-    #[cfg(test)]
-    pub(super) fn sealed_with_this_key(&self) -> u64 {
-        self.0.sealing.records()
-    }
-
-    /// Lower bounds, for tests.
-    #[cfg(test)]
-    pub(super) fn limit(&mut self, limits: KeyLimits) {
-        self.0.limits = limits;
-    }
 }
 
 impl fmt::Debug for Records {
@@ -471,5 +459,41 @@ impl Parts {
 impl Default for Parts {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What only tests may do.
+#[cfg(test)]
+pub(super) mod hooks {
+    use super::{Inner, KEY_UPDATE, KeyLimits, Records, message};
+    use crate::buf::Buf;
+
+    impl Records {
+        /// Sets other bounds for keys.
+        pub(in crate::tls) fn limit(&mut self, limits: KeyLimits) {
+            self.0.limits = limits;
+        }
+
+        /// Seals `plain` as one record of type `typ`, whatever that is.
+        pub(in crate::tls) fn seal_raw(&mut self, typ: u8, plain: &[u8], out: &mut Buf) {
+            let Inner { sealing, .. } = &mut *self.0;
+            let len = sealing.head() + plain.len() + sealing.tail();
+            sealing.seal_to(typ, plain, &mut out.spare_mut()[..len]).unwrap();
+            out.commit(len);
+        }
+
+        /// Sends a KeyUpdate, asking for one in return or not, and changes the key.
+        pub(in crate::tls) fn update_key(&mut self, ask: bool, out: &mut Buf) {
+            let mut update = KEY_UPDATE;
+            assert_eq!(update[0], message::KEY_UPDATE);
+            update[4] = u8::from(ask);
+            self.seal_raw(super::content::HANDSHAKE, &update, out);
+            self.0.sealing = self.0.rekey.sealing().unwrap();
+        }
+
+        /// Records sealed with the present key.
+        pub(in crate::tls) fn sealed_with_this_key(&self) -> u64 {
+            self.0.sealing.records()
+        }
     }
 }

@@ -314,8 +314,8 @@ impl SealingKey {
 
     fn end(&mut self, len: usize) -> Result<(), KeyFault> {
         self.way.seq += 1;
-        self.records += 1;
-        self.blocks += u64::try_from(len.div_ceil(16)).map_err(|_| KeyFault)? + 1;
+        self.records = self.records.saturating_add(1);
+        self.blocks = self.blocks.saturating_add(u64::try_from(len.div_ceil(16)).map_err(|_| KeyFault)? + 1);
         Ok(())
     }
 }
