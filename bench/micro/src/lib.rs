@@ -1,2 +1,0 @@
-//! Micro-benchmarks of the sans-IO crates.
-#![forbid(unsafe_code)]

@@ -1,0 +1,28 @@
+//! Micro-benchmarks of the sans-IO crates: did this change cost something?
+//!
+//! ```text
+//!   bench-micro [--quick] [WORD…]      WORD: only benchmarks whose name contains it
+//!
+//!   first_flight   what one opening costs: hello, preface, SOCKS5, CGP, PROXY, ticket
+//!   records        sealing and opening TLS records of three sizes
+//!   tables         slots and timers
+//! ```
+//!
+//! Numbers are of one thread on one core, in nanoseconds an operation, and only good for comparing two commits on one quiet
+//! machine: how fast the gateway is, `bench/load` tells. `--quick` runs everything for a moment, so that it keeps working.
+#![forbid(unsafe_code)]
+
+mod first_flight;
+mod measure;
+mod records;
+mod tables;
+
+use measure::Meter;
+
+fn main() {
+    let (options, words): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    let mut meter = Meter::new(options.iter().any(|option| option == "--quick"), words);
+    first_flight::run(&mut meter);
+    records::run(&mut meter);
+    tables::run(&mut meter);
+}

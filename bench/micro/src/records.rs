@@ -1,0 +1,107 @@
+//! Sealing and opening records, on two connections that shook hands in memory.
+//!
+//! The sizes are a key stroke's, a full segment's and a full record's. Opening is measured together with the sealing that
+//! makes its input, since a record can be opened once: subtract. The handshake is that of TLS 1.3 with P-256, both sides.
+
+use std::hint::black_box;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use sluice_flow::buf::{Buf, Class, Pool, PoolSizes};
+use sluice_flow::tls::{Established, Handshake, Parts, Progress, Served, TicketKeys};
+use sluice_link::id::{ListenerId, SnapshotId};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Snapshot, Tls};
+use sluice_link::time::Moment;
+use zeroize::Zeroizing;
+
+use crate::measure::Meter;
+
+const SIZES: [(usize, &str); 3] = [(64, "64 B"), (1460, "1460 B"), (16 * 1024, "16 KiB")];
+const LISTENER: ListenerId = ListenerId(1);
+const NAME: &str = "host.example.test";
+
+#[expect(clippy::expect_used, reason = "a benchmark that cannot shake hands with itself has nothing to measure")]
+pub(crate) fn run(meter: &mut Meter) {
+    let served = served();
+    let mut pool = Pool::new(PoolSizes::default());
+    meter.bench("handshake, both sides", 0, || shake_hands(&served, &mut pool).expect("the handshake goes through"));
+    let (mut near, _) = shake_hands(&served, &mut pool).expect("the handshake goes through");
+    let mut parts = Parts::new();
+    let payload = vec![0x5a; 16 * 1024];
+    for (size, word) in SIZES {
+        let payload = &payload[..size];
+        meter.bench(&format!("seal in place {word}"), size, || {
+            let mut buf = pool.take(Class::Large).expect("a buffer");
+            buf.append(payload);
+            near.records.seal_in_place(&mut buf).expect("sealed");
+            black_box(buf.filled());
+            pool.give(buf);
+        });
+    }
+    // What was sealed above was never opened: that connection is spent.
+    let (mut near, mut far) = shake_hands(&served, &mut pool).expect("the handshake goes through");
+    for (size, word) in SIZES {
+        let payload = &payload[..size];
+        meter.bench(&format!("seal and open {word}"), size, || {
+            let mut buf = pool.take(Class::Large).expect("a buffer");
+            buf.append(payload);
+            near.records.seal_in_place(&mut buf).expect("sealed");
+            let opened = far.records.open(&mut buf, &mut parts, Moment(0)).expect("opened");
+            assert!(opened.bytes == size);
+            pool.give(buf);
+        });
+    }
+}
+
+/// A listener and a profile for hosts that trust each other.
+#[expect(clippy::expect_used, reason = "a benchmark that cannot make its own certificate has nothing to measure")]
+fn served() -> Served {
+    let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).expect("a certificate");
+    let chain_pem: Arc<[u8]> = made.cert.pem().into_bytes().into();
+    let key_pem = Arc::new(Zeroizing::new(made.signing_key.serialize_pem().into_bytes()));
+    let listener = Listener {
+        id: LISTENER,
+        name: "micro".into(),
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        tls: Tls {
+            certificates: vec![CertKey { name: "micro".into(), chain_pem: Arc::clone(&chain_pem), key_pem }],
+            tls12: false,
+            tls13: true,
+            post_quantum: false,
+            resumption: false,
+        },
+        cgp: Cgp::Reject,
+    };
+    let snapshot = Snapshot {
+        id: SnapshotId(1),
+        listeners: vec![listener],
+        inner: "unused".into(),
+        host_tls: vec![HostTlsProfile { name: "micro".into(), roots_pem: chain_pem }],
+        limits: Limits::default(),
+    };
+    let keys = Arc::new(TicketKeys::new(Moment(0)).expect("random numbers"));
+    Served::build(Arc::new(snapshot), &keys).expect("a snapshot that holds together")
+}
+
+/// One connection, both of its ends.
+fn shake_hands(served: &Served, pool: &mut Pool) -> Option<(Established, Established)> {
+    let mut client = Handshake::connect(served.host_profile(0)?, NAME).ok()?;
+    let mut server = Handshake::accept(served.listener(LISTENER)?);
+    let (mut up, mut down) = (pool.take(Class::Large)?, pool.take(Class::Large)?);
+    let (mut client_done, mut server_done) = (false, false);
+    while !(client_done && server_done) {
+        client_done = client_done || step(&mut client, &mut down, &mut up)?;
+        server_done = server_done || step(&mut server, &mut up, &mut down)?;
+    }
+    pool.give(up);
+    pool.give(down);
+    Some((client.finish().ok()?, server.finish().ok()?))
+}
+
+fn step(side: &mut Handshake, incoming: &mut Buf, out: &mut Buf) -> Option<bool> {
+    match side.advance(incoming, out).ok()? {
+        Progress::Done => Some(true),
+        Progress::Waiting => Some(false),
+        Progress::Flush => None,
+    }
+}
