@@ -165,7 +165,8 @@ fn pull<D: SideData>(from: &mut ConnectionCommon<D>) -> Vec<u8> {
     bytes
 }
 
-/// Gives `bytes` to `to`.
+/// Gives `bytes` to `to`, and returns what it makes of them.
+#[expect(clippy::unwrap_in_result, reason = "reading from memory does not fail")]
 fn push<D: SideData>(to: &mut ConnectionCommon<D>, mut bytes: &[u8]) -> Result<Vec<u8>, rustls::Error> {
     let mut plain = Vec::new();
     while !bytes.is_empty() {

@@ -1,0 +1,150 @@
+//! Promises about memory: a record that is opened or sealed allocates nothing, and an idle connection holds little.
+//!
+//! One test only, since it counts for the whole process.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use sluice_flow::buf::{Buf, Chain, Class, Pool, PoolSizes};
+use sluice_flow::tls::{Established, Handshake, Parts, Progress, Served, TicketKeys};
+use sluice_link::id::{ListenerId, SnapshotId};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Snapshot, Tls};
+use sluice_link::time::Moment;
+
+/// Most bytes of our heap that an idle connection with a client may hold. What aws-lc keeps for its two keys (600 bytes each)
+/// is not on it.
+const IDLE_MAX: usize = 2048;
+
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+#[expect(unsafe_code, reason = "an allocator can be counted only by being one")]
+// SAFETY: every call is passed on unchanged to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, SeqCst);
+        BYTES.fetch_add(layout.size(), SeqCst);
+        // SAFETY: the caller keeps the contract of `alloc`, which is the same there.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        BYTES.fetch_sub(layout.size(), SeqCst);
+        // SAFETY: `at` came from `alloc` above with this layout, thus from the system's allocator.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const NAME: &str = "gate.example";
+
+fn served() -> Served {
+    let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned()]).unwrap();
+    let chain = made.cert.pem();
+    let pair = CertKey {
+        name: "pair".into(),
+        chain_pem: chain.as_bytes().into(),
+        key_pem: Arc::new(made.signing_key.serialize_pem().into_bytes().into()),
+    };
+    let tls = |tls13: bool| Tls { certificates: vec![pair.clone()], tls12: !tls13, tls13, post_quantum: true, resumption: true };
+    let listener = |id, tls13| Listener {
+        id: ListenerId(id),
+        name: "vs".into(),
+        address: ([127, 0, 0, 1], 0).into(),
+        tls: tls(tls13),
+        cgp: Cgp::Reject,
+    };
+    let snapshot = Snapshot {
+        id: SnapshotId(1),
+        listeners: vec![listener(2, false), listener(3, true)],
+        inner: "/nowhere".into(),
+        host_tls: vec![HostTlsProfile { name: "hosts".into(), roots_pem: chain.as_bytes().into() }],
+        limits: Limits::default(),
+    };
+    Served::build(Arc::new(snapshot), &Arc::new(TicketKeys::new(Moment(0)).unwrap())).unwrap()
+}
+
+/// A gateway's and a host's side of one connection with TLS 1.`minor`.
+fn connect(served: &Served, minor: u32, pool: &mut Pool) -> (Established, Established) {
+    let mut server = Handshake::accept(served.listener(ListenerId(minor)).unwrap());
+    let mut client = Handshake::connect(served.host_profile(0).unwrap(), NAME).unwrap();
+    let mut to_server = pool.take(Class::Large).unwrap();
+    let mut to_client = pool.take(Class::Large).unwrap();
+    let (mut client_done, mut server_done) = (false, false);
+    while !(client_done && server_done) {
+        if !client_done {
+            client_done = client.advance(&mut to_client, &mut to_server).unwrap() == Progress::Done;
+        }
+        if !server_done {
+            server_done = server.advance(&mut to_server, &mut to_client).unwrap() == Progress::Done;
+        }
+    }
+    let mut client = client.finish().unwrap();
+    client.records.open(&mut to_client, &mut Parts::new(), Moment(0)).unwrap();
+    pool.give(to_client);
+    pool.give(to_server);
+    (server.finish().unwrap(), client)
+}
+
+/// Seals, opens, and says how many bytes came through.
+fn move_some(from: &mut Established, to: &mut Established, mut plain: Buf, mut wire: Buf) -> (usize, Buf, Buf) {
+    from.records.seal_into(plain.filled(), &mut wire).unwrap();
+    let mut parts = Parts::new();
+    let opened = to.records.open(&mut wire, &mut parts, Moment(0)).unwrap();
+    let wire = Chain::of(wire, parts.slices()).into_buf();
+
+    plain.truncate(1000);
+    from.records.seal_in_place(&mut plain).unwrap();
+    let small = to.records.open(&mut plain, &mut parts, Moment(0)).unwrap();
+    (opened.bytes + small.bytes, Chain::of(plain, parts.slices()).into_buf(), wire)
+}
+
+#[test]
+fn records_cost_no_allocation_and_idle_connections_little() {
+    let served = served();
+    let mut pool = Pool::new(PoolSizes::default());
+    for minor in [2, 3] {
+        // Once for whatever is made on first use.
+        let (mut server, mut client) = connect(&served, minor, &mut pool);
+
+        let (mut plain, mut wire) = (pool.take(Class::Bulk).unwrap(), pool.take(Class::Bulk).unwrap());
+        let before = CALLS.load(SeqCst);
+        for round in 0..100 {
+            plain.clear();
+            wire.clear();
+            let len = plain.spare().min(1000 + round * 2600);
+            plain.commit(len);
+            let (bytes, p, w) = if round % 2 == 0 {
+                move_some(&mut server, &mut client, plain, wire)
+            } else {
+                move_some(&mut client, &mut server, plain, wire)
+            };
+            assert!(bytes > len);
+            (plain, wire) = (p, w);
+        }
+        assert_eq!(CALLS.load(SeqCst) - before, 0, "allocations for 100 rounds of records, TLS 1.{minor}");
+        pool.give(plain);
+        pool.give(wire);
+
+        let mut clients = Vec::with_capacity(100);
+        let mut servers = Vec::with_capacity(100);
+        for _ in 0..100 {
+            let (server, client) = connect(&served, minor, &mut pool);
+            clients.push(client);
+            servers.push(server);
+        }
+        let before = BYTES.load(SeqCst);
+        drop(servers);
+        let each = (before - BYTES.load(SeqCst)) / 100;
+        let before = BYTES.load(SeqCst);
+        drop(clients);
+        let host = (before - BYTES.load(SeqCst)) / 100;
+        println!("TLS 1.{minor}: an idle connection with a client holds {each} bytes, one with a host {host}");
+        assert!(each < IDLE_MAX, "an idle connection holds {each} bytes");
+    }
+}
