@@ -145,3 +145,36 @@ fn now() -> Instant {
 fn say(line: &str) {
     println!("{line}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_corpus_has_a_target_and_passes_it() {
+        for target in TARGETS {
+            let corpus = corpus(target).unwrap();
+            assert!(!corpus.is_empty(), "{} has an empty corpus", target.name);
+            for (path, bytes) in corpus {
+                assert!(survives(target, &bytes), "{}", path.display());
+            }
+        }
+        for entry in fs::read_dir(folder(&TARGETS[0]).parent().unwrap()).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(path.is_file() || TARGETS.iter().any(|target| target.name == name), "no target reads {name}");
+        }
+    }
+
+    #[test]
+    fn an_order_is_read_or_refused_whole() {
+        let read = |line: &str| read_order(line.split_whitespace().map(str::to_owned));
+        let order = read("socks5 --seconds 0.5 cgp --seed 7 --runs 9").unwrap();
+        assert_eq!(order.targets.iter().map(|target| target.name).collect::<Vec<_>>(), ["socks5", "cgp"]);
+        assert_eq!((order.time, order.seed, order.runs), (Duration::from_millis(500), 7, 9));
+        assert_eq!(read("").unwrap().targets.len(), TARGETS.len());
+        for wrong in ["sock5", "--seconds", "--seconds -1", "--seed x", "--help"] {
+            assert!(read(wrong).is_none(), "{wrong}");
+        }
+    }
+}

@@ -1,5 +1,9 @@
 //! The targets: one line in the table, a few lines of code.
 
+use gate_proto::cookie::Cookies;
+use gate_proto::form::{self, Form};
+use gate_proto::ica_file::read::LaunchFile;
+use gate_proto::path::Path;
 use gate_proto::xml::encoding::Encoding;
 use gate_proto::xml::nfuse::Kind;
 use gate_proto::xml::nfuse::answer::Answer as NfuseAnswer;
@@ -43,6 +47,14 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "ticket", run: ticket, words: &[b";40;", b";42;", b";10;", b"STA01;", b"0123456789ABCDEF"] },
     Target { name: "sta", run: sta, words: XML_WORDS },
     Target { name: "nfuse", run: nfuse, words: XML_WORDS },
+    Target {
+        name: "ica_file",
+        run: ica_file,
+        words: &[b"[ApplicationServers]\r\n", b"Address=;40;", b"SSLProxyHost=", b"SSLEnable=On\n", b"\xff\xfe"],
+    },
+    Target { name: "form", run: form, words: &[b"&", b"=", b"%00", b"%2", b"%C3%A4", b"+", b"a=b&"] },
+    Target { name: "cookie", run: cookie, words: &[b"; ", b"=", b"\"", b"__Host-"] },
+    Target { name: "path", run: path, words: &[b"/../", b"%2e", b"%2f", b"%25", b"//", b";", b"?", b"%C3%A4"] },
 ];
 
 const XML_WORDS: &[&[u8]] = &[
@@ -181,5 +193,41 @@ fn nfuse(data: &[u8]) {
             let again = NfuseAnswer::read(&written, kind);
             assert!(again.is_ok_and(|again| again.write(Encoding::Utf8) == written));
         }
+    }
+}
+
+fn ica_file(data: &[u8]) {
+    if let Ok(file) = LaunchFile::read(data) {
+        assert!(file.ticket.expose().starts_with(';') && !file.application.is_empty());
+    }
+}
+
+fn form(data: &[u8]) {
+    if let Ok(form) = Form::parse(data) {
+        let fields: Vec<_> = form.names().map(|name| (name, form.text(name).unwrap_or_default())).collect();
+        let again = Form::parse(form::encode(&fields).as_bytes());
+        // Escapes may triple a text, and thus break the cap on the whole.
+        assert!(again.map_or(data.len() > form::BODY_BYTES_MAX / 3, |again| {
+            fields.iter().all(|(name, text)| again.text(name).unwrap_or_default() == *text)
+        }));
+    }
+}
+
+fn cookie(data: &[u8]) {
+    if let Ok(cookies) = Cookies::parse(data) {
+        let session = cookies.value("__Host-session").unwrap_or_default();
+        assert!(
+            session.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '),
+            "a value that could break a header: {session:?}"
+        );
+    }
+}
+
+fn path(data: &[u8]) {
+    if let Some(path) = str::from_utf8(data).ok().and_then(|target| Path::parse(target).ok()) {
+        let text = path.as_str();
+        assert!(text.starts_with('/') && !text.contains("//"));
+        assert!(!text.split('/').any(|segment| segment == "." || segment == ".."));
+        assert!(!text.chars().any(char::is_control) && !text.contains(['%', '\\', ';']));
     }
 }
