@@ -1,6 +1,7 @@
 //! Promises about memory: a record that is opened or sealed allocates nothing, and an idle connection holds little.
 //!
 //! One test only, since it counts for the whole process.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;

@@ -75,7 +75,8 @@ enum Stage {
 pub enum Progress {
     /// More must be received. `incoming` has been consumed entirely.
     Waiting,
-    /// `out` is full and there is more to send: send it, then call again with an empty one, whether or not something was received.
+    /// `out` is full and there is more to send: send it, then call again with an empty one and the same `incoming`, whether or not
+    /// something was received meanwhile.
     Flush,
     /// Finished: send `out`, then [`Handshake::finish`]. What is left in `incoming` is for [`Records::open`].
     Done,

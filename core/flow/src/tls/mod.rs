@@ -14,11 +14,11 @@
 //! After the handshake nothing is copied and nothing is allocated per record: records are opened where they lie, and sealed
 //! where the payload lies or straight into the buffer to be sent. rustls's own record layer copies and allocates for each.
 //!
-//! * [`serve`]: certificates, keys and policies of a snapshot, built and tested before it comes into force.
-//! * [`tickets`]: session tickets, whose keys all workers share.
-//! * [`handshake`], with [`hello`] that looks at the ClientHello: from the first byte to [`Established`].
-//! * [`record`], [`secret`], [`rekey`]: the record engine, the keys of one direction, when keys are changed.
-//! * [`alert`]: what went wrong, which alert says so, and which [`sluice_link::reason::Reason`] is logged.
+//! * `serve`: certificates, keys and policies of a snapshot, built and tested before it comes into force.
+//! * `tickets`: session tickets, whose keys all workers share.
+//! * `handshake`, with `hello` that looks at the ClientHello: from the first byte to [`Established`].
+//! * `record`, `secret`, `rekey`: the record engine, the keys of one direction, when keys are changed.
+//! * `alert`: what went wrong, which alert says so, and which [`sluice_link::reason::Reason`] is logged.
 
 mod alert;
 mod handshake;

@@ -101,7 +101,8 @@ impl Records {
 
     /// Opens, where they lie, all whole records in `buf`, whose filled part begins with a record's first byte. The plaintext is
     /// then at `parts` (offsets into the filled part), ready for [`crate::buf::Chain::of`]. Bytes from [`Opened::rest`] on are the
-    /// beginning of a record: copy them to a fresh buffer (or keep this one if there are no parts) and receive behind them.
+    /// beginning of a record: copy them to a fresh buffer and receive behind them; or, if there are no parts, drop what is before
+    /// them ([`Buf::advance`]) and receive behind them in this one, if it has room for what the record lacks.
     ///
     /// Key updates are followed, and answered with the next record that is sealed.
     ///

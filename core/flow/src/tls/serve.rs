@@ -227,6 +227,9 @@ impl ResolvesServerCert for Certificates {
     /// The first certificate that is valid for the name asked for and whose key the client can verify; else the first that it can
     /// verify; else the first, and rustls will say that there is nothing in common.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if let [only] = &self.0[..] {
+            return Some(Arc::clone(only));
+        }
         let usable = |pair: &&Arc<CertifiedKey>| pair.key.choose_scheme(hello.signature_schemes()).is_some();
         let name = hello.server_name().and_then(|name| ServerName::try_from(name).ok());
         let named = |pair: &&Arc<CertifiedKey>| {

@@ -49,22 +49,23 @@ struct Epochs {
 
 struct Epoch {
     name: [u8; NAME],
-    secret: Zeroizing<[u8; 32]>,
+    /// Boxed, so that no copy stays behind where the epoch has been moved from.
+    secret: Box<Zeroizing<[u8; 32]>>,
     born: Moment,
 }
 
 impl Epoch {
     fn new(born: Moment) -> Result<Self, NoRandom> {
-        let mut epoch = Self { name: [0; NAME], secret: Zeroizing::new([0; 32]), born };
+        let mut epoch = Self { name: [0; NAME], secret: Box::default(), born };
         rand::fill(&mut epoch.name).map_err(|_| NoRandom)?;
-        rand::fill(&mut *epoch.secret).map_err(|_| NoRandom)?;
+        rand::fill(&mut **epoch.secret).map_err(|_| NoRandom)?;
         Ok(epoch)
     }
 
     /// The key of one virtual server in this epoch.
     fn key(&self, binding: &[u8]) -> Option<LessSafeKey> {
         let mut key = Zeroizing::new([0; 32]);
-        let prk = Prk::new_less_safe(HKDF_SHA256, &*self.secret);
+        let prk = Prk::new_less_safe(HKDF_SHA256, &**self.secret);
         prk.expand(&[b"sluicegate session ticket", binding], HKDF_SHA256).and_then(|okm| okm.fill(&mut *key)).ok()?;
         UnboundKey::new(&AES_256_GCM, &*key).map(LessSafeKey::new).ok()
     }
