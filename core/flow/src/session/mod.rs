@@ -209,3 +209,10 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod promises;
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod table;

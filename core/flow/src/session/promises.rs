@@ -1,0 +1,478 @@
+//! What the machine promises to clients, hosts and operators, from opening to relaying.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use rustls::{AlertDescription, ServerConnection};
+use sluice_link::ask::Wanted;
+use sluice_link::reason::Reason;
+use sluice_link::tell::Refusal;
+
+use super::Stage;
+use super::rig::{CONNECTED, Rig, TICKET, request, target};
+use crate::buf::Class;
+use crate::event::{Event, Fault, Leg};
+use crate::intent::Peer;
+use crate::limits::{FAREWELL, PIPELINED_BYTES_MAX};
+
+const HELLO: &[u8] = b"\x7f\x7fICA\0";
+const GREETING: &[u8] = &[5, 1, 0];
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Carries a session whose request has been written from redeeming to relaying, and looks at every byte.
+fn relays(rig: &mut Rig, early: &[u8]) {
+    let asked = rig.asked().expect("no ticket was asked for");
+    assert_eq!((asked.ticket.expose(), asked.wanted), (TICKET, Wanted::Ica));
+    assert!(!rig.is_proven());
+    rig.told(Ok(target(None)));
+    assert!(rig.is_proven());
+    assert_eq!(rig.take_at_client(), [], "told something before the host was there");
+    rig.connected();
+    assert_eq!(rig.take_at_client(), CONNECTED);
+    assert!(rig.opened());
+    rig.host_writes(HELLO);
+    assert_eq!(rig.take_at_client(), HELLO, "the host speaks first");
+    assert_eq!(rig.at_host, early);
+    rig.client_writes(HELLO);
+    assert_eq!(rig.at_host, [early, HELLO].concat());
+}
+
+#[test]
+fn one_launch_byte_by_byte_as_in_the_book() {
+    let mut rig = Rig::open();
+    rig.client_writes(GREETING);
+    assert_eq!(rig.take_at_client(), []);
+    rig.pass(PAUSE);
+    assert_eq!(rig.take_at_client(), [5, 0]);
+    let request = request(TICKET);
+    assert_eq!(request.len(), 5 + 0x34 + 2);
+    rig.client_writes(&request);
+    relays(&mut rig, b"");
+}
+
+#[test]
+fn all_three_openings_at_once_and_byte_by_byte() {
+    let request = request(TICKET);
+    let early = b"early";
+    for each_alone in [false, true] {
+        for at_once in [usize::MAX, 1, 7] {
+            let write = |rig: &mut Rig, bytes: &[u8]| {
+                if each_alone {
+                    bytes.iter().for_each(|byte| rig.client_writes(&[*byte]));
+                } else {
+                    rig.client_writes(bytes);
+                }
+            };
+            let mut rig = Rig::new();
+            rig.at_once = at_once;
+            rig.shake();
+            write(&mut rig, GREETING);
+            rig.pass(PAUSE);
+            assert_eq!(rig.take_at_client(), [5, 0], "negotiated");
+            write(&mut rig, &[&request, &early[..]].concat());
+            relays(&mut rig, early);
+
+            let mut rig = Rig::new();
+            rig.at_once = at_once;
+            rig.shake();
+            write(&mut rig, &[GREETING, &request, early].concat());
+            assert_eq!(rig.take_at_client(), [5, 0], "pipelined");
+            relays(&mut rig, early);
+
+            let mut rig = Rig::new();
+            rig.at_once = at_once;
+            rig.shake();
+            write(&mut rig, &[&request, &early[..]].concat());
+            assert_eq!(rig.take_at_client(), [], "bare");
+            relays(&mut rig, early);
+        }
+    }
+}
+
+#[test]
+fn never_waits_for_more_than_the_grammar_needs() {
+    let request = request(TICKET);
+    let mut rig = Rig::open();
+    for (n, byte) in request.iter().enumerate() {
+        assert!(rig.asked().is_none(), "asked after {n} bytes");
+        rig.client_writes(&[*byte]);
+    }
+    assert!(rig.asked().is_some(), "the request is complete");
+
+    let mut rig = Rig::open();
+    rig.client_writes(&[5, 2, 0, 1]);
+    assert_eq!(rig.take_at_client(), [5, 0], "only 05 01 00 can be read in two ways");
+
+    let mut rig = Rig::open();
+    rig.client_writes(b"G");
+    assert_eq!(rig.stage(), Some(Stage::Connect), "one letter decides");
+}
+
+#[test]
+fn an_opening_in_the_last_flight_of_the_handshake_is_not_left_lying() {
+    let mut rig = Rig::new();
+    let mut flight = rig.sealed_by_client(b"");
+    rig.client_sends_raw(&flight);
+    assert_eq!(rig.stage(), Some(Stage::Handshake));
+    // Finished, greeting, request and what is for the host in one receive.
+    flight = rig.sealed_by_client(&[GREETING, &request(TICKET), b"x"].concat());
+    rig.client_sends_raw(&flight);
+    assert_eq!(rig.take_at_client(), [5, 0]);
+    relays(&mut rig, b"x");
+}
+
+#[test]
+fn what_a_client_sends_early_is_bounded_and_arrives_once() {
+    let mut rig = Rig::open();
+    rig.client_writes(&request(TICKET));
+    let early: Vec<u8> = (0..100_000_u32).map(|n| (n % 251) as u8).collect();
+    for piece in early.chunks(3_000) {
+        rig.client_writes(piece);
+    }
+    assert!(rig.waiting() > early.len() / 2, "the client must be slowed down");
+    let held: usize = Class::ALL.into_iter().map(|class| rig.pool.lent(class) * class.payload()).sum();
+    assert!(held <= 2 * PIPELINED_BYTES_MAX + 4 * Class::Large.payload(), "{held} bytes held");
+    assert_eq!(rig.pool.lent(Class::Bulk), 0, "no bulk buffer for somebody unproven");
+    rig.told(Ok(target(None)));
+    rig.connected();
+    rig.deliver();
+    assert_eq!(rig.at_host, early);
+}
+
+#[test]
+fn refusals_say_why_in_the_clients_words_and_close_in_order() {
+    for (why, reply, reason) in [
+        (Refusal::Ticket, 2, Reason::TicketRefused),
+        (Refusal::UnknownSta, 2, Reason::UnknownSta),
+        (Refusal::Address, 2, Reason::AddressRefused),
+        (Refusal::Throttled, 2, Reason::Throttled),
+        (Refusal::StaOutage, 1, Reason::StaOutage),
+        (Refusal::Unresolved, 4, Reason::HostUnresolved),
+        (Refusal::Busy, 1, Reason::Busy),
+    ] {
+        let mut rig = Rig::open();
+        rig.client_writes(&request(TICKET));
+        rig.told(Err(why));
+        says_no(&mut rig, reply, reason);
+    }
+    for (fault, reply, reason) in [
+        (Fault::Refused, 5, Reason::HostRefused),
+        (Fault::Reset, 5, Reason::HostRefused),
+        (Fault::HostUnreachable, 4, Reason::HostUnreachable),
+        (Fault::NetUnreachable, 3, Reason::HostUnreachable),
+        (Fault::TimedOut, 4, Reason::HostTimeout),
+        (Fault::Exhausted, 1, Reason::Exhausted),
+        (Fault::Other(99), 1, Reason::HostUnreachable),
+    ] {
+        let mut rig = Rig::open();
+        rig.client_writes(&request(TICKET));
+        rig.told(Ok(target(None)));
+        rig.dial_fails(fault);
+        says_no(&mut rig, reply, reason);
+    }
+    for (bytes, reply, reason) in [
+        (&[5, 1, 0, 1, 10, 0, 0, 1, 5, 0xd6][..], 8, Reason::SocksAddress),
+        (&[&[5, 1, 0, 4][..], &[0; 18]].concat(), 8, Reason::SocksAddress),
+        (&[5, 1, 0, 5, 2, 0, 3, 1, b'x', 0, 0][..], 7, Reason::SocksCommand),
+        (&request("vda.example.test"), 2, Reason::NotATicket),
+        (&[5, 1, 0, 3, 0, 0, 0][..], 2, Reason::NotATicket),
+    ] {
+        let mut rig = Rig::open();
+        rig.client_writes(bytes);
+        assert!(rig.asked().is_none());
+        assert!(rig.dialled().is_none());
+        if rig.at_client.starts_with(&[5, 0]) {
+            rig.at_client.drain(..2);
+        }
+        says_no(&mut rig, reply, reason);
+    }
+}
+
+fn says_no(rig: &mut Rig, reply: u8, reason: Reason) {
+    assert_eq!(rig.take_at_client(), [5, reply, 0, 1, 0, 0, 0, 0, 0, 0]);
+    assert!(rig.told_goodbye);
+    assert!(rig.finished(Leg::Client));
+    assert_eq!(rig.stage(), Some(Stage::Drain));
+    rig.eof(Leg::Client);
+    assert_eq!(rig.reason(), Some(reason));
+}
+
+#[test]
+fn a_refused_client_that_does_not_close_is_closed_within_a_second() {
+    let mut rig = Rig::open();
+    rig.client_writes(&request(TICKET));
+    rig.told(Err(Refusal::Ticket));
+    rig.client_writes(&[7; 1000]);
+    rig.pass(FAREWELL);
+    assert_eq!(rig.reason(), Some(Reason::TicketRefused));
+}
+
+#[test]
+fn silence_ends_every_state_in_time() {
+    let mut rig = Rig::new();
+    rig.pass(Duration::from_secs(5));
+    assert_eq!(rig.reason(), Some(Reason::TlsTimeout));
+
+    let mut rig = Rig::new();
+    let hello = rig.sealed_by_client(b"");
+    rig.client_sends_raw(&hello);
+    rig.pass(Duration::from_secs(5));
+    assert_eq!(rig.reason(), Some(Reason::TlsTimeout));
+
+    for opening in [&b""[..], &[5, 1], &[5, 1, 0], &request(TICKET)[..20]] {
+        let mut rig = Rig::open();
+        rig.client_writes(opening);
+        rig.pass(Duration::from_secs(9));
+        assert_eq!(rig.stage(), Some(Stage::Preface));
+        rig.pass(Duration::from_secs(1));
+        assert!(rig.told_goodbye);
+        rig.eof(Leg::Client);
+        assert_eq!(rig.reason(), Some(Reason::OpeningTimeout));
+    }
+
+    let mut rig = Rig::open();
+    rig.client_writes(&request(TICKET));
+    rig.pass(Duration::from_secs(6));
+    says_no(&mut rig, 1, Reason::Busy);
+
+    let mut rig = Rig::open();
+    rig.client_writes(&request(TICKET));
+    rig.told(Ok(target(None)));
+    rig.pass(Duration::from_secs(3));
+    says_no(&mut rig, 4, Reason::HostTimeout);
+
+    let mut rig = Rig::spliced();
+    rig.pass(Duration::from_secs(1800));
+    rig.client_writes(b"still here");
+    rig.pass(Duration::from_secs(3599));
+    assert_eq!(rig.stage(), Some(Stage::Splice));
+    rig.pass(Duration::from_secs(1));
+    assert!(rig.told_goodbye);
+    assert!(rig.finished(Leg::Host));
+    rig.eof(Leg::Client);
+    assert_eq!(rig.reason(), Some(Reason::Idle));
+}
+
+#[test]
+fn part_of_a_record_is_not_waited_for_for_ever() {
+    let mut rig = Rig::spliced();
+    let record = rig.sealed_by_client(b"never complete");
+    rig.client_sends_raw(&record[..10]);
+    rig.pass(Duration::from_secs(10));
+    assert_eq!(rig.stage(), Some(Stage::Drain));
+    rig.eof(Leg::Client);
+    assert_eq!(rig.reason(), Some(Reason::TlsBroken));
+}
+
+#[test]
+fn a_full_queue_to_control_is_told_to_the_client() {
+    let mut rig = Rig::open();
+    rig.client_writes(&request(TICKET));
+    rig.event(Event::End(Reason::Busy));
+    says_no(&mut rig, 1, Reason::Busy);
+}
+
+#[test]
+fn noise_is_told_from_tls_by_its_first_byte() {
+    let mut rig = Rig::new();
+    rig.client_sends_raw(b"GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(rig.reason(), Some(Reason::NotTls));
+    assert!(!rig.sends(Leg::Client));
+
+    let mut rig = Rig::new();
+    rig.client_sends_raw(&[0x16, 3, 1, 0, 5, 2, 0, 0, 1, 0]);
+    assert_eq!(rig.alerted, Some(AlertDescription::DecodeError));
+    rig.eof(Leg::Client);
+    assert_eq!(rig.reason(), Some(Reason::BadHello));
+}
+
+#[test]
+fn what_is_none_of_three_protocols_is_closed_without_an_answer() {
+    for (bytes, reason) in
+        [(&[4, 1][..], Reason::UnknownOpening), (b"\x1aCGP/01", Reason::CgpRejected), (&[5, 1, 0, 9], Reason::BadSocks)]
+    {
+        let mut rig = Rig::open();
+        rig.client_writes(bytes);
+        assert_eq!(rig.take_at_client(), []);
+        assert!(rig.told_goodbye);
+        rig.eof(Leg::Client);
+        assert_eq!(rig.reason(), Some(reason));
+    }
+    let mut rig = Rig::open();
+    rig.client_writes(&[5, 1, 2]);
+    assert_eq!(rig.take_at_client(), [5, 0xff]);
+    rig.eof(Leg::Client);
+    assert_eq!(rig.reason(), Some(Reason::BadSocks));
+}
+
+#[test]
+fn a_relayed_cgp_opening_reaches_the_host_unchanged_and_without_a_word_of_ours() {
+    let mut rig = Rig::relaying();
+    rig.shake();
+    let opening = [b"\x1aCGP/01\x01\x02Citrix.TcpProxyService\0", TICKET.as_bytes(), b"\0\x07"].concat();
+    for byte in &opening {
+        rig.client_writes(&[*byte]);
+    }
+    let asked = rig.asked().unwrap();
+    assert_eq!((asked.ticket.expose(), asked.wanted), (TICKET, Wanted::Cgp));
+    rig.told(Ok(target(None)));
+    rig.connected();
+    rig.client_writes(b"more");
+    assert_eq!(rig.at_host, [&opening, &b"more"[..]].concat());
+    rig.host_writes(b"answer");
+    assert_eq!(rig.take_at_client(), b"answer");
+
+    let mut rig = Rig::relaying();
+    rig.shake();
+    rig.client_writes(b"\x1aCGP/01 no ticket");
+    rig.pass(Duration::from_secs(5));
+    assert_eq!(rig.take_at_client(), []);
+    rig.eof(Leg::Client);
+    assert_eq!(rig.reason(), Some(Reason::OpeningTimeout));
+}
+
+#[test]
+fn http_goes_to_the_portal_behind_a_proxy_header() {
+    let mut rig = Rig::open();
+    let get = b"GET /login HTTP/1.1\r\nHost: gw.example.test\r\n\r\n";
+    rig.client_writes(get);
+    assert!(matches!(rig.dialled(), Some(Peer::Portal(path)) if path.ends_with("inner.sock")));
+    rig.event(Event::Connected);
+    let (header, n) = sluice_proto::proxy::Header::read(&rig.at_host).unwrap();
+    assert_eq!(header.source.to_string(), "198.51.100.7:50000");
+    assert_eq!((header.authority, header.tls), (Some("gw.example.test"), Some("TLSv1.3")));
+    assert_eq!(header.unique_id, Some("0-3-7"));
+    assert_eq!(&rig.at_host[n..], get);
+    rig.host_writes(b"HTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!(rig.take_at_client(), b"HTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!((rig.totals().portal, rig.totals().spliced, rig.is_proven()), (1, 0, false));
+    rig.eof(Leg::Host);
+    rig.eof(Leg::Client);
+    assert_eq!(rig.reason(), Some(Reason::HostClosed));
+    assert_eq!(rig.totals().portal, 0);
+
+    let mut rig = Rig::open();
+    rig.client_writes(get);
+    rig.dial_fails(Fault::Refused);
+    assert!(rig.take_at_client().starts_with(b"HTTP/1.1 503 "));
+    rig.eof(Leg::Client);
+    assert_eq!(rig.reason(), Some(Reason::PortalDown));
+}
+
+#[test]
+fn a_host_over_tls_is_verified_and_its_early_words_come_behind_the_reply() {
+    for name in ["gw.example.test", "other.example.test"] {
+        let mut rig = Rig::open();
+        rig.client_writes(&[&request(TICKET), &b"early"[..]].concat());
+        rig.told(Ok(target(Some(name))));
+        rig.connected();
+        let mut host = ServerConnection::new(Rig::host_tls()).unwrap();
+        let mut spoken = false;
+        for _ in 0..10 {
+            let sent = std::mem::take(&mut rig.at_host);
+            if host.read_tls(&mut &sent[..]).is_err() || host.process_new_packets().is_err() {
+                break;
+            }
+            if !host.is_handshaking() && !spoken {
+                spoken = true;
+                host.writer().write_all(HELLO).unwrap();
+            }
+            let mut flight = Vec::new();
+            while host.wants_write() {
+                host.write_tls(&mut flight).unwrap();
+            }
+            if flight.is_empty() || rig.stage() == Some(Stage::Drain) {
+                break;
+            }
+            rig.host_writes(&flight);
+        }
+        if name == "other.example.test" {
+            says_no(&mut rig, 1, Reason::HostTls);
+            continue;
+        }
+        assert_eq!(rig.take_at_client(), [&CONNECTED[..], HELLO].concat());
+        let mut early = [0; 5];
+        host.reader().read_exact(&mut early).unwrap();
+        assert_eq!(&early, b"early");
+        let plain: Vec<u8> = (0..300_000_u32).map(|n| (n % 241) as u8).collect();
+        rig.client_writes(&plain[..60_000]);
+        let sent = std::mem::take(&mut rig.at_host);
+        let mut got = Vec::new();
+        let mut left = &sent[..];
+        while !left.is_empty() {
+            host.read_tls(&mut left).unwrap();
+            let n = host.process_new_packets().unwrap().plaintext_bytes_to_read();
+            let at = got.len();
+            got.resize(at + n, 0);
+            host.reader().read_exact(&mut got[at..]).unwrap();
+        }
+        assert_eq!(got, plain[..60_000]);
+        for piece in plain.chunks(40_000) {
+            host.writer().write_all(piece).unwrap();
+            let mut flight = Vec::new();
+            while host.wants_write() {
+                host.write_tls(&mut flight).unwrap();
+            }
+            rig.host_writes(&flight);
+        }
+        assert_eq!(rig.take_at_client(), plain);
+    }
+}
+
+#[test]
+fn bulk_grows_its_buffers_and_an_idle_session_holds_none() {
+    let mut rig = Rig::spliced();
+    assert!(rig.holds_nothing());
+    let down: Vec<u8> = (0..3_000_000_u32).map(|n| (n * 7 % 253) as u8).collect();
+    rig.host_writes(&down);
+    assert_eq!(rig.take_at_client(), down);
+    assert!(rig.holds_nothing());
+    let sends = rig.totals().records_sealed;
+    assert!(sends < 3_000_000 / 16_384 + 60, "{sends} records for three megabytes");
+    for piece in down.chunks(50_000) {
+        rig.client_writes(piece);
+    }
+    assert_eq!(rig.at_host, down);
+    assert!(rig.holds_nothing());
+    assert_eq!((rig.totals().up_bytes, rig.totals().down_bytes), (3_000_000, 3_000_000));
+}
+
+#[test]
+fn a_slow_client_stops_the_host_at_about_one_buffer() {
+    let mut rig = Rig::spliced();
+    rig.slow = true;
+    let mut sent = 0;
+    while rig.receives(Leg::Host) {
+        rig.at_once = 200_000;
+        let before = rig.pool.lent(Class::Bulk);
+        rig.host_writes(&[9; 1_000]);
+        sent += 1_000;
+        assert!(rig.pool.lent(Class::Bulk) <= before + 1);
+        assert!(sent < 1_000_000, "nothing slows the host down");
+    }
+    rig.slow = false;
+    rig.flush();
+    assert_eq!(rig.at_client.len(), sent);
+    assert!(rig.receives(Leg::Host));
+}
+
+#[test]
+fn an_empty_pool_delays_and_loses_nothing() {
+    let mut rig = Rig::spliced();
+    for _ in 0..5 {
+        rig.host_writes(&vec![3; 300_000]);
+    }
+    rig.take_at_client();
+    let bulk = rig.starve(Class::Bulk, 1);
+    let large = rig.starve(Class::Large, 0);
+    let small = rig.starve(Class::Small, 0);
+    rig.at_once = 200_000;
+    let down: Vec<u8> = (0..200_000_u32).map(|n| (n % 239) as u8).collect();
+    rig.host_writes(&down);
+    assert_eq!(rig.take_at_client(), [], "no buffer to seal into");
+    for buf in [bulk, large, small].into_iter().flatten() {
+        rig.pool.give(buf);
+    }
+    rig.pass(Duration::from_millis(20));
+    assert_eq!(rig.take_at_client(), down);
+}
