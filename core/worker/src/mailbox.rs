@@ -91,6 +91,7 @@ impl Asks {
     }
 
     /// A worker's end. Gives the message back if the queue is to be taken for full.
+    #[expect(clippy::result_large_err, reason = "giving the message back is the point, and a box would be an allocation each")]
     fn push(&self, ask: Ask) -> Result<(), Ask> {
         if self.queue.len() >= ASK_FULL {
             return Err(ask);
@@ -223,5 +224,114 @@ impl Mailbox {
     /// The worker has woken.
     pub(crate) fn awake(&self) {
         self.bell.awake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sluice_engine::eventfd;
+    use sluice_link::id::{Generation, LaunchId, SessionKey, Slot, SlotKey, WorkerId};
+    use sluice_link::reason::Reason;
+    use sluice_link::tell::Refusal;
+    use sluice_proto::ticket::Ticket;
+
+    use super::*;
+    use sluice_link::ask::Wanted;
+
+    fn key(slot: u32) -> SessionKey {
+        SessionKey { worker: WorkerId(0), at: SlotKey { slot: Slot(slot), generation: Generation(0) } }
+    }
+
+    fn question(slot: u32) -> Redeem {
+        Redeem {
+            key: key(slot),
+            listener: ListenerId(1),
+            client: "192.0.2.1:1".parse().unwrap(),
+            ticket: Ticket::parse(b";40;STA01;AAAAAAAAAAAAAAAA").unwrap(),
+            wanted: Wanted::Ica,
+        }
+    }
+
+    fn closed(slot: u32) -> Closed {
+        Closed {
+            key: key(slot),
+            listener: ListenerId(1),
+            client: "192.0.2.1:1".parse().unwrap(),
+            launch: Some(LaunchId(u64::from(slot))),
+            reason: Reason::Finished,
+            up_bytes: 0,
+            down_bytes: 0,
+            lived: Duration::ZERO,
+        }
+    }
+
+    fn answer(slot: u32) -> Tell {
+        Tell::Redeemed { key: key(slot), verdict: Err(Refusal::Ticket) }
+    }
+
+    fn both() -> (Arc<Asks>, Slit, Mailbox) {
+        let asks = Arc::new(Asks::new(eventfd().unwrap().1));
+        let (slit, mail, _) = ring(asks.clone(), eventfd().unwrap().1);
+        (asks, slit, mail)
+    }
+
+    #[test]
+    fn every_question_has_room_for_its_answer_whatever_else_is_said() {
+        let (asks, mut slit, mut mail) = both();
+        let mut asked = 0;
+        while mail.redeem(question(asked)).is_ok() {
+            asked += 1;
+            asks.pop();
+        }
+        assert_eq!(asked as usize, TELL_CREDIT);
+        let mut said = 0;
+        while slit.put(Letter::Tell(Tell::Stop)).is_ok() {
+            said += 1;
+        }
+        assert_eq!(said, TELL_RESERVE);
+        (0..asked).for_each(|slot| slit.answer(answer(slot)).unwrap());
+        assert_eq!(slit.answer(answer(0)), Err(TellRefused::Full));
+        assert_eq!(std::iter::from_fn(|| mail.next()).count(), TELL_CAPACITY);
+        assert!(mail.redeem(question(0)).is_err());
+        mail.answered();
+        mail.redeem(question(0)).unwrap();
+    }
+
+    #[test]
+    fn a_queue_half_full_refuses_tickets_and_drops_remarks_but_keeps_reports_in_order() {
+        let (asks, _slit, mut mail) = both();
+        for slot in 0..u32::try_from(ASK_FULL).unwrap() {
+            mail.mention(closed(slot));
+        }
+        assert!(mail.redeem(question(0)).is_err());
+        mail.mention(closed(9000));
+        mail.report(Ask::Closed(closed(9001)));
+        mail.report(Ask::Closed(closed(9002)));
+        assert!(!mail.settle());
+        asks.pop();
+        // A ticket must not overtake a report, and a remark takes no room from one.
+        assert!(mail.redeem(question(0)).is_err());
+        mail.mention(closed(9003));
+        assert!(!mail.settle());
+        asks.pop();
+        assert!(mail.settle());
+        let slots: Vec<u32> = std::iter::from_fn(|| asks.pop())
+            .map(|ask| match ask {
+                Ask::Closed(closed) => closed.key.at.slot.0,
+                Ask::Redeem(_) | Ask::Opened(_) => 0,
+            })
+            .collect();
+        assert_eq!(slots.len(), ASK_FULL);
+        assert_eq!(slots[ASK_FULL - 2..], [9001, 9002]);
+    }
+
+    #[test]
+    fn a_letter_to_a_dead_worker_is_refused() {
+        let (_asks, mut slit, mail) = both();
+        drop(mail);
+        assert_eq!(slit.answer(answer(0)), Err(TellRefused::Gone));
+        assert_eq!(slit.put(Letter::Tell(Tell::Stop)), Err(TellRefused::Gone));
     }
 }
