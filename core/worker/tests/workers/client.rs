@@ -55,15 +55,15 @@ impl Client {
     /// Up to the point where the ticket is with the gateway.
     pub(crate) fn present(gateway: SocketAddr, trust: CertificateDer<'static>, ticket: &str) -> io::Result<Self> {
         let mut client = Self::handshake(gateway, trust)?;
-        client.tls.write_all(&[5, 1, 0])?;
+        // Greeting and request in one go, since a greeting alone is looked at for a while: it could be half a request.
+        let mut opening = vec![5, 1, 0, 5, 1, 0, 3, u8::try_from(ticket.len()).unwrap()];
+        opening.extend(ticket.as_bytes());
+        opening.extend(1494u16.to_be_bytes());
+        client.tls.write_all(&opening)?;
+        client.tls.flush()?;
         let mut chosen = [0; 2];
         client.tls.read_exact(&mut chosen)?;
         assert_eq!(chosen, [5, 0]);
-        let mut request = vec![5, 1, 0, 3, u8::try_from(ticket.len()).unwrap()];
-        request.extend(ticket.as_bytes());
-        request.extend(1494u16.to_be_bytes());
-        client.tls.write_all(&request)?;
-        client.tls.flush()?;
         Ok(client)
     }
 
