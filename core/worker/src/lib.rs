@@ -18,6 +18,8 @@
 //! Under `--cfg loom` only [`wake`] is built.
 #![forbid(unsafe_code)]
 
+#[cfg(all(test, not(loom)))]
+mod fake;
 #[cfg(not(loom))]
 mod listen;
 #[cfg(not(loom))]

@@ -99,14 +99,14 @@ impl<E: Engine> Worker<E> {
     /// Runs the machine of one session. If it panics, that session is lost and nobody else: it was moved into the call and
     /// died in it with all it owned, what it shares with others are the pool, whose count of buffers lent may stay too high by
     /// the few it held, and counters.
-    fn contained<T>(&mut self, run: impl FnOnce(&mut Turn<'_>) -> T) -> Option<T> {
+    pub(crate) fn contained<T>(&mut self, run: impl FnOnce(&mut Turn<'_>) -> T) -> Option<T> {
         let mut turn = Turn { now: self.now, pool: self.engine.pool(), out: &mut self.intents, count: &self.count };
         catch_unwind(AssertUnwindSafe(|| run(&mut turn))).ok()
     }
 
     /// Carries out what a step asked for and puts the session back or ends it. Gives an event if the worker itself has
     /// something to tell the session next.
-    fn settle(&mut self, key: SlotKey, stepped: Option<Next>) -> Option<Event> {
+    pub(crate) fn settle(&mut self, key: SlotKey, stepped: Option<Next>) -> Option<Event> {
         let mut told = None;
         let mut intents = std::mem::take(&mut self.intents);
         if stepped.is_some() {

@@ -352,3 +352,140 @@ impl<E: Engine> Worker<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sluice_flow::port::Door;
+    use sluice_link::ask::Ask;
+    use sluice_link::id::{Generation, ListenerId};
+
+    use super::*;
+    use crate::fake::{Bench, later};
+    use crate::mailbox::Letter;
+
+    fn reasons(bench: &Bench) -> Vec<Reason> {
+        std::iter::from_fn(|| bench.asks.pop())
+            .filter_map(|ask| match ask {
+                Ask::Closed(closed) => Some(closed.reason),
+                Ask::Redeem(_) | Ask::Opened(_) => None,
+            })
+            .collect()
+    }
+
+    fn session_key(at: SlotKey) -> SessionKey {
+        SessionKey { worker: WorkerId(0), at }
+    }
+
+    #[test]
+    fn a_place_is_given_away_again_only_when_the_kernel_has_let_go_of_it() {
+        let mut bench = Bench::new(1);
+        let first = bench.arrive(1)[0];
+        let kill = Tell::Kill { key: session_key(first), reason: Reason::Killed };
+        bench.slit.put(Letter::Tell(kill)).unwrap();
+        bench.turn(vec![]);
+        assert_eq!(bench.log().released, [first]);
+        assert_eq!(reasons(&bench), [Reason::Killed]);
+        assert_eq!((bench.arrive(1), bench.log().refused), (vec![], 1));
+        bench.turn(vec![Happening::Released(first)]);
+        let second = bench.arrive(1)[0];
+        assert_eq!((second.slot, second.generation), (first.slot, Generation(1)));
+        assert_eq!(bench.worker.count.read().sessions, 1);
+    }
+
+    #[test]
+    fn letters_for_the_dead_and_for_other_workers_reach_nobody() {
+        let mut bench = Bench::new(2);
+        let key = bench.arrive(1)[0];
+        let stale = SlotKey { generation: Generation(7), ..key };
+        let elsewhere = SessionKey { worker: WorkerId(1), at: key };
+        for key in [session_key(stale), elsewhere] {
+            bench.slit.put(Letter::Tell(Tell::Kill { key, reason: Reason::Killed })).unwrap();
+            bench.slit.put(Letter::Tell(Tell::Redeemed { key, verdict: Err(Refusal::Ticket) })).unwrap();
+        }
+        // One that is alive and has asked nothing.
+        bench.slit.put(Letter::Tell(Tell::Redeemed { key: session_key(key), verdict: Err(Refusal::Ticket) })).unwrap();
+        bench.turn(vec![]);
+        assert_eq!(bench.worker.count.read().stale_answers, 3);
+        assert!(bench.log().released.is_empty());
+    }
+
+    #[test]
+    fn clients_wait_outside_while_the_table_is_full() {
+        let mut bench = Bench::new(2);
+        let keys = bench.arrive(2);
+        assert_eq!(bench.log().accepting, [false]);
+        bench.worker.cut(keys[0], Reason::Killed);
+        bench.turn(vec![Happening::Released(keys[0])]);
+        assert_eq!(bench.log().accepting, [false, true]);
+    }
+
+    #[test]
+    fn a_client_that_says_nothing_is_ended_at_its_deadline_and_the_worker_sleeps_until_then() {
+        let mut bench = Bench::new(4);
+        let key = bench.arrive(1)[0];
+        bench.turn(vec![]);
+        let wait = bench.log().waits.last().copied().flatten().unwrap();
+        assert!(wait <= Duration::from_secs(5) && wait > Duration::from_millis(500), "{wait:?}");
+        later(Duration::from_secs(6));
+        bench.turn(vec![]);
+        assert_eq!(bench.log().released, [key]);
+        assert_eq!(reasons(&bench).len(), 1);
+    }
+
+    #[test]
+    fn a_step_that_panics_costs_one_session() {
+        let mut bench = Bench::new(4);
+        let keys = bench.arrive(2);
+        let stepped = bench.worker.contained(|turn| {
+            let buf = turn.pool.take(Class::Small).unwrap();
+            let into = sluice_flow::intent::Into::Behind(buf);
+            turn.out.push(Intent::Receive { leg: sluice_flow::event::Leg::Client, into });
+            panic!("as a fault in the machine would");
+        });
+        assert!(bench.worker.settle(keys[0], stepped).is_none());
+        assert_eq!(bench.log().released, keys[..1]);
+        assert_eq!(reasons(&bench), [Reason::Never]);
+        assert_eq!(bench.lent(), 0);
+        bench.turn(vec![Happening::Released(keys[0])]);
+        assert_eq!(bench.worker.count.read().sessions, 1);
+        assert_eq!(bench.worker.admit.unproven(), 1);
+    }
+
+    #[test]
+    fn a_drain_closes_the_doors_and_lets_go_of_who_has_no_ticket() {
+        let mut bench = Bench::new(4);
+        let keys = bench.arrive(2);
+        bench.slit.put(Letter::Tell(Tell::Drain { deadline: Moment::NEVER })).unwrap();
+        bench.turn(vec![]);
+        assert_eq!(bench.log().unlistened, [ListenerId(1)]);
+        assert_eq!(bench.log().released, keys);
+        assert_eq!(reasons(&bench), [Reason::Drained; 2]);
+        assert!(bench.arrive(1).is_empty());
+        assert_eq!(bench.log().refused, 1);
+    }
+
+    #[test]
+    fn a_stop_does_not_wait_for_ever() {
+        let mut bench = Bench::new(4);
+        bench.arrive(2);
+        bench.worker.stop.store(true, Ordering::Release);
+        bench.turn(vec![]);
+        assert!(!bench.worker.finished());
+        assert_eq!(bench.log().released.len(), 2);
+        later(STOP_TIME);
+        bench.turn(vec![]);
+        // The kernel never lets go.
+        assert!(!bench.worker.finished());
+        later(CUT_TIME);
+        bench.turn(vec![]);
+        assert!(bench.worker.finished());
+    }
+
+    #[test]
+    fn who_came_as_a_virtual_server_went_is_refused() {
+        let mut bench = Bench::new(4);
+        let (client, local) = ("192.0.2.1:1".parse().unwrap(), "192.0.2.2:443".parse().unwrap());
+        bench.turn(vec![Happening::Accepted { listener: ListenerId(9), door: Door(0), client, local }]);
+        assert_eq!((bench.log().refused, bench.worker.count.read().accept_refused), (1, 1));
+    }
+}
