@@ -1,5 +1,7 @@
 //! An engine without a kernel and a clock without time, for the tests of one worker.
 
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking where it did")]
+
 use std::cell::Cell;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;

@@ -198,12 +198,14 @@ impl<E: Engine> Worker<E> {
         self.end(key, closed, ticketed);
     }
 
-    fn end(&mut self, key: SlotKey, closed: Closed, ticketed: bool) {
+    fn end(&mut self, key: SlotKey, mut closed: Closed, ticketed: bool) {
         self.wheel.set(key, Moment::NEVER);
         self.count.closed(closed.reason);
         let mut asked = false;
         if let Some(tenant) = self.slots.get_mut(key) {
             asked = std::mem::take(&mut tenant.asked);
+            // A session that had given up when the answer came does not know of its launch.
+            closed.launch = closed.launch.or(tenant.launch);
             if let Some(source) = tenant.source.take() {
                 self.admit.leave(source);
             }
