@@ -137,6 +137,7 @@ impl Bench {
             keys,
             count: Arc::default(),
             stop: Arc::new(AtomicBool::new(false)),
+            troubles: Arc::default(),
             sessions,
         });
         Self { worker, slit, asks }

@@ -11,7 +11,7 @@
 //!         nothing shared on the way of bytes
 //! ```
 //!
-//! * [`turn`]: one turn of the loop. [`tenant`]: one session in its slot.
+//! * [`turn`]: one turn of the loop. [`tenant`]: one session in its slot. [`meter`]: numbers, and when clients wait outside.
 //! * [`mailbox`]: the queues and why they cannot block; [`wake`]: the wake-up protocol, model-checked by `tests/loom.rs`.
 //! * [`pin`], [`listen`]: where workers run and what they listen at. [`start`]: threads. [`post`]: control's view.
 //!
@@ -24,6 +24,8 @@ mod fake;
 mod listen;
 #[cfg(not(loom))]
 mod mailbox;
+#[cfg(not(loom))]
+mod meter;
 #[cfg(not(loom))]
 mod pin;
 #[cfg(not(loom))]

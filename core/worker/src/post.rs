@@ -68,7 +68,9 @@ impl Sluice for Post {
             && key.worker == worker
             && self.unanswered.remove(key)
         {
-            return slit.answer(tell);
+            let answered = slit.answer(tell);
+            debug_assert_ne!(answered, Err(TellRefused::Full), "a worker asked about more tickets than it may");
+            return answered;
         }
         slit.put(Letter::Tell(tell))
     }

@@ -30,6 +30,7 @@ use thiserror::Error;
 
 use crate::listen::Doors;
 use crate::mailbox::{Asks, Eventfd, Mailbox, ring};
+use crate::meter::Troubles;
 use crate::pin::{self, Misplaced, Placement};
 use crate::post::Post;
 use crate::turn::{Parts, Worker};
@@ -111,6 +112,7 @@ pub(crate) struct Shared {
     pub(crate) keys: Arc<TicketKeys>,
     counts: Vec<Arc<CachePadded<Counters>>>,
     stop: Arc<AtomicBool>,
+    troubles: Arc<Troubles>,
     bells: Vec<Arc<Bell<Eventfd>>>,
     addresses: Mutex<Vec<(ListenerId, SocketAddr)>>,
 }
@@ -173,6 +175,7 @@ impl Workers {
         let (wake, waker) = eventfd().and_then(|(fd, waker)| Ok((nonblocking(fd)?, waker))).map_err(StartProblem::Descriptor)?;
         let asks = Arc::new(Asks::new(waker));
         let stop = Arc::new(AtomicBool::new(false));
+        let troubles = Arc::<Troubles>::default();
         let counts: Vec<Arc<CachePadded<Counters>>> = cores.iter().map(|_| Arc::default()).collect();
         let (mut births, mut slits, mut bells) = (Vec::new(), Vec::new(), Vec::new());
         for (((at, core), open), count) in (0..).zip(&cores).zip(open).zip(&counts) {
@@ -197,10 +200,11 @@ impl Workers {
                 keys: keys.clone(),
                 count: count.clone(),
                 stop: stop.clone(),
+                troubles: troubles.clone(),
             });
         }
         let addresses = Mutex::new(doors.addresses());
-        let shared = Arc::new(Shared { asks, keys, counts, stop, bells, addresses });
+        let shared = Arc::new(Shared { asks, keys, counts, stop, troubles, bells, addresses });
         let mut workers = Self { shared: shared.clone(), threads: Vec::new(), reports: Vec::new() };
         workers.spawn(births)?; // what did start is stopped when `workers` is dropped
         Ok((workers, Post::new(shared, slits, wake, doors)))
@@ -244,6 +248,12 @@ impl Workers {
     #[must_use]
     pub fn totals(&self) -> Vec<Totals> {
         self.shared.totals()
+    }
+
+    /// What went wrong at workers that go on nevertheless, since the last call; for the log.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<(WorkerId, EngineFault)> {
+        self.shared.troubles.take()
     }
 
     /// Whether all threads are still there. If one is not, [`Workers::stop`] says why.
@@ -300,6 +310,7 @@ struct Birth {
     keys: Arc<TicketKeys>,
     count: Arc<CachePadded<Counters>>,
     stop: Arc<AtomicBool>,
+    troubles: Arc<Troubles>,
 }
 
 impl Birth {
@@ -336,6 +347,7 @@ impl Birth {
             keys: self.keys,
             count: self.count,
             stop: self.stop,
+            troubles: self.troubles,
             sessions: self.engine.sessions,
         });
         Ok((worker, found))

@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use sluice_flow::admit::Admit;
-use sluice_flow::buf::Class;
 use sluice_flow::event::Event;
 use sluice_flow::intent::Intent;
 use sluice_flow::port::{Engine, EngineFault, Happening};
@@ -36,6 +35,7 @@ use sluice_link::tell::{Refusal, Target, Tell};
 use sluice_link::time::Moment;
 
 use crate::mailbox::{Letter, Mailbox, Publication};
+use crate::meter::Troubles;
 use crate::tenant::Tenant;
 
 /// Letters from control that one turn takes.
@@ -75,6 +75,7 @@ pub(crate) struct Worker<E> {
     pub(crate) count: Arc<CachePadded<Counters>>,
     /// Set from outside: stop as if told so.
     pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) troubles: Arc<Troubles>,
     pub(crate) slots: Slots<Tenant>,
     pub(crate) wheel: Wheel,
     pub(crate) share: Share,
@@ -84,13 +85,12 @@ pub(crate) struct Worker<E> {
     pub(crate) orphans: HashMap<SlotKey, Closed>,
     ending: VecDeque<(SlotKey, Reason)>,
     pub(crate) phase: Phase,
-    accepting: bool,
+    pub(crate) accepting: bool,
     rotate_at: Moment,
     pub(crate) now: Moment,
     pub(crate) intents: Vec<Intent>,
     happened: Vec<Happening>,
     due: Vec<SlotKey>,
-    fault: Option<EngineFault>,
 }
 
 /// What a worker is made of.
@@ -103,6 +103,7 @@ pub(crate) struct Parts<E> {
     pub(crate) keys: Arc<TicketKeys>,
     pub(crate) count: Arc<CachePadded<Counters>>,
     pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) troubles: Arc<Troubles>,
     pub(crate) sessions: u32,
 }
 
@@ -118,6 +119,7 @@ impl<E: Engine> Worker<E> {
             keys: parts.keys,
             count: parts.count,
             stop: parts.stop,
+            troubles: parts.troubles,
             slots: Slots::new(parts.sessions),
             wheel: Wheel::new(parts.sessions, now),
             share: Share::new(),
@@ -131,7 +133,6 @@ impl<E: Engine> Worker<E> {
             intents: Vec::new(),
             happened: Vec::new(),
             due: Vec::new(),
-            fault: None,
         }
     }
 
@@ -162,7 +163,7 @@ impl<E: Engine> Worker<E> {
         self.deadlines();
         self.endings();
         self.numbers();
-        self.fault.take().map_or(Ok(()), Err)
+        Ok(())
     }
 
     /// How long the engine may sleep: not at all while anything is left to do.
@@ -246,8 +247,8 @@ impl<E: Engine> Worker<E> {
             if self.phase == Phase::Running
                 && let Err(fault) = self.engine.listen(id, socket)
             {
-                // Without this listener the kernel would send a share of the clients nowhere. Better to end loudly.
-                self.fault = Some(fault);
+                // Its clients go to the other workers; sessions of this one are no reason to end.
+                self.troubles.note(self.id, fault);
             }
         }
         self.served = publication.served;
@@ -322,39 +323,11 @@ impl<E: Engine> Worker<E> {
             self.step(key, Event::End(reason));
         }
     }
-
-    /// Counts, and lets connections wait in the backlog while there is no room for them.
-    fn numbers(&mut self) {
-        let tally = self.engine.tally();
-        let pool = self.engine.pool();
-        let lent = Class::ALL.iter().map(|class| pool.lent(*class) as u64).sum();
-        let (left, all) = (pool.left(Class::Small), pool.left(Class::Small) + pool.lent(Class::Small));
-        let count = &self.count;
-        count.turns.one();
-        count.completions.add(tally.completions);
-        count.stale_completions.add(tally.stale);
-        count.queue_overflows.add(tally.overflows);
-        count.starved.add(tally.starved);
-        count.buffers_lent.set(lent);
-        count.sessions.set(self.slots.len() as u64);
-
-        let most = self.slots.capacity().min(self.served.snapshot.limits.sessions_per_worker as usize);
-        let sessions = self.slots.len();
-        // Closed when nothing is left or a tenth of the buffers; opened again a little below, lest it swing.
-        let accept = if self.accepting {
-            sessions < most && left * 10 >= all
-        } else {
-            sessions + most / 64 < most.max(1) && left * 5 >= all
-        };
-        if accept != self.accepting {
-            self.accepting = accept;
-            self.engine.accept(accept);
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use sluice_flow::buf::Class;
     use sluice_flow::port::Door;
     use sluice_link::ask::Ask;
     use sluice_link::id::{Generation, ListenerId};
