@@ -145,6 +145,25 @@ fn post_quantum_can_be_switched() {
 }
 
 #[test]
+fn a_client_that_guessed_another_group_is_asked_again() {
+    let groups = vec![kx_group::SECP256R1MLKEM768, kx_group::SECP384R1];
+    let provider = rustls::crypto::CryptoProvider { kx_groups: groups, ..default_provider() };
+    let mut roots = RootCertStore::empty();
+    roots.add(ECDSA.chain_der().remove(0)).unwrap();
+    let mut config = ClientConfig::builder_with_provider(provider.into())
+        .with_protocol_versions(&[&TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let mut theirs = client(&Arc::new(config), NAME);
+    let mut met = meet_client(&serve(tls(&[&ECDSA])), &mut theirs).unwrap();
+    assert_eq!(theirs.handshake_kind(), Some(rustls::HandshakeKind::FullWithHelloRetryRequest));
+    assert_eq!((met.established.facts.http11, met.established.facts.sni.as_deref()), (true, Some(NAME)));
+    assert_eq!(open_all(&mut met.established.records, &theirs_sealed(&mut theirs, b"x")).unwrap().0, b"x");
+}
+
+#[test]
 fn versions_can_be_switched_off() {
     for (tls12, tls13) in [(true, false), (false, true)] {
         let served = serve(Tls { tls12, tls13, ..tls(&[&ECDSA]) });
