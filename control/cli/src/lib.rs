@@ -1,0 +1,13 @@
+//! The operator's tool `sluicectl`, as a library so that its parts can be tried without a process.
+//!
+//! ```text
+//!  launch   an ICA file ─► TLS to the gateway, ticket as SOCKS5 name ─► a local port or a pipe   (steps 10–14)
+//!  demo     a gateway of its own on loopback, and all 14 steps of a launch through it
+//! ```
+//!
+//! Everything here is a client: blocking sockets, two threads per running session, deadlines on every wait for
+//! the network.
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod launch;
