@@ -23,6 +23,7 @@ mod listen;
 mod machine;
 mod poll;
 mod report;
+mod ring;
 #[expect(unsafe_code, reason = "std lacks most socket options, sendmsg and connecting without waiting")]
 mod sock;
 mod spare;
@@ -43,6 +44,7 @@ pub use listen::bind;
 pub use machine::{now, raise_descriptor_limit};
 pub use poll::PollEngine;
 pub use report::{Item, Outcome, Report};
+pub use ring::RingEngine;
 pub use wake::{Waker, eventfd};
 
 /// Which engine an operator wants.
@@ -102,8 +104,16 @@ pub fn open(choice: Choice, settings: &EngineSettings) -> Result<(AnyEngine, Rep
     let mut report = Report::default();
     sock::try_settings(&settings.sockets).map_err(|(call, source)| EngineFault::System { call, source })?;
     report.note("socket options", Outcome::Works, "");
-    if choice == Choice::Uring {
-        return Err(EngineFault::SelfTest("io_uring"));
+    match choice {
+        Choice::Mio => {}
+        Choice::Uring => {
+            let engine = ring::open(settings, &mut report)?;
+            return Ok((AnyEngine::Ring(Box::new(engine)), report));
+        }
+        Choice::Auto => match ring::open(settings, &mut report) {
+            Ok(engine) => return Ok((AnyEngine::Ring(Box::new(engine)), report)),
+            Err(fault) => report.fallback = Some(ring::explain(&fault)),
+        },
     }
     let engine = PollEngine::new(settings)?;
     report.note("epoll", Outcome::Works, "");
@@ -113,6 +123,8 @@ pub fn open(choice: Choice, settings: &EngineSettings) -> Result<(AnyEngine, Rep
 /// One of the two engines. Static dispatch: the choice is made once, and the branch predicts itself.
 #[derive(Debug)]
 pub enum AnyEngine {
+    /// io_uring.
+    Ring(Box<RingEngine>),
     /// mio.
     Poll(Box<PollEngine>),
 }
@@ -121,6 +133,7 @@ pub enum AnyEngine {
 macro_rules! either {
     ($any:expr, $engine:ident => $what:expr) => {
         match $any {
+            AnyEngine::Ring($engine) => $what,
             AnyEngine::Poll($engine) => $what,
         }
     };

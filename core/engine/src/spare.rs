@@ -45,7 +45,28 @@ fn open() -> Option<OwnedFd> {
     File::open("/dev/null").ok().map(OwnedFd::from)
 }
 
-/// Whether accepting failed since this process or the machine has no descriptors or memory left.
-pub(crate) fn ran_out(errno: i32) -> bool {
-    matches!(errno, libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+/// Why accepting failed, by what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It was taken back, or that one connection broke before it was taken, or a firewall said no: go on.
+    None,
+    /// This process or the machine has no descriptors or memory left: shed and pause.
+    RanOut,
+    /// Something else, which trying again at once would most likely meet again: pause.
+    Strange,
+}
+
+pub(crate) fn trouble(errno: i32) -> Trouble {
+    match errno {
+        libc::ECANCELED
+        | libc::EINTR
+        | libc::EAGAIN
+        | libc::ECONNABORTED
+        | libc::ECONNRESET
+        | libc::EPERM
+        | libc::EPROTO
+        | libc::ETIMEDOUT => Trouble::None,
+        libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM => Trouble::RanOut,
+        _ => Trouble::Strange,
+    }
 }

@@ -30,7 +30,7 @@ pub(crate) fn take(pool: &mut Pool, class: Class) -> Option<Buf> {
 }
 
 impl Starved {
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.queues.iter().all(VecDeque::is_empty)
     }
 
@@ -43,6 +43,9 @@ impl Starved {
 
     /// The longest waiting among those for which `pool` has a buffer, with that buffer.
     pub(crate) fn next(&mut self, pool: &mut Pool) -> Option<(SlotKey, Leg, Buf)> {
+        if self.is_empty() {
+            return None;
+        }
         let class = Class::ALL
             .into_iter()
             .filter(|class| Class::ALL.iter().any(|c| c <= class && pool.left(*c) > 0))

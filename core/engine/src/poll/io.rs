@@ -13,7 +13,7 @@ use super::token::Source;
 use super::{PollEngine, Step};
 use crate::machine::now;
 use crate::sock::{self, Address, Half, Mode};
-use crate::spare::{ACCEPT_PAUSE, ran_out};
+use crate::spare::{ACCEPT_PAUSE, Trouble, trouble};
 use crate::{errno, starved};
 
 /// Connections taken from one listener before others have their turn.
@@ -320,13 +320,16 @@ impl PollEngine {
                     listener.ready = false;
                     return;
                 }
-                Err(e) if e.raw_os_error().is_some_and(ran_out) => {
-                    self.spare.shed(listener.socket.as_fd());
-                    listener.paused = Some(now() + ACCEPT_PAUSE);
-                    return;
-                }
-                // The connection broke before it was taken, or a firewall said no: not the listener's trouble.
-                Err(_) => {}
+                Err(e) => match trouble(e.raw_os_error().unwrap_or_default()) {
+                    Trouble::None => {}
+                    trouble @ (Trouble::RanOut | Trouble::Strange) => {
+                        if trouble == Trouble::RanOut {
+                            self.spare.shed(listener.socket.as_fd());
+                        }
+                        listener.paused = Some(now() + ACCEPT_PAUSE);
+                        return;
+                    }
+                },
             }
         }
         self.queue_accept(index);

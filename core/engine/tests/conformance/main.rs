@@ -2,6 +2,7 @@
 //!
 //! Each script is a function of the engine's choice and runs once for each. Where io_uring is denied, its half fails loudly:
 //! a machine that cannot test it must say so with `SLUICE_NO_URING=1`.
+#![expect(clippy::unwrap_used, reason = "a script that cannot go on has failed, and the line says where")]
 
 mod accepting;
 mod closing;
@@ -20,6 +21,17 @@ macro_rules! both {
                 #[test]
                 fn $script() {
                     crate::$module::$script(sluice_engine::Choice::Mio);
+                }
+            )+)+
+        }
+
+        mod uring {
+            $($(
+                #[test]
+                fn $script() {
+                    if crate::kit::uring_is_wanted() {
+                        crate::$module::$script(sluice_engine::Choice::Uring);
+                    }
                 }
             )+)+
         }

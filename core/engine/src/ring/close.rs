@@ -1,0 +1,107 @@
+//! The end of a session's use of the ring.
+//!
+//! ```text
+//!   release ─► shutdown both legs ─► operations complete ─► close ─► Released
+//!                   └─ after CANCEL_AFTER, if some have not: cancel ─┘
+//! ```
+//!
+//! Closing a descriptor neither completes nor cancels what is under way on it: each operation holds the socket by itself. So the
+//! sockets are shut down, and closed only when the kernel has let go of all operations. A leg that shall be reset is not shut
+//! down, since that would say FIN; its operations are cancelled. So is a connect.
+
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+use sluice_flow::event::Leg;
+use sluice_flow::port::{Happening, Moment, SlotKey};
+
+use super::RingEngine;
+use super::slot::{Receive, Side, Tenancy};
+use crate::machine::now;
+use crate::sock::{self, Half};
+
+/// How long operations may take to notice that their socket has been shut down. They notice at once, unless the kernel has a bug.
+pub(super) const CANCEL_AFTER: Duration = Duration::from_secs(1);
+
+/// A released session whose operations have not all ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leaving {
+    key: SlotKey,
+    /// When what is left is cancelled.
+    at: Moment,
+}
+
+impl RingEngine {
+    pub(super) fn abort(&mut self, key: SlotKey, leg: Leg) {
+        let side = self.slot(key).side_mut(leg);
+        if let Some(socket) = &side.socket {
+            side.abort = true;
+            // Refused only by a socket that is gone, which needs no reset.
+            let _ = sock::reset_on_close(socket.as_fd());
+        }
+    }
+
+    /// Begins to end the use of a held slot.
+    pub(super) fn leave(&mut self, key: SlotKey) {
+        self.starved.forget(key);
+        let slot = &mut self.slots[key.slot.0 as usize];
+        slot.tenancy = Tenancy::Leaving;
+        for leg in [Leg::Client, Leg::Host] {
+            let side = slot.side_mut(leg);
+            if side.receive == Receive::Starved {
+                side.receive = Receive::None;
+            }
+            let Some(socket) = &side.socket else { continue };
+            if side.in_flight() == 0 {
+                // Nothing holds it: closing shuts down.
+                *side = Side::new(None);
+            } else if side.abort || side.connect.is_some() {
+                side.tokens().for_each(|token| self.queue.cancel(token));
+            } else {
+                // Refused if it is not connected any more, and then its operations end by themselves.
+                let _ = sock::shutdown(socket.as_fd(), Half::Both);
+            }
+        }
+        if slot.in_flight() == 0 {
+            slot.tenancy = Tenancy::Free;
+            self.pending.push_back(Happening::Released(key));
+        } else {
+            self.leaving.push_back(Leaving { key, at: now() + CANCEL_AFTER });
+        }
+    }
+
+    /// An operation of a released session has ended. Closes what is not used any more, and reports the last.
+    pub(super) fn let_go(&mut self, key: SlotKey) -> Option<Happening> {
+        self.tally.stale += 1;
+        let slot = self.slot(key);
+        for leg in [Leg::Client, Leg::Host] {
+            let side = slot.side_mut(leg);
+            if side.in_flight() == 0 {
+                *side = Side::new(None);
+            }
+        }
+        if slot.in_flight() > 0 {
+            return None;
+        }
+        slot.tenancy = Tenancy::Free;
+        Some(Happening::Released(key))
+    }
+
+    /// Cancels what released sessions still have under way after their time, and says when the next one's time will be.
+    pub(super) fn press_leaving(&mut self, time: Moment) -> Option<Moment> {
+        while let Some(&Leaving { key, at }) = self.leaving.front() {
+            let slot = &self.slots[key.slot.0 as usize];
+            let still = slot.tenancy == Tenancy::Leaving && slot.generation == key.generation;
+            if still && time < at {
+                return Some(at);
+            }
+            self.leaving.pop_front();
+            if still {
+                for leg in [Leg::Client, Leg::Host] {
+                    slot.side(leg).tokens().for_each(|token| self.queue.cancel(token));
+                }
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,96 @@
+//! Sending: one at a time for each leg, the whole chain in one operation.
+
+use std::os::fd::AsFd as _;
+
+use sluice_flow::buf::Chain;
+use sluice_flow::event::{Doing, Event, Fault, Leg};
+use sluice_flow::port::{Happening, SlotKey};
+
+use super::RingEngine;
+use super::op::{Op, Outgoing, Place};
+use super::push::Completion;
+use crate::errno;
+use crate::sock::{self, Half};
+
+impl RingEngine {
+    pub(super) fn send(&mut self, key: SlotKey, leg: Leg, chain: Chain) {
+        let side = self.slot(key).side(leg);
+        let fault = if side.send.is_some() {
+            Some(Fault::Other(libc::EALREADY))
+        } else if side.socket.is_none() || side.connect.is_some() {
+            Some(Fault::Other(libc::ENOTCONN))
+        } else {
+            None
+        };
+        if let Some(fault) = fault {
+            self.pool.give(chain.into_buf());
+            self.tell(key, Event::Failed { leg, during: Doing::Sending, fault });
+            return;
+        }
+        if chain.bytes() == 0 {
+            self.pool.give(chain.into_buf());
+            self.tell(key, Event::Sent { leg });
+            return;
+        }
+        let outgoing = match self.outgoing.pop() {
+            Some(mut kept) => {
+                kept.load(chain);
+                kept
+            }
+            None => Box::new(Outgoing::new(chain)),
+        };
+        self.start_send(Place { key, leg }, outgoing);
+    }
+
+    fn start_send(&mut self, at: Place, outgoing: Box<Outgoing>) {
+        let side = self.slots[at.key.slot.0 as usize].side_mut(at.leg);
+        let Some(socket) = &side.socket else { unreachable!("asked for before") };
+        side.send = Some(self.queue.start(socket.as_fd(), Op::Send { at, outgoing }));
+    }
+
+    pub(super) fn sent(&mut self, at: Place, mut outgoing: Box<Outgoing>, completion: &Completion) -> Option<Happening> {
+        let Place { key, leg } = at;
+        self.slot(key).side_mut(leg).send = None;
+        let held = self.holds(key);
+        let fault = match usize::try_from(completion.result) {
+            Ok(n) => {
+                outgoing.taken(n);
+                None
+            }
+            // A signal came between; nothing was taken.
+            Err(_) if completion.result == -libc::EINTR || completion.result == -libc::EAGAIN => None,
+            Err(_) => Some(errno::fault(-completion.result)),
+        };
+        if held && fault.is_none() && outgoing.left() > 0 {
+            // The kernel took less than all, which it does seldom; the rest follows.
+            self.start_send(at, outgoing);
+            return None;
+        }
+        if let Some(chain) = outgoing.unload() {
+            self.pool.give(chain.into_buf());
+        }
+        self.outgoing.push(outgoing);
+        if !held {
+            return self.let_go(key);
+        }
+        if let Some(fault) = fault {
+            return Some(Happening::Session { key, event: Event::Failed { leg, during: Doing::Sending, fault } });
+        }
+        if self.slot(key).side(leg).finish_after_send {
+            self.finish(key, leg);
+        }
+        Some(Happening::Session { key, event: Event::Sent { leg } })
+    }
+
+    pub(super) fn finish(&mut self, key: SlotKey, leg: Leg) {
+        let side = self.slot(key).side_mut(leg);
+        side.finish_after_send = side.send.is_some();
+        if let Some(socket) = &side.socket
+            && !side.finish_after_send
+            && side.connect.is_none()
+        {
+            // Refused only if it is not connected any more, and then there is nobody to tell.
+            let _ = sock::shutdown(socket.as_fd(), Half::Sending);
+        }
+    }
+}
