@@ -52,8 +52,14 @@ impl Seal {
     /// Whether `text` is this seal, in a time that does not depend on where they differ.
     #[must_use]
     pub fn is_text(self, text: &str) -> bool {
-        subtle::ConstantTimeEq::ct_eq(self.to_text().as_bytes(), text.as_bytes()).into()
+        is_same_text(&self.to_text(), text)
     }
+}
+
+/// Whether two texts are the same, in a time that depends on their lengths only.
+#[must_use]
+pub fn is_same_text(a: &str, b: &str) -> bool {
+    subtle::ConstantTimeEq::ct_eq(a.as_bytes(), b.as_bytes()).into()
 }
 
 /// Writes `bytes` with the sixteen `digits`.

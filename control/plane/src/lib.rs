@@ -14,10 +14,22 @@
 //! checked, and names resolved, on a few helper threads, since both would stop everybody else.
 #![forbid(unsafe_code)]
 
+mod action;
 pub mod clock;
+mod credentials;
+mod door;
 pub mod farm_host;
+mod helpers;
+mod house;
+mod http;
+mod owner;
+mod quiet;
 mod random;
+mod reach;
+mod redeem;
+mod turn;
 
+use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -25,6 +37,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use gate_config::files::Loaded;
 use gate_config::model::Model;
 use sluice_link::count::Totals;
 use sluice_link::port::Sluice;
@@ -36,28 +49,30 @@ use tokio::sync::mpsc;
 pub const COMMANDS_MAX: usize = 16;
 
 /// Everything that the control thread needs to begin.
-#[derive(Debug)]
 pub struct PlaneSettings {
     /// The configuration.
     pub model: Arc<Model>,
+    /// The files that it names.
+    pub files: Arc<Loaded>,
     /// What the workers run on, already published: it ties [`sluice_link::id::ListenerId`] to the name of a virtual server.
     pub snapshot: Arc<Snapshot>,
     /// Where the virtual servers really listen, in the order of `snapshot.listeners` (port 0 resolved). These addresses are
-    /// never dialled, and the first stands in for a virtual server without a name of its own.
+    /// never dialled, and go into launch files of virtual servers without a name of their own.
     pub listening: Vec<SocketAddr>,
     /// The inner listener: bound to `model.paths.inner_socket`, in a directory that nobody else may enter, mode 0600.
     pub inner: UnixListener,
     /// One bound listener for each of `model.farm.servers`, in their order.
     pub farm_servers: Vec<TcpListener>,
-    /// Where each of `model.farm.hosts` really listens, in their order. Resources that name a configured address whose port
-    /// is 0 lead here.
-    pub farm_hosts: Vec<SocketAddr>,
-    /// Relative file names of the configuration are below this.
-    pub directory: PathBuf,
-    /// Where things that must survive a restart are kept (the made-up id of an embedded authority). `None`: nowhere.
+    /// A directory for things that must survive a restart (the made-up id of an embedded authority). `None`: they do not.
     pub state: Option<PathBuf>,
     /// Origin of the monotonic clock, the same as the workers'.
     pub origin: Instant,
+}
+
+impl fmt::Debug for PlaneSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlaneSettings").field("listening", &self.listening).field("inner", &self.inner).finish_non_exhaustive()
+    }
 }
 
 /// What the rest of the process may ask of the control thread.
@@ -106,7 +121,7 @@ pub struct StaStatus {
     pub insecure: bool,
 }
 
-/// Why the control thread could not begin, or ended. Which side is at fault stands in each variant.
+/// Why the control thread could not begin. Which side is at fault stands in each variant.
 #[derive(Debug, Error)]
 pub enum PlaneFault {
     /// The machine: no runtime could be made.
@@ -120,18 +135,24 @@ pub enum PlaneFault {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The machine: something that must survive a restart cannot be kept.
+    #[error("cannot keep {}", .file.display())]
+    State {
+        /// The file.
+        file: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// The machine: no random bytes.
     #[error("the system's random generator does not answer")]
     NoRandom,
-    /// The operator's: a file that the configuration names cannot be used.
-    #[error("{what}: cannot use {}: {detail}", .file.display())]
-    File {
-        /// The object that names it.
+    /// The operator's: something that the configuration names cannot be used.
+    #[error("{what}: {why}")]
+    Unusable {
+        /// The object.
         what: String,
-        /// The file.
-        file: PathBuf,
-        /// What is wrong.
-        detail: String,
+        /// What is wrong with it.
+        why: String,
     },
     /// The operator's: a user's stored password cannot be used.
     #[error("user {user}: {why}")]
@@ -141,13 +162,15 @@ pub enum PlaneFault {
         /// What is wrong.
         why: gate_auth::users::BadPassword,
     },
-    /// Ours: settings that do not fit the model (the caller bound another number of listeners than it names).
+    /// Our caller's: settings that do not fit the model (another number of listeners than it names, a file not loaded).
     #[error("{0}")]
     Settings(&'static str),
 }
 
 /// Runs the control plane on the calling thread until [`Command::Stop`], the end of a drain, or until every sender of
 /// `commands` is gone. `ready` is called once, when all doors are open and tickets are being redeemed.
+///
+/// The workers are told to stop before it returns.
 ///
 /// # Errors
 /// [`PlaneFault`], before `ready` was called.
@@ -157,7 +180,5 @@ pub fn run(
     commands: mpsc::Receiver<Command>,
     ready: impl FnOnce(),
 ) -> Result<(), PlaneFault> {
-    drop((settings, sluice, commands));
-    ready();
-    Ok(())
+    house::run(settings, sluice, commands, ready)
 }

@@ -355,9 +355,17 @@ mod tests {
 
     #[test]
     fn doubtful_chunks_are_refused() {
-        for body in
-            ["5\r\nhelloX\r\n", "5\nhello", "5;ext=1\r\nhello", " 5\r\n", "0x5\r\n", "123456789\r\n", "\r\n", "0\r\nTrailer: x\r\n\r\n", "5\r\nhello\rX"]
-        {
+        for body in [
+            "5\r\nhelloX\r\n",
+            "5\nhello",
+            "5;ext=1\r\nhello",
+            " 5\r\n",
+            "0x5\r\n",
+            "123456789\r\n",
+            "\r\n",
+            "0\r\nTrailer: x\r\n\r\n",
+            "5\r\nhello\rX",
+        ] {
             let bytes = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}").into_bytes();
             for piece in [1, 2, 3, bytes.len()] {
                 assert_eq!(feed(&bytes, piece).unwrap_err(), Fault::Malformed, "{piece}: {body:?}");

@@ -1,0 +1,127 @@
+//! The inner listener: connections that workers bring, each with a PROXY v2 header in front that says who the client is.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluice_proto::proxy::{HEADER_BYTES_MAX, Header};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::UnixListener;
+use tokio::sync::{Semaphore, watch};
+use tracing::{debug, warn};
+
+use super::Portal;
+use crate::http;
+
+/// Connections at a time.
+const CONNECTIONS_MAX: usize = 4096;
+/// For the PROXY header, which the worker sends at once.
+const HEADER_TIME: Duration = Duration::from_secs(5);
+/// Bytes of the header before its length ends.
+const FIXED_BYTES: usize = 16;
+/// Pause after the system refused a connection (no descriptors left).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Who calls, as the worker told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The client.
+    pub(crate) client: SocketAddr,
+    /// The address at which it arrived.
+    pub(crate) arrived: SocketAddr,
+}
+
+/// Why a connection was not let in. The fault of whoever could open the socket: nobody but workers should.
+#[derive(Debug, Error)]
+enum NotLetIn {
+    #[error("no PROXY header in time")]
+    Time,
+    #[error("connection ended inside the PROXY header")]
+    Ended(#[source] io::Error),
+    #[error("PROXY header is longer than {HEADER_BYTES_MAX} bytes")]
+    Long,
+    #[error("PROXY header is malformed: {0}")]
+    Malformed(String),
+}
+
+/// Serves `listener` until `stop` turns true.
+pub(crate) async fn serve(portal: Arc<Portal>, listener: UnixListener, mut stop: watch::Receiver<bool>) {
+    let stopped = stop.clone();
+    let accepting = accept(&portal, &listener, &stopped);
+    tokio::select! {
+        never = accepting => match never {},
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}
+
+async fn accept(portal: &Arc<Portal>, listener: &UnixListener, stop: &watch::Receiver<bool>) -> Infallible {
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let place = room.clone().acquire_owned().await;
+        match listener.accept().await {
+            Ok((mut stream, _)) => {
+                let (portal, stop) = (portal.clone(), stop.clone());
+                tokio::spawn(async move {
+                    match read_caller(&mut stream).await {
+                        Ok(caller) => http::serve(stream, portal, caller, stop).await,
+                        Err(why) => debug!(%why, "inner connection not let in"),
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                warn!(%error, "inner listener: accept");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Reads the header and not one byte more: what follows is the client's.
+async fn read_caller(stream: &mut (impl AsyncRead + Unpin)) -> Result<Caller, NotLetIn> {
+    tokio::time::timeout(HEADER_TIME, async {
+        let mut room = [0; HEADER_BYTES_MAX];
+        stream.read_exact(&mut room[..FIXED_BYTES]).await.map_err(NotLetIn::Ended)?;
+        let rest = usize::from(u16::from_be_bytes([room[FIXED_BYTES - 2], room[FIXED_BYTES - 1]]));
+        let whole = room.get_mut(FIXED_BYTES..FIXED_BYTES + rest).ok_or(NotLetIn::Long)?;
+        stream.read_exact(whole).await.map_err(NotLetIn::Ended)?;
+        let (header, _) = Header::read(&room[..FIXED_BYTES + rest]).map_err(|stop| NotLetIn::Malformed(format!("{stop:?}")))?;
+        Ok(Caller { client: header.source, arrived: header.destination })
+    })
+    .await
+    .unwrap_or(Err(NotLetIn::Time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_header_is_read_and_nothing_behind_it() {
+        let header = Header {
+            source: "198.51.100.7:50123".parse().unwrap(),
+            destination: "192.0.2.1:443".parse().unwrap(),
+            authority: Some("gw.example.test"),
+            tls: Some("TLSv1.3"),
+            unique_id: None,
+        };
+        let mut room = [0; HEADER_BYTES_MAX];
+        let bytes = [header.write(&mut room).unwrap(), b"GET / HTTP/1.1\r\n"].concat();
+        let mut stream = bytes.as_slice();
+        let caller = read_caller(&mut stream).await.unwrap();
+        assert_eq!(caller, Caller { client: header.source, arrived: header.destination });
+        assert_eq!(stream, b"GET / HTTP/1.1\r\n");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn anything_else_is_not_let_in() {
+        let long = [&sluice_proto::proxy::SIGNATURE[..], &[0x21, 0x11, 0xff, 0xff], &[0; 600]].concat();
+        for bytes in [&b""[..], b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", &long] {
+            let mut stream = bytes;
+            read_caller(&mut stream).await.unwrap_err();
+        }
+    }
+}

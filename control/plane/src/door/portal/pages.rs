@@ -1,0 +1,156 @@
+//! Pages as templates, and the headers that every answer carries.
+
+use askama::Template;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Response, StatusCode};
+
+use super::text::{ENGLISH, Problem, Text};
+use crate::http::Reply;
+use crate::random::{self, NoRandom};
+
+/// The login form.
+#[derive(Template)]
+#[template(path = "login.html")]
+pub(crate) struct LoginPage<'p> {
+    pub(crate) text: &'static Text,
+    pub(crate) nonce: &'p str,
+    pub(crate) form_token: &'p str,
+    pub(crate) problem: Option<&'static str>,
+}
+
+/// A resource in the list.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) id: String,
+    pub(crate) display_name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) folder: Option<String>,
+}
+
+/// The list of resources.
+#[derive(Template)]
+#[template(path = "resources.html")]
+pub(crate) struct ResourcesPage<'p> {
+    pub(crate) text: &'static Text,
+    pub(crate) nonce: &'p str,
+    pub(crate) form_token: &'p str,
+    pub(crate) user: &'p str,
+    pub(crate) resources: &'p [Shown],
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'p> {
+    text: &'static Text,
+    nonce: &'p str,
+    title: &'static str,
+    advice: &'static str,
+    code: &'static str,
+    reference: &'p str,
+    back: &'static str,
+}
+
+/// Allows one `<style>` of one answer.
+pub(crate) fn nonce() -> Result<String, NoRandom> {
+    Ok(random::bytes::<16>()?.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+/// A page.
+pub(crate) fn page(status: StatusCode, nonce: &str, page: &impl Template) -> Reply {
+    let Ok(html) = page.render() else { return bare(StatusCode::INTERNAL_SERVER_ERROR) };
+    let mut reply = bare(status);
+    *reply.body_mut() = Full::new(Bytes::from(html));
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    let policy =
+        format!("default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    reply
+}
+
+/// A problem, told with its code and a reference that the log line carries, too.
+pub(crate) fn problem(problem: Problem, reference: &str) -> Reply {
+    let told = problem.told();
+    let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let Ok(nonce) = nonce() else { return bare(status) };
+    let error = ErrorPage {
+        text: &ENGLISH,
+        nonce: &nonce,
+        title: told.title,
+        advice: told.advice,
+        code: told.code,
+        reference,
+        back: super::routes::FRONT,
+    };
+    page(status, &nonce, &error)
+}
+
+/// Sends the browser on. `path` is one of ours.
+pub(crate) fn redirect(status: StatusCode, path: &'static str) -> Reply {
+    let mut reply = bare(status);
+    reply.headers_mut().insert(LOCATION, HeaderValue::from_static(path));
+    reply
+}
+
+/// An answer without a body, with the headers that every answer carries.
+pub(crate) fn bare(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::new()));
+    *reply.status_mut() = status;
+    let headers = reply.headers_mut();
+    for (name, value) in [
+        (CACHE_CONTROL, "no-store"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_is_escaped() {
+        let shown = Shown {
+            id: "a\"><script>".into(),
+            display_name: "<b>R&D</b>".into(),
+            description: Some("'onload=".into()),
+            folder: None,
+        };
+        let html =
+            ResourcesPage { text: &ENGLISH, nonce: "n", form_token: "t", user: "<i>", resources: &[shown] }.render().unwrap();
+        assert!(!html.contains("<script>") && !html.contains("<b>") && !html.contains("<i>"), "{html}");
+        assert!(html.contains("R&#38;D") || html.contains("R&amp;D"));
+    }
+
+    #[test]
+    fn pages_have_what_a_reader_needs() {
+        let html = LoginPage { text: &ENGLISH, nonce: "n", form_token: "t", problem: Some("no") }.render().unwrap();
+        for needed in [
+            "<html lang=\"en\">",
+            "<h1>",
+            "<label for=\"login\">",
+            "<label for=\"passwd\">",
+            "role=\"alert\"",
+            "name=\"viewport\"",
+        ] {
+            assert!(html.contains(needed), "{needed}");
+        }
+        for forbidden in ["<script", "onclick", "style=\"", "http://", "https://"] {
+            assert!(!html.contains(forbidden), "{forbidden}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Ticket authorities: the embedded ones, asked in process, and others, asked over HTTP.
+//!
+//! ```text
+//!   vserver ─► its authorities, in order ─┬─ embedded: an action for the owner
+//!                                         └─ remote: POST, with a monitor that asks for its id from time to time
+//!                                                    up ⇔ it has told an id        120 s, or 5 s while it is down
+//! ```
+//!
+//! An id in a ticket is client input: it only ever chooses among the configured authorities. Two that tell the same id are
+//! reported, and tickets with it are tried at both, in order.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate_auth::tickets::Kind;
+use gate_config::model::{Scheme, Url};
+use gate_proto::secret::Secret;
+use gate_proto::xml::REQUEST_CAPS;
+use gate_proto::xml::sta::{IssueRequest, IssuedTicket, NotIssued, NotRedeemed, Redeemed, RefusalId, Template, Value};
+use sluice_proto::ticket::Pair;
+use thiserror::Error;
+use tokio::sync::{Notify, watch};
+use tracing::{error, info, warn};
+
+use super::post::{Endpoint, Outage};
+use crate::action::{self, Action, Owned};
+
+/// Time between two probes of an authority that is up.
+pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(120);
+/// Time between two probes of one that is down.
+pub(crate) const PROBE_RETRY: Duration = Duration::from_secs(5);
+/// From an outage that a redemption met to the probe that looks into it.
+pub(crate) const PROBE_DOUBT: Duration = Duration::from_millis(500);
+/// For a whole probe.
+pub(crate) const PROBE_TIME: Duration = Duration::from_secs(4);
+/// An address that is nobody's (RFC 5737): a probe's ticket leads nowhere.
+const PROBE_ADDRESS: &str = "192.0.2.1:1";
+/// The version of the tickets that the embedded authorities issue.
+pub(crate) const TICKET_VERSION: &str = "40";
+
+/// Why an authority did not turn a ticket into an address.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum NoData {
+    /// The ticket is bad. Another authority cannot help.
+    #[error("refused: {0}")]
+    Refused(NotRedeemed),
+    /// The authority cannot be asked.
+    #[error("outage: {0}")]
+    Outage(#[from] Outage),
+    /// We cannot: the owner is gone.
+    #[error("the owner of control state did not answer")]
+    NoOwner,
+}
+
+/// Why an authority did not issue a ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum NoTicket {
+    /// It does not want to, or not in its protocol.
+    #[error(transparent)]
+    Refused(#[from] NotIssued),
+    /// It cannot be asked.
+    #[error("outage: {0}")]
+    Outage(#[from] Outage),
+    /// The embedded one cannot: table full, or no random bytes.
+    #[error("the embedded authority: {0}")]
+    Embedded(action::NotIssued),
+    /// We cannot: the owner is gone.
+    #[error("the owner of control state did not answer")]
+    NoOwner,
+}
+
+/// One authority.
+#[derive(Debug)]
+pub(crate) struct Sta {
+    /// As configured.
+    pub(crate) url: String,
+    /// Plain HTTP.
+    pub(crate) insecure: bool,
+    reach: Reach,
+    state: watch::Sender<State>,
+    /// Somebody met an outage: ask again soon.
+    doubt: Notify,
+}
+
+/// What is known of an authority.
+#[derive(Clone, Debug, Default)]
+struct State {
+    /// What it called itself last.
+    id: Option<Arc<str>>,
+    /// It said so when it was last asked.
+    is_up: bool,
+}
+
+#[derive(Debug)]
+enum Reach {
+    Embedded { number: usize, owner: Owned },
+    Remote { endpoint: Endpoint, template: Template },
+}
+
+impl Sta {
+    /// The embedded authority `number`, whose id is known.
+    pub(crate) fn embedded(url: &Url, number: usize, id: Arc<str>, owner: Owned) -> Self {
+        Self::new(url, Reach::Embedded { number, owner }, Some(id))
+    }
+
+    /// One that is somewhere else. Its id is not known until its monitor has asked.
+    pub(crate) fn remote(url: &Url, endpoint: Endpoint) -> Self {
+        Self::new(url, Reach::Remote { endpoint, template: Template::default() }, None)
+    }
+
+    fn new(url: &Url, reach: Reach, id: Option<Arc<str>>) -> Self {
+        let insecure = url.scheme == Scheme::Http && matches!(reach, Reach::Remote { .. });
+        let state = State { is_up: id.is_some(), id };
+        Self { url: url.to_string(), insecure, reach, state: watch::Sender::new(state), doubt: Notify::new() }
+    }
+
+    /// What it called itself last, whether it is up now or not: a ticket with that id is still a matter for it alone.
+    pub(crate) fn id(&self) -> Option<Arc<str>> {
+        self.state.borrow().id.clone()
+    }
+
+    /// Whether it told its id when it was last asked.
+    pub(crate) fn is_up(&self) -> bool {
+        self.state.borrow().is_up
+    }
+
+    /// Addresses of the authority itself, which are never hosts.
+    pub(crate) fn addresses(&self) -> Vec<std::net::SocketAddr> {
+        match &self.reach {
+            Reach::Embedded { .. } => Vec::new(),
+            Reach::Remote { endpoint, .. } => endpoint.addresses(),
+        }
+    }
+
+    /// Brings a ticket back.
+    pub(crate) async fn redeem(&self, version: &str, pair: Pair<'_>) -> Result<Redeemed, NoData> {
+        match &self.reach {
+            Reach::Embedded { number, owner } => {
+                // A dual ticket's version belongs to the pair of pairs; each ticket in it is of the current generation.
+                if version != TICKET_VERSION && version != "42" {
+                    return Err(NoData::Refused(NotRedeemed::Refused(RefusalId::InvalidTicket)));
+                }
+                let (sta, code) = (*number, pair.code.to_owned().into());
+                let values = owner.ask(|reply| Action::RedeemSta { sta, code, reply }).await.map_err(|_| NoData::NoOwner)?;
+                let refused = |_| NoData::Refused(NotRedeemed::Refused(RefusalId::InvalidTicket));
+                let redeemed = Redeemed { values: values.map_err(refused)? };
+                match (redeemed.ica_address(), redeemed.cgp_address()) {
+                    (None, None) => Err(NoData::Refused(NotRedeemed::NoAddress)),
+                    _ => Ok(redeemed),
+                }
+            }
+            Reach::Remote { endpoint, template } => {
+                let id = self.id().unwrap_or_else(|| pair.sta_id.into());
+                let version = if version == "42" { TICKET_VERSION } else { version };
+                let asked = template.render(&id, pair.code, version);
+                let answer = endpoint.post(asked, REQUEST_CAPS.document_bytes).await.inspect_err(|_| self.doubt())?;
+                Redeemed::read(&answer, &id, pair.code).map_err(NoData::Refused)
+            }
+        }
+    }
+
+    /// Gets a ticket for `values`, as the portal does. `issuer` is accounted for at the embedded authority.
+    pub(crate) async fn issue(&self, values: Vec<Value>, refreshable: bool, issuer: IpAddr) -> Result<IssuedTicket, NoTicket> {
+        match &self.reach {
+            Reach::Embedded { number, owner } => {
+                let kind = if refreshable { Kind::Refreshable } else { Kind::Once };
+                let sta = *number;
+                let issued = owner.ask(|reply| Action::IssueSta { sta, issuer, kind, values, reply }).await;
+                let code = issued.map_err(|_| NoTicket::NoOwner)?.map_err(NoTicket::Embedded)?;
+                Ok(IssuedTicket {
+                    authority_id: self.id().as_deref().unwrap_or_default().to_owned(),
+                    ticket: Secret::new(code.expose()),
+                    ticket_version: TICKET_VERSION.to_owned(),
+                })
+            }
+            Reach::Remote { endpoint, .. } => {
+                let asked = IssueRequest::new(values, refreshable).write();
+                let answer = endpoint.post(asked, REQUEST_CAPS.document_bytes).await.inspect_err(|_| self.doubt())?;
+                Ok(IssuedTicket::read(&answer)?)
+            }
+        }
+    }
+
+    /// Asks a remote authority for its id, again and again. Returns at once for an embedded one.
+    pub(crate) async fn monitor(&self, others: &[Arc<Self>]) {
+        let Reach::Remote { endpoint, .. } = &self.reach else { return };
+        loop {
+            let probed = tokio::time::timeout(PROBE_TIME, probe(endpoint)).await;
+            let pause = match probed.unwrap_or(Err(NoTicket::Outage(Outage::Time))) {
+                Ok(id) => {
+                    self.is_now_up(id, others);
+                    PROBE_EVERY
+                }
+                Err(why) => {
+                    self.is_now_down(&why);
+                    PROBE_RETRY
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                // An outage that somebody else met is looked at soon, not in a storm.
+                () = self.doubt.notified() => tokio::time::sleep(PROBE_DOUBT).await,
+            }
+        }
+    }
+
+    /// Asks for a probe soon.
+    pub(crate) fn doubt(&self) {
+        self.doubt.notify_one();
+    }
+
+    /// Waits until the id is known.
+    pub(crate) async fn known(&self) {
+        // The sender lives as long as `self`, so this only ends with an id.
+        let _ = self.state.subscribe().wait_for(|state| state.id.is_some()).await;
+    }
+
+    /// Whether its id is `id`, without regard to case.
+    pub(crate) fn is_called(&self, id: &str) -> bool {
+        self.state.borrow().id.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(id))
+    }
+
+    fn is_now_up(&self, id: Arc<str>, others: &[Arc<Self>]) {
+        let before = self.state.send_replace(State { id: Some(id.clone()), is_up: true });
+        if before.is_up && before.id.as_ref() == Some(&id) {
+            return;
+        }
+        info!(sta = %self.url, %id, "ticket authority is up");
+        let is_twin = |other: &&Arc<Self>| !std::ptr::eq(self, Arc::as_ptr(other)) && other.is_called(&id);
+        if let Some(other) = others.iter().find(is_twin) {
+            error!(sta = %self.url, other = %other.url, %id, "two ticket authorities have one id: tickets are tried at both");
+        }
+    }
+
+    fn is_now_down(&self, why: &NoTicket) {
+        let was_up = self.state.borrow().is_up;
+        self.state.send_modify(|state| state.is_up = false);
+        if was_up {
+            warn!(sta = %self.url, %why, "ticket authority is down");
+        } else {
+            info!(sta = %self.url, %why, "ticket authority is still down");
+        }
+    }
+}
+
+/// An ordinary request for a ticket that leads nowhere; the answer tells the id, and the ticket is dropped.
+async fn probe(endpoint: &Endpoint) -> Result<Arc<str>, NoTicket> {
+    let values = vec![Value { name: "ICAAddress".to_owned(), text: PROBE_ADDRESS.to_owned() }];
+    let asked = IssueRequest::new(values, false).write();
+    let answer = endpoint.post(asked, REQUEST_CAPS.document_bytes).await?;
+    Ok(IssuedTicket::read(&answer)?.authority_id.into())
+}
+
+/// The authorities of one virtual server that can have issued a ticket with `id`: those of exactly this id, else those whose
+/// id differs in case only.
+pub(crate) fn called<'s>(stas: &'s [Arc<Sta>], id: &str) -> Vec<&'s Arc<Sta>> {
+    let exact: Vec<_> = stas.iter().filter(|sta| sta.id().as_deref() == Some(id)).collect();
+    if exact.is_empty() { stas.iter().filter(|sta| sta.is_called(id)).collect() } else { exact }
+}
