@@ -188,6 +188,14 @@ mod tests {
 
     proptest! {
         #[test]
+        fn every_ticket_string_is_found(ticket in "(;[0-35-9][0-9]|;42;[A-Za-z0-9_-]{1,20};[A-Za-z0-9]{16,64});[A-Za-z0-9_-]{1,64};[A-Za-z0-9]{16,64}", before in "[^;]{0,20}") {
+            prop_assume!(Ticket::parse(ticket.as_bytes()).is_ok());
+            let mut longest = TicketFinder::new(64);
+            let found = longest.read(&opening(before.as_bytes(), &ticket, b"\0"));
+            prop_assert_eq!(found.map(|t| t.expose().to_owned()), Ok(ticket));
+        }
+
+        #[test]
         fn a_split_at_every_byte_finds_the_same(noise in noise()) {
             let whole = opening(b"", "", &noise);
             let mut stepwise = TicketFinder::default();

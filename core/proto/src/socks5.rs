@@ -487,6 +487,8 @@ mod tests {
         let longest = [&b"\x05\x01\0\x03\xff"[..], &[b';'; 255], b"\x05\xd6"].concat();
         assert_eq!(longest.len(), REQUEST_BYTES_MAX);
         assert_eq!(refused(&longest), Reply::Refused);
+        let named = |code| Command::from_code(code);
+        assert_eq!([1, 2, 3, 4].map(named), [Command::Connect, Command::Bind, Command::UdpAssociate, Command::Other(4)]);
         // An address needs no greeting to be refused.
         assert!(matches!(Opening::new().read(b"\x05\x01\0\x01\x7f\0\0\x01\0\x16"), Ok(Step::Request { consumed: 10, .. })));
     }
