@@ -40,7 +40,12 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What tests may use beyond [`ARROWS`].
-const TEST_ARROWS: &[(&str, &[&str])] = &[("gate-daemon", &["sluicegate-tests"]), ("sluicegate-ffi", &["sluicegate-tests"])];
+const TEST_ARROWS: &[(&str, &[&str])] = &[
+    ("gate-daemon", &["sluicegate-tests"]),
+    ("sluicegate-ffi", &["sluicegate-tests"]),
+    // Its tests play control, which knows tickets.
+    ("sluice-worker", &["sluice-proto"]),
+];
 
 /// Packages that may hold `unsafe`: the one that talks to the kernel, and the C boundary.
 const UNSAFE: &[&str] = &["sluice-engine", "sluicegate-ffi"];
