@@ -1,8 +1,11 @@
 //! Buffers of intents and events that nobody will see any more go back to the pool.
 
+use std::collections::VecDeque;
+
 use sluice_flow::buf::Pool;
 use sluice_flow::event::Event;
 use sluice_flow::intent::{Intent, Into};
+use sluice_flow::port::{Happening, SlotKey};
 
 /// Of an intent that comes too late.
 pub(crate) fn give_back(pool: &mut Pool, intent: Intent) {
@@ -29,5 +32,16 @@ pub(crate) fn give_back_event(pool: &mut Pool, event: Event) {
         | Event::Told(_)
         | Event::Due
         | Event::End(_) => {}
+    }
+}
+
+/// Of all events in `pending` that are for `key`, which are taken out of it.
+pub(crate) fn forget(pending: &mut VecDeque<Happening>, pool: &mut Pool, key: SlotKey) {
+    for _ in 0..pending.len() {
+        match pending.pop_front() {
+            Some(Happening::Session { key: whose, event }) if whose == key => give_back_event(pool, event),
+            Some(other) => pending.push_back(other),
+            None => {}
+        }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn take(pool: &mut Pool, class: Class) -> Option<Buf> {
 }
 
 impl Starved {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.queues.iter().all(VecDeque::is_empty)
     }
 

@@ -291,6 +291,18 @@ pub struct PoolSizes {
     pub bulk: usize,
 }
 
+impl PoolSizes {
+    /// How many of `class`.
+    #[must_use]
+    pub const fn of(self, class: Class) -> usize {
+        match class {
+            Class::Small => self.small,
+            Class::Large => self.large,
+            Class::Bulk => self.bulk,
+        }
+    }
+}
+
 impl Default for PoolSizes {
     fn default() -> Self {
         Self { small: 4096, large: 1024, bulk: 64 }

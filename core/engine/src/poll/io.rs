@@ -338,7 +338,9 @@ impl PollEngine {
 
 fn finish(side: &mut Side) {
     side.finish_after_send = false;
-    if let Some(socket) = &side.socket {
+    if let Some(socket) = &side.socket
+        && !side.connecting
+    {
         // Refused only if it is not connected any more, and then there is nobody to tell.
         let _ = sock::shutdown(socket.as_fd(), Half::Sending);
     }

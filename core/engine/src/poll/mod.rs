@@ -34,7 +34,7 @@ use sluice_flow::port::{Door, Engine, EngineFault, HAPPENINGS_PER_TURN, Happenin
 
 use crate::EngineSettings;
 use crate::doors::Doors;
-use crate::give_back::{give_back, give_back_event};
+use crate::give_back::{forget, give_back};
 use crate::machine::now;
 use crate::sock::{self, Mode};
 use crate::spare::Spare;
@@ -320,6 +320,7 @@ impl Engine for PollEngine {
 
     fn wake_on(&mut self, eventfd: OwnedFd) -> Result<(), EngineFault> {
         sock::set_mode(eventfd.as_fd(), Mode::NonBlocking).map_err(fault("fcntl"))?;
+        assert!(self.wake.is_none(), "an engine has one wake descriptor");
         let registry = self.poll.registry();
         registry
             .register(&mut SourceFd(&eventfd.as_raw_fd()), Source::Wake.into(), Interest::READABLE)
@@ -371,14 +372,7 @@ impl Engine for PollEngine {
             // Nothing is with the kernel: closing shuts down and ends it.
             slot.side_mut(leg).clear(&mut self.pool);
         }
-        for happening in std::mem::take(&mut self.pending) {
-            match happening {
-                Happening::Session { key: whose, event } if whose == key => give_back_event(&mut self.pool, event),
-                other @ (Happening::Session { .. } | Happening::Accepted { .. } | Happening::Released(_) | Happening::Woken) => {
-                    self.pending.push_back(other)
-                }
-            }
-        }
+        forget(&mut self.pending, &mut self.pool, key);
         self.pending.push_back(Happening::Released(key));
     }
 

@@ -4,17 +4,17 @@
 //! accept one by one. Either way the completion has no address; two calls ask the socket.
 
 use std::net::TcpListener;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use sluice_flow::event::Leg;
 use sluice_flow::port::{EngineFault, Happening, ListenerId, Moment};
 
 use super::RingEngine;
 use super::op::Op;
-use super::push::Completion;
+use super::push::Accepted;
 use super::token::Token;
 use crate::doors;
-use crate::machine::kernel_version;
+use crate::machine::{kernel_version, now};
 use crate::report::{Outcome, Report};
 use crate::sock::{self, Mode};
 use crate::spare::{ACCEPT_PAUSE, Trouble, trouble};
@@ -111,9 +111,18 @@ impl RingEngine {
         }
     }
 
-    /// One connection, or none, from the listener at `index`.
-    pub(super) fn accepted(&mut self, index: usize, completion: &Completion) -> Option<Happening> {
-        let socket = completion.accepted().ok()?;
+    /// What an accept brought. Unless it goes on, its listener is looked after.
+    pub(super) fn accepted(&mut self, accepted: Accepted, goes_on: bool) -> Option<Happening> {
+        let Accepted { listener, socket } = accepted;
+        let errno = socket.as_ref().err().copied();
+        let happening = socket.ok().and_then(|socket| self.admit(listener, socket));
+        if !goes_on {
+            self.accept_ended(listener, errno);
+        }
+        happening
+    }
+
+    fn admit(&mut self, index: usize, socket: OwnedFd) -> Option<Happening> {
         let listener = self.listeners.get(index)?.as_ref()?;
         if listener.closing {
             // It came in while its listener was on the way out.
@@ -129,7 +138,7 @@ impl RingEngine {
     }
 
     /// The accept of the listener at `index` will bring no more.
-    pub(super) fn accept_ended(&mut self, index: usize, result: i32) {
+    fn accept_ended(&mut self, index: usize, errno: Option<i32>) {
         let Some(Some(listener)) = self.listeners.get_mut(index) else { return };
         listener.armed = None;
         listener.cancelled = false;
@@ -137,14 +146,13 @@ impl RingEngine {
             self.listeners[index] = None;
             return;
         }
-        let trouble = if result < 0 { trouble(-result) } else { Trouble::None };
-        match trouble {
+        match errno.map_or(Trouble::None, trouble) {
             Trouble::None => {}
             Trouble::RanOut => {
                 self.spare.shed(listener.socket.as_fd());
-                listener.paused = Some(crate::machine::now() + ACCEPT_PAUSE);
+                listener.paused = Some(now() + ACCEPT_PAUSE);
             }
-            Trouble::Strange => listener.paused = Some(crate::machine::now() + ACCEPT_PAUSE),
+            Trouble::Strange => listener.paused = Some(now() + ACCEPT_PAUSE),
         }
         self.arm_accept(index);
     }

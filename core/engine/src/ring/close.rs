@@ -43,13 +43,13 @@ impl RingEngine {
 
     /// Begins to end the use of a held slot.
     pub(super) fn leave(&mut self, key: SlotKey) {
-        self.starved.forget(key);
         let slot = &mut self.slots[key.slot.0 as usize];
         slot.tenancy = Tenancy::Leaving;
         for leg in [Leg::Client, Leg::Host] {
             let side = slot.side_mut(leg);
             if side.receive == Receive::Starved {
                 side.receive = Receive::None;
+                self.starved.forget(key);
             }
             let Some(socket) = &side.socket else { continue };
             if side.in_flight() == 0 {
@@ -103,5 +103,80 @@ impl RingEngine {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    use sluice_flow::buf::Class;
+    use sluice_flow::intent::{Intent, Into};
+    use sluice_flow::port::{Engine as _, Generation, Slot};
+
+    use super::super::ladder::{Rung, SUBMISSIONS};
+    use super::*;
+    use crate::EngineSettings;
+    use crate::report::Report;
+
+    fn engine(sessions: u32) -> Option<RingEngine> {
+        if std::env::var_os("SLUICE_NO_URING").is_some_and(|v| v == "1") {
+            return None;
+        }
+        let settings = EngineSettings { sessions, ..EngineSettings::default() };
+        Some(RingEngine::new(&Rung::ALL, &settings, &mut Report::default()).unwrap())
+    }
+
+    fn session(engine: &mut RingEngine, slot: u32) -> (SlotKey, UnixStream) {
+        let (near, far) = UnixStream::pair().unwrap();
+        let key = SlotKey { slot: Slot(slot), generation: Generation(slot) };
+        engine.open(key, Some(OwnedFd::from(near)));
+        engine.act(key, Intent::Receive { leg: Leg::Client, into: Into::Any(Class::Small) });
+        (key, far)
+    }
+
+    fn turn_until_released(engine: &mut RingEngine, mut left: Vec<SlotKey>) {
+        let end = now() + Duration::from_secs(60);
+        while !left.is_empty() {
+            assert!(now() < end, "{} are not released", left.len());
+            let mut happened = Vec::new();
+            engine.turn(Some(Duration::from_millis(20)), &mut happened).unwrap();
+            for happening in happened {
+                match happening {
+                    Happening::Released(key) => left.retain(|k| *k != key),
+                    other @ (Happening::Session { .. } | Happening::Accepted { .. } | Happening::Woken) => {
+                        panic!("{other:?}")
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_notice_the_shutdown_is_cancelled_when_its_time_has_come() {
+        let Some(mut engine) = engine(1) else { return };
+        let (key, _far) = session(&mut engine, 0);
+        engine.turn(Some(Duration::ZERO), &mut Vec::new()).unwrap();
+        // As if the kernel had not told the receive.
+        engine.slot(key).tenancy = Tenancy::Leaving;
+        engine.leaving.push_back(Leaving { key, at: Moment(0) });
+        turn_until_released(&mut engine, vec![key]);
+        assert_eq!(engine.pool.lent(Class::Small), 0);
+    }
+
+    #[test]
+    fn more_may_be_asked_for_in_one_turn_than_the_queue_has_room_for() {
+        let sessions = SUBMISSIONS * 2 + 100;
+        let limit = crate::raise_descriptor_limit(u64::from(sessions) * 3).unwrap();
+        assert!(limit >= u64::from(sessions) * 3, "this test needs {} descriptors, and {limit} are allowed", sessions * 3);
+        let Some(mut engine) = engine(sessions) else { return };
+        let all: Vec<_> = (0..sessions).map(|slot| session(&mut engine, slot)).collect();
+        engine.turn(Some(Duration::ZERO), &mut Vec::new()).unwrap();
+        assert!(all.iter().all(|(key, _)| engine.in_flight(*key, Leg::Client) == 1));
+        all.iter().for_each(|(key, _)| engine.release(*key));
+        turn_until_released(&mut engine, all.iter().map(|(key, _)| *key).collect());
+        assert_eq!(engine.pool.lent(Class::Small), 0);
+        assert_eq!(engine.tally().overflows, 0);
     }
 }

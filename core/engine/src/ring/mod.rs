@@ -51,7 +51,7 @@ use self::sys::Wait;
 use self::token::{CANCEL, Token};
 use crate::EngineSettings;
 use crate::doors::Doors;
-use crate::give_back::{give_back, give_back_event};
+use crate::give_back::{forget, give_back};
 use crate::machine::now;
 use crate::report::{Outcome, Report};
 use crate::sock;
@@ -179,48 +179,30 @@ impl RingEngine {
     }
 
     /// Hands one completion to the file of its operation.
-    fn handle(&mut self, completion: Completion) -> Option<Happening> {
+    fn handle(&mut self, mut completion: Completion) -> Option<Happening> {
         self.tally.completions += 1;
         if completion.user_data == CANCEL {
             return None;
         }
         let token = Token::of(completion.user_data);
-        if completion.goes_on() {
-            match self.queue.peek(token) {
-                Some(Op::Accept { listener, .. }) => {
-                    let listener = *listener;
-                    return self.accepted(listener, &completion);
-                }
-                Some(
-                    Op::ReceiveAny { .. }
-                    | Op::ReceiveInto { .. }
-                    | Op::Send { .. }
-                    | Op::Connect { .. }
-                    | Op::Wake { .. }
-                    | Op::Forbidden,
-                )
-                | None => {
-                    // No operation of ours but accept goes on.
-                    self.tally.stale += 1;
-                    return None;
-                }
+        if let Some(accepted) = self.queue.claim(&mut completion) {
+            if !completion.goes_on() {
+                self.queue.finish(token);
             }
+            return self.accepted(accepted, completion.goes_on());
         }
+        // No other operation of ours goes on, and one that has ended is not in the table any more.
         let Some(op) = self.queue.finish(token) else {
             self.tally.stale += 1;
             return None;
         };
         match op {
-            Op::Accept { listener, .. } => {
-                let happening = self.accepted(listener, &completion);
-                self.accept_ended(listener, completion.result);
-                happening
-            }
             Op::ReceiveAny { at, class, wanted, .. } => self.received_any(at, class, wanted, &completion),
             Op::ReceiveInto { at, buf, fed, .. } => self.received_into(at, buf, fed, &completion),
             Op::Send { at, outgoing } => self.sent(at, outgoing, &completion),
             Op::Connect { key, .. } => self.connected(key, completion.result),
             Op::Wake { .. } => self.woken(completion.result),
+            Op::Accept { .. } => unreachable!("claimed above"),
             Op::Forbidden => Some(probe::forbidden(completion.result)),
         }
     }
@@ -308,14 +290,7 @@ impl Engine for RingEngine {
             self.tally.stale += 1;
             return;
         }
-        for happening in std::mem::take(&mut self.pending) {
-            match happening {
-                Happening::Session { key: whose, event } if whose == key => give_back_event(&mut self.pool, event),
-                other @ (Happening::Session { .. } | Happening::Accepted { .. } | Happening::Released(_) | Happening::Woken) => {
-                    self.pending.push_back(other)
-                }
-            }
-        }
+        forget(&mut self.pending, &mut self.pool, key);
         self.leave(key);
     }
 

@@ -41,7 +41,7 @@ pub(crate) enum Op {
     /// Connect the host leg.
     Connect { key: SlotKey, to: Box<Address> },
     /// Read the wake descriptor.
-    Wake { count: [u8; 8] },
+    Wake { count: Box<[u8; 8]> },
     /// Open a file: what the allow-list must refuse. For the self-test.
     Forbidden,
 }
@@ -85,7 +85,7 @@ impl Outgoing {
         }
     }
 
-    /// The entry that sends what is left. It points into `self`, which must stay where it is until the completion.
+    /// The entry that sends what is left. It points into `self`, which is boxed and must stay where it is until the completion.
     fn entry(&mut self, fd: types::Fd) -> squeue::Entry {
         // All of it in one completion, if possible: the kernel goes on by itself after a short send.
         let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
@@ -105,8 +105,7 @@ impl Outgoing {
 }
 
 impl Op {
-    /// The entry for the kernel. It points into `self` and to what `self` owns, all of which must stay where it is until the
-    /// completion.
+    /// The entry for the kernel. It points to what `self` owns on the heap, and which must stay there until the completion.
     pub(super) fn entry(&mut self, fd: types::Fd) -> squeue::Entry {
         match self {
             Self::Accept { many: true, .. } => opcode::AcceptMulti::new(fd).flags(libc::SOCK_CLOEXEC).build(),

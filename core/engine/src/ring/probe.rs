@@ -66,8 +66,11 @@ pub(crate) fn behaviour(rungs: &[Rung], report: &mut Report) -> Result<Rung, Eng
         busy_poll: None,
         sockets: SocketSettings::default(),
     };
-    // What setting up says is said again by the real ring.
-    let engine = RingEngine::new(rungs, &settings, report)?;
+    // Of what works in setting up, the real ring will speak again.
+    let mut heard = Report::default();
+    let engine = RingEngine::new(rungs, &settings, &mut heard);
+    report.items.extend(heard.items.into_iter().filter(|i| i.outcome != Outcome::Works));
+    let engine = engine?;
     let rung = engine.rung;
     let mut bench = Bench { engine, happened: VecDeque::new(), next: 0 };
     bench.step("restrictions hold", report, Bench::restrictions_hold)?;

@@ -1,14 +1,14 @@
 //! The queue to the kernel: the only place that puts an entry into it, and the owner of everything that entries point to.
 //!
 //! ```text
-//!   start(op) ─► table[index] = op ─► entry pointing into it ─► submission queue ─► kernel
-//!                                                                                     │
-//!   op is handed back ◄── finish(token) ◄── completion with index and sequence ◄──────┘
+//!   start(op) ─► table[index] = op ─► entry pointing to what it owns ─► submission queue ─► kernel
+//!                                                                                             │
+//!   op is handed back ◄── finish(token) ◄── completion with index and sequence ◄──────────────┘
 //! ```
 //!
-//! An operation comes in by value and goes out by value, once its completion has been seen. In between it lies in a table that
-//! never grows and so never moves, and nobody can reach it. That is the whole argument for soundness: whoever calls this module
-//! cannot hold, change or free what the kernel works on.
+//! An operation comes in by value and goes out by value, once its completion has been seen. In between it lies in a table where
+//! nobody can reach it. Entries point only to memory on the heap that their operation owns, and which stays where it is. That is
+//! the whole argument for soundness: whoever calls this module cannot hold, change or free what the kernel works on.
 //!
 //! When the queue is full it is submitted; what the kernel does not take waits in a backlog. No operation is ever lost.
 
@@ -30,8 +30,8 @@ use super::token::{CANCEL, Token};
 const DROP_ROUNDS: u32 = 20;
 const DROP_ROUND: Duration = Duration::from_millis(100);
 
-/// A completion.
-#[derive(Clone, Copy, Debug)]
+/// A completion. It exists once, since it may stand for a descriptor.
+#[derive(Debug)]
 pub(crate) struct Completion {
     pub(crate) user_data: u64,
     /// Bytes, a descriptor or nothing; below zero the negated errno.
@@ -49,16 +49,14 @@ impl Completion {
     pub(crate) fn left_some(&self) -> bool {
         cqueue::sock_nonempty(self.flags)
     }
+}
 
-    /// What was accepted, or why nothing was. Only for completions of an accept, and each only once.
-    pub(crate) fn accepted(&self) -> Result<OwnedFd, i32> {
-        if self.result < 0 {
-            return Err(-self.result);
-        }
-        // SAFETY: demanded is the result of an accept, claimed once. The engine asks only completions whose token stands for an
-        // accept; they are dropped when handled, and none is handled twice since they are moved out of the ring's queue.
-        Ok(unsafe { sys::accepted(self.result) })
-    }
+/// What the completion of an accept brought.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    /// Index of the listener.
+    pub(crate) listener: usize,
+    pub(crate) socket: Result<OwnedFd, i32>,
 }
 
 #[derive(Debug)]
@@ -135,7 +133,6 @@ impl Queue {
     /// If more operations are under way than the queue was made for.
     pub(crate) fn start(&mut self, fd: BorrowedFd<'_>, op: Op) -> Token {
         let index = self.free.pop().unwrap_or_else(|| {
-            // Pushing within the capacity does not move what the kernel points to.
             assert!(self.table.len() < self.table.capacity(), "more than {} operations", self.table.len());
             self.table.push(Entry { sequence: 0, op: None });
             u32::try_from(self.table.len() - 1).unwrap_or(u32::MAX)
@@ -154,9 +151,21 @@ impl Queue {
         self.push(opcode::AsyncCancel::new(token.bits()).build().user_data(CANCEL));
     }
 
-    /// The operation that a completion is about, while it goes on.
-    pub(crate) fn peek(&self, token: Token) -> Option<&Op> {
-        self.table.get(token.index as usize).filter(|e| e.sequence == token.sequence)?.op.as_ref()
+    /// What was accepted, if the completion is that of an accept under way. The descriptor is handed out once.
+    pub(crate) fn claim(&self, completion: &mut Completion) -> Option<Accepted> {
+        let token = Token::of(completion.user_data);
+        let entry = self.table.get(token.index as usize).filter(|e| e.sequence == token.sequence)?;
+        let Some(Op::Accept { listener, .. }) = &entry.op else { return None };
+        let result = std::mem::replace(&mut completion.result, -libc::EBADF);
+        let socket = if result < 0 {
+            Err(-result)
+        } else {
+            // SAFETY: demanded is the result of an accept on a ring of this process, claimed once. The token says that it is that of
+            // an accept on this ring; completions are made by `reap` only, of what the kernel posted, cannot be copied, and the
+            // result has just been replaced.
+            Ok(unsafe { sys::accepted(result) })
+        };
+        Some(Accepted { listener: *listener, socket })
     }
 
     /// The operation that has come to its end: what it owned is the caller's again. None if the token is an old one.
@@ -184,8 +193,9 @@ impl Queue {
 
     fn push_if_room(&mut self, entry: &squeue::Entry) -> Result<(), squeue::PushError> {
         // SAFETY: demanded is that what the entry points to stays valid until the operation has completed. An entry comes from
-        // `start`, where it points into a place of the table, which keeps the operation until `finish`, does not move, and is leaked
-        // if the ring goes earlier; or from a cancel, which points to nothing.
+        // `start`, where it points to memory on the heap owned by the operation in the table; the table keeps it, untouched, until
+        // `finish`, which is called for a completion that ends it, and is leaked if the ring goes earlier. Or it is a cancel, which
+        // points to nothing.
         unsafe { self.ring.submission().push(entry) }
     }
 
@@ -279,7 +289,7 @@ impl Queue {
             }
             self.reap(&mut completions, usize::MAX);
             for completion in completions.drain(..) {
-                self.settle_one(&completion);
+                self.settle_one(completion);
             }
             if self.in_flight == 0 {
                 return true;
@@ -288,17 +298,14 @@ impl Queue {
         false
     }
 
-    fn settle_one(&mut self, completion: &Completion) {
+    fn settle_one(&mut self, mut completion: Completion) {
         if completion.user_data == CANCEL {
             return;
         }
-        let token = Token::of(completion.user_data);
-        if let Some(Op::Accept { .. }) = self.peek(token) {
-            // Somebody came in at the last moment: closed at once.
-            drop(completion.accepted());
-        }
+        // Whoever came in at the last moment is let out at once.
+        drop(self.claim(&mut completion));
         if !completion.goes_on() {
-            self.finish(token);
+            self.finish(Token::of(completion.user_data));
         }
     }
 }

@@ -17,7 +17,7 @@ use super::op::{Hint, Op, Place};
 use super::push::Completion;
 use super::slot::{End, Receive};
 use super::{RingEngine, class_index, group};
-use crate::errno;
+use crate::{errno, starved};
 
 impl RingEngine {
     pub(super) fn receive(&mut self, key: SlotKey, leg: Leg, into: Into) {
@@ -73,7 +73,6 @@ impl RingEngine {
     }
 
     fn arm(&mut self, at: Place, op: Op) {
-        // Borrowed field by field: the socket lies in the slots, the operation goes into the queue.
         let side = self.slots[at.key.slot.0 as usize].side_mut(at.leg);
         let Some(socket) = &side.socket else { unreachable!("asked for before") };
         side.receive = Receive::Armed(self.queue.start(socket.as_fd(), op));
@@ -88,10 +87,12 @@ impl RingEngine {
         }
     }
 
-    /// Lays ready one buffer for each receive that would take one, as far as they go.
+    /// Lays ready one buffer for each receive that would take one, as far as they go. At most half of a class lies ready: what is
+    /// there cannot be taken back, and sessions need buffers for other things, too.
     pub(super) fn fill_groups(&mut self) {
         for class in Class::ALL {
-            let wanted = self.armed[class_index(class)].min(usize::from(group::entries(class)));
+            let half = (self.settings.pool.of(class) / 2).max(1);
+            let wanted = self.armed[class_index(class)].min(usize::from(group::entries(class))).min(half);
             while self.queue.group(class).len() < wanted {
                 let Some(buf) = self.pool.shelve(class) else { break };
                 self.queue.group(class).put(buf);
@@ -129,8 +130,15 @@ impl RingEngine {
         self.answer(at, Some(buf), fed, completion)
     }
 
-    /// Bytes are there, but the group of `class` was empty. Smaller ones are tried, each once; then it waits.
+    /// Bytes are there, but the group of `class` was empty. The pool may have more than lies ready; then smaller groups are tried,
+    /// each once; then it waits.
     fn without_buffer(&mut self, at: Place, class: Class, wanted: Class) {
+        if self.starved.is_empty()
+            && let Some(buf) = starved::take(&mut self.pool, wanted)
+        {
+            self.arm_into(at, buf, true);
+            return;
+        }
         let smaller = Class::ALL.into_iter().rev().filter(|c| *c < class);
         if let Some(class) = smaller.into_iter().find(|c| self.has_buffer(*c)) {
             self.arm_class(at, class, wanted);

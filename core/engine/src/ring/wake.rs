@@ -11,7 +11,6 @@ use crate::sock::{self, Mode};
 impl RingEngine {
     pub(super) fn arm_wake(&mut self, eventfd: OwnedFd) -> Result<(), EngineFault> {
         sock::set_mode(eventfd.as_fd(), Mode::Blocking).map_err(|source| EngineFault::System { call: "fcntl", source })?;
-        // A second one takes the place of the first, whose read would stay: there is one mailbox per worker, for its life.
         assert!(self.wake.is_none(), "an engine has one wake descriptor");
         self.wake = Some(eventfd);
         self.read_wake();
@@ -20,7 +19,7 @@ impl RingEngine {
 
     fn read_wake(&mut self) {
         if let Some(eventfd) = &self.wake {
-            self.queue.start(eventfd.as_fd(), Op::Wake { count: [0; 8] });
+            self.queue.start(eventfd.as_fd(), Op::Wake { count: Box::new([0; 8]) });
         }
     }
 

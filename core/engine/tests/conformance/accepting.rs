@@ -1,14 +1,15 @@
 //! Doors: who comes in, who does not, and from where.
 
+use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use sluice_engine::Choice;
+use sluice_engine::{Choice, EngineSettings};
 use sluice_flow::event::Leg;
 use sluice_flow::port::{Engine as _, ListenerId};
 
-use crate::kit::{Bench, alone, descriptors};
+use crate::kit::{Bench, alone, descriptors, settings};
 
 pub(crate) fn a_client_is_adopted_and_its_addresses_are_known(choice: Choice) {
     let mut bench = Bench::new(choice);
@@ -139,6 +140,33 @@ pub(crate) fn a_hundred_clients_at_once(choice: Choice) {
         bench.release(key);
     }
     bench.assert_nothing_lent();
+}
+
+/// More connections than a small ring has room for completions of: those that do not fit must not be lost.
+pub(crate) fn a_storm_of_clients_is_served_to_the_last(choice: Choice) {
+    if !alone("a_storm_of_clients_is_served_to_the_last", choice, None) {
+        return;
+    }
+    let backlog: u64 = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap().trim().parse().unwrap();
+    let descriptors = sluice_engine::raise_descriptor_limit(10_000).unwrap();
+    let storm = 3000.min(backlog - 1).min(descriptors / 3);
+    let mut bench = Bench::with(choice, &EngineSettings { sessions: 8, ..settings() });
+    let addr = bench.listen(0);
+    let mut clients: HashMap<_, _> = (0..storm)
+        .map(|_| {
+            let client = TcpStream::connect(addr).unwrap();
+            (client.local_addr().unwrap(), client)
+        })
+        .collect();
+    while !clients.is_empty() {
+        let visitor = bench.visitor();
+        bench.engine.refuse(visitor.door);
+        expect_reset(clients.remove(&visitor.client).unwrap());
+        while let Some(visitor) = bench.visitors.pop_front() {
+            bench.engine.refuse(visitor.door);
+            expect_reset(clients.remove(&visitor.client).unwrap());
+        }
+    }
 }
 
 pub(crate) fn without_descriptors_accepting_pauses_and_recovers(choice: Choice) {

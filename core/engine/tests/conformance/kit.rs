@@ -18,6 +18,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// Slots of the engine on the bench.
 pub(crate) const SESSIONS: u32 = 256;
 
+#[expect(clippy::print_stderr, reason = "a test that does not test says so")]
 pub(crate) fn uring_is_wanted() -> bool {
     let denied = std::env::var_os("SLUICE_NO_URING").is_some_and(|v| v == "1");
     if denied {

@@ -3,6 +3,7 @@
 //! Each script is a function of the engine's choice and runs once for each. Where io_uring is denied, its half fails loudly:
 //! a machine that cannot test it must say so with `SLUICE_NO_URING=1`.
 #![expect(clippy::unwrap_used, reason = "a script that cannot go on has failed, and the line says where")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "what a script does not expect is a failure, whatever it is")]
 
 mod accepting;
 mod closing;
@@ -46,6 +47,7 @@ both! {
         clients_wait_in_the_backlog_while_accepting_is_off
         listeners_come_and_go
         a_hundred_clients_at_once
+        a_storm_of_clients_is_served_to_the_last
         without_descriptors_accepting_pauses_and_recovers;
     streaming:
         single_bytes_arrive_in_order
