@@ -30,7 +30,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gate-daemon", &["gate-config", "gate-plane", "sluice-link", "sluice-worker"]),
     ("gate-cli", &["gate-config", "gate-proto"]),
     ("gate-agent", &[]),
-    ("sluicegate-ffi", &["gate-daemon"]),
+    // Counters and reasons cross the C boundary by their own names.
+    ("sluicegate-ffi", &["gate-daemon", "sluice-link"]),
     // Its own client side, so that one fault cannot hide on both.
     ("bench-load", &[]),
     ("bench-micro", &["gate-config", "gate-proto", "sluice-flow", "sluice-link", "sluice-proto"]),
