@@ -5,6 +5,7 @@
 //!
 //!   first_flight   what one opening costs: hello, preface, SOCKS5, CGP, PROXY, ticket
 //!   records        sealing and opening TLS records of three sizes
+//!   step           what a session does with one event, each way
 //!   tables         slots and timers
 //! ```
 //!
@@ -15,6 +16,8 @@
 mod first_flight;
 mod measure;
 mod records;
+mod served;
+mod step;
 mod tables;
 
 use measure::Meter;
@@ -24,5 +27,6 @@ fn main() {
     let mut meter = Meter::new(options.iter().any(|option| option == "--quick"), words);
     first_flight::run(&mut meter);
     records::run(&mut meter);
+    step::run(&mut meter);
     tables::run(&mut meter);
 }

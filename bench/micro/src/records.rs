@@ -4,21 +4,13 @@
 //! makes its input, since a record can be opened once: subtract. The handshake is that of TLS 1.3 with P-256, both sides.
 
 use std::hint::black_box;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
 use sluice_flow::buf::{Buf, Class, Pool, PoolSizes};
-use sluice_flow::tls::{Established, Handshake, Parts, Progress, Served, TicketKeys};
-use sluice_link::id::{ListenerId, SnapshotId};
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Snapshot, Tls};
+use sluice_flow::tls::{Established, Handshake, Parts, Progress, Served};
 use sluice_link::time::Moment;
-use zeroize::Zeroizing;
 
 use crate::measure::Meter;
-
-const SIZES: [(usize, &str); 3] = [(64, "64 B"), (1460, "1460 B"), (16 * 1024, "16 KiB")];
-const LISTENER: ListenerId = ListenerId(1);
-const NAME: &str = "host.example.test";
+use crate::served::{LISTENER, NAME, SIZES, served};
 
 #[expect(clippy::expect_used, reason = "a benchmark that cannot shake hands with itself has nothing to measure")]
 pub(crate) fn run(meter: &mut Meter) {
@@ -51,36 +43,6 @@ pub(crate) fn run(meter: &mut Meter) {
             pool.give(buf);
         });
     }
-}
-
-/// A listener and a profile for hosts that trust each other.
-#[expect(clippy::expect_used, reason = "a benchmark that cannot make its own certificate has nothing to measure")]
-fn served() -> Served {
-    let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).expect("a certificate");
-    let chain_pem: Arc<[u8]> = made.cert.pem().into_bytes().into();
-    let key_pem = Arc::new(Zeroizing::new(made.signing_key.serialize_pem().into_bytes()));
-    let listener = Listener {
-        id: LISTENER,
-        name: "micro".into(),
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        tls: Tls {
-            certificates: vec![CertKey { name: "micro".into(), chain_pem: Arc::clone(&chain_pem), key_pem }],
-            tls12: false,
-            tls13: true,
-            post_quantum: false,
-            resumption: false,
-        },
-        cgp: Cgp::Reject,
-    };
-    let snapshot = Snapshot {
-        id: SnapshotId(1),
-        listeners: vec![listener],
-        inner: "unused".into(),
-        host_tls: vec![HostTlsProfile { name: "micro".into(), roots_pem: chain_pem }],
-        limits: Limits::default(),
-    };
-    let keys = Arc::new(TicketKeys::new(Moment(0)).expect("random numbers"));
-    Served::build(Arc::new(snapshot), &keys).expect("a snapshot that holds together")
 }
 
 /// One connection, both of its ends.
