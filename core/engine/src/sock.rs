@@ -396,3 +396,56 @@ const fn size<T>() -> socklen_t {
 fn family(number: c_int) -> libc::sa_family_t {
     libc::sa_family_t::try_from(number).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[test]
+    fn addresses_survive_the_kernel_and_back() {
+        for addr in ["192.0.2.7:1494", "[2001:db8::7]:2598", "[fe80::1%3]:443"] {
+            let addr: SocketAddr = addr.parse().unwrap();
+            assert_eq!(Address::from(addr).internet(), Some(addr));
+        }
+        assert_eq!(Address::unix(Path::new("/run/portal.sock")).unwrap().internet(), None);
+        let fits = "x".repeat(107);
+        Address::unix(Path::new(&fits)).unwrap();
+        let too_long = "x".repeat(108);
+        assert_eq!(Address::unix(Path::new(&too_long)).unwrap_err().raw_os_error(), Some(libc::ENAMETOOLONG));
+        Address::unix(Path::new("with\0zero")).unwrap_err();
+    }
+
+    #[test]
+    fn what_a_listener_accepts_inherits_its_options() {
+        let listener = listener("127.0.0.1:0".parse().unwrap(), 16).unwrap();
+        let settings = SocketSettings { notsent_lowat_bytes: Some(123_456), congestion: Some("reno".to_owned()) };
+        configure(listener.as_fd(), Leg::Client, &settings).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let accepted = accept(listener.as_fd(), Mode::Blocking).unwrap();
+        let socket = SockRef::from(&accepted);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap().as_secs(), 60);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap().as_secs(), 10);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 6);
+        assert_eq!(socket.tcp_user_timeout().unwrap().unwrap().as_secs(), 60);
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), 123_456);
+        assert!(socket.tcp_congestion().unwrap().starts_with(b"reno\0"));
+    }
+
+    #[test]
+    fn modes_are_as_asked_for() {
+        let accepts = listener("127.0.0.1:0".parse().unwrap(), 16).unwrap();
+        set_mode(accepts.as_fd(), Mode::NonBlocking).unwrap();
+        assert_eq!(accept(accepts.as_fd(), Mode::Blocking).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        set_mode(accepts.as_fd(), Mode::Blocking).unwrap();
+        assert!(!readable(accepts.as_fd()));
+        let _client = TcpStream::connect(accepts.local_addr().unwrap()).unwrap();
+        let accepted = accept(accepts.as_fd(), Mode::NonBlocking).unwrap();
+        assert_eq!(receive(accepted.as_fd(), &mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+}
