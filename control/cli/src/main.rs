@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use gate_cli::demo::Demo;
 use gate_cli::launch::run::Launch;
 
 /// Operator's tool of the Sluicegate ICA gateway.
@@ -18,6 +19,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Launch(Launch),
+    Demo(Demo),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +31,14 @@ fn main() -> ExitCode {
                 // If standard error is gone, the exit code still says it.
                 let _said = writeln!(io::stderr(), "sluicectl: {}", fault.in_words());
                 ExitCode::from(fault.exit_code())
+            }
+        },
+        Command::Demo(demo) => match demo.run(&mut io::stdout()) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                let _said = writeln!(io::stderr(), "sluicectl: demo: {error}");
+                ExitCode::FAILURE
             }
         },
     }
