@@ -6,6 +6,7 @@ mod fake;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -161,21 +162,26 @@ fn silence_ends_at_the_deadline() {
     let mut plan = silent_tls.plan(Opening::Negotiated);
     plan.wait = Duration::from_millis(300);
     let fault = plan.open(&ticket()).unwrap_err();
-    assert!(matches!(fault, Fault::Deadline { stage: Stage::Handshake, .. }), "{fault:?}");
+    // A busy machine may not even have connected in that time.
+    assert!(matches!(fault, Fault::Deadline { stage: Stage::Connect | Stage::Handshake, .. }), "{fault:?}");
     silent_tls.join();
 
-    let silent_reply = Gateway::start("localhost", |mut line| {
+    let (tell, asked) = mpsc::channel();
+    let silent_reply = Gateway::start("localhost", move |mut line| {
         take(&mut line, 3);
         say(&mut line, &[5, 0]);
         take_request(&mut line);
+        tell.send(()).unwrap();
         let _until_it_gives_up = line.read(&mut [0]);
     });
     let mut plan = silent_reply.plan(Opening::Negotiated);
     plan.wait = Duration::from_secs(2);
     let fault = plan.open(&ticket()).unwrap_err();
-    assert!(matches!(fault, Fault::Deadline { stage: Stage::Reply, .. }), "{fault:?}");
+    // If the machine was so busy that the request was not even sent, the deadline has found an earlier stage.
+    let wanted = |stage| stage == Stage::Reply || asked.try_recv().is_err();
+    assert!(matches!(fault, Fault::Deadline { stage, .. } if wanted(stage)), "{fault:?}");
     assert_eq!(fault.exit_code(), 16);
-    silent_reply.join();
+    drop(silent_reply);
 }
 
 #[test]
