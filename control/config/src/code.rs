@@ -92,6 +92,8 @@ codes! {
     NoCertificate = 1540, "Certificate does not exist";
     /// `rm` of a certificate that is bound.
     CertificateInUse = 1541, "Certificate is referenced";
+    /// A warning: a server has one certificate beside those chosen by name.
+    Replaces = 1546, "Current certificate replaces the previous binding";
     /// A key under a pass phrase.
     KeyPassword = 1613, "Password required for private key";
     /// No such user.

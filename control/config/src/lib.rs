@@ -1,17 +1,33 @@
 //! Configuration: `ns.conf` text, what it means, and back.
 //!
 //! ```text
-//!   text ─lex─► lines ─resolve─► draft ─lower─► Model ─snapshot─► sluice_link::snapshot::Snapshot
-//!     ▲                                           │
-//!     └───────────────────print───────────────────┘
+//!   text ─lex─► lines ─draft─► as written ─lower─► Model ─snapshot─► sluice_link::snapshot::Snapshot
+//!     ▲                            ▲                 │
+//!     │                        catalogue             ├─diff─► what a change would do
+//!     └──────────────────────print───────────────────┘
 //! ```
 //!
-//! No I/O, no clock, no cryptography: files come through a trait that the caller implements, hashes likewise.
+//! [`check`] goes from left to right and reports every problem with line and column; [`Model::print`](model::Model::print) goes back. Both,
+//! and the pages below `docs/config/`, come from one [`catalog`] in which every command is defined once.
+//!
+//! No I/O, no clock, no cryptography: files come through [`files::Files`], hashes through [`model::Hasher`].
 #![forbid(unsafe_code)]
 
+pub mod catalog;
 pub mod code;
 pub mod draft;
 pub mod files;
 pub mod model;
 pub mod problem;
 pub mod text;
+
+pub use diff::{Change, ChangeKind, diff};
+pub use lower::{Checked, Strictness, check};
+pub use snapshot::{ListenerIds, NotLoaded, cert_key, snapshot};
+
+mod diff;
+mod judge;
+mod lower;
+mod mask;
+mod print;
+mod snapshot;

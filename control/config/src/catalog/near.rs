@@ -6,7 +6,8 @@ const WORD_CHARS_MAX: usize = 64;
 /// The word of `known` that is nearest to `written`, if one is near enough to be meant. Case is no difference.
 pub(crate) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let written: Vec<char> = written.to_lowercase().chars().collect();
-    if written.is_empty() || written.len() > WORD_CHARS_MAX {
+    // With one letter, every other letter would be near.
+    if written.len() < 2 || written.len() > WORD_CHARS_MAX {
         return None;
     }
     // One slip for every three letters, at least one.

@@ -140,9 +140,12 @@ mod tests {
         model.allow_list()
     }
 
+    fn at(address: &str) -> SocketAddr {
+        address.parse().unwrap()
+    }
+
     fn ask(list: &AllowList, address: &str) -> Result<(), Denied> {
-        let address: SocketAddr = address.parse().expect("the test's own address");
-        list.check(address)
+        list.check(at(address))
     }
 
     #[test]

@@ -1,0 +1,193 @@
+//! The pages below `docs/config/`, written from the catalogue.
+
+use std::fmt::Write;
+
+use super::{Argument, Command, Effect, Form, Kind, Op, Origin, Support, commands};
+
+/// First line of every page.
+const WRITTEN: &str = "<!-- Written from the catalogue of commands (control/config/src/catalog). Edit there; `UPDATE=1 cargo test -p gate-config` writes this page. -->\n";
+
+/// All pages: file name and Markdown text.
+#[must_use]
+pub fn pages() -> Vec<(String, String)> {
+    let mut pages = vec![("README.md".to_owned(), index())];
+    let mut groups: Vec<&str> = commands().iter().map(|command| command.group).collect();
+    groups.dedup();
+    for group in groups {
+        let mut page = format!("{WRITTEN}# `{group}`\n");
+        for command in commands().iter().filter(|command| command.group == group) {
+            section(&mut page, command);
+        }
+        pages.push((format!("{group}.md"), page));
+    }
+    pages
+}
+
+/// Writing to a `String` cannot fail.
+macro_rules! put {
+    ($page:expr, $($text:tt)*) => { let _: std::fmt::Result = writeln!($page, $($text)*); };
+}
+
+fn index() -> String {
+    let mut page = format!("{WRITTEN}# Configuration\n\n");
+    page.push_str(
+        "The configuration is text in the grammar of NetScaler's `ns.conf`: one command per line, `#` begins a comment, a word with \
+         blanks stands in quotes.\n\n\
+         - Verbs, groups, objects, keywords and enumerated values may be written in any case and shortened as long as they are \
+         unambiguous. Names keep their case, and two names never differ in case alone.\n\
+         - Lines may stand in any order in which their references resolve.\n\
+         - A command or argument that is not below is an error with line and column. With `--lenient` it is kept for printing back, with \
+         a warning.\n\
+         - Inside quotes `\\t \\n \\r \\\" \\' \\\\` are escapes. After a closing quote there must be a blank. A text with quotes in it is \
+         also written `q/…/`, without escapes.\n\
+         - A value that begins with a dash stands in quotes.\n\
+         - Files of certificates and keys are PEM; relative paths are below the configuration's own directory.\n\n\
+         | object | what it is | verbs | whose |\n| --- | --- | --- | --- |\n",
+    );
+    for command in commands() {
+        let verbs: Vec<_> = command.forms.iter().map(|form| form.op.word()).collect();
+        let anchor = command.words.to_lowercase().replace(' ', "-");
+        let origin = origin(command.origin);
+        put!(
+            page,
+            "| [`{}`]({}.md#{anchor}) | {} | {} | {origin} |",
+            command.words,
+            command.group,
+            command.summary,
+            verbs.join(" ")
+        );
+    }
+    page
+}
+
+const fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::NetScaler => "NetScaler",
+        Origin::Extended => "NetScaler, extended",
+        Origin::Sluicegate => "Sluicegate",
+    }
+}
+
+fn section(page: &mut String, command: &Command) {
+    put!(page, "\n## {}\n\n{}", command.words, command.summary);
+    if !command.notes.is_empty() {
+        put!(page, "\n{}", command.notes);
+    }
+    put!(page, "\n```text");
+    for form in command.forms {
+        put!(page, "{}", synopsis(command, form));
+    }
+    put!(page, "```");
+    let arguments = arguments(command);
+    let described = |a: &&Argument| a.support == Support::Full;
+    if arguments.iter().any(described) {
+        put!(page, "\n| argument | value | default | meaning |\n| --- | --- | --- | --- |");
+        for argument in arguments.iter().copied().filter(described) {
+            let positional = command.forms.iter().any(|form| form.positionals.iter().any(|a| a.name == argument.name));
+            let name = if positional { format!("&lt;{}&gt;", argument.name) } else { format!("`-{}`", argument.name) };
+            put!(page, "| {name} | {} | {} | {} |", value(&argument.kind), argument.default, argument.help);
+        }
+    }
+    let always: Vec<_> =
+        arguments.iter().filter_map(|a| if let Support::Always(v) = a.support { Some((a, v)) } else { None }).collect();
+    if !always.is_empty() {
+        put!(page, "\nThe gateway always behaves so; another value is kept for printing back, with a warning:\n");
+        for (argument, value) in always {
+            put!(page, "- `-{} {value}`: {}", argument.name, argument.help);
+        }
+    }
+    let kept: Vec<_> = arguments.iter().filter(|a| a.support == Support::Kept).map(|a| format!("`-{}`", a.name)).collect();
+    if !kept.is_empty() {
+        put!(page, "\nWithout effect, kept for printing back with a warning: {}.", kept.join(", "));
+    }
+    let effect = match command.effect {
+        Effect::AtOnce => "at once",
+        Effect::NewSessions => "for new sessions; running ones keep what they began with",
+        Effect::Restart => "with the next start",
+    };
+    put!(page, "\nA change takes effect {effect}.");
+    if let Some(feature) = command.feature {
+        put!(page, "Needs the feature `{}`.", feature.word());
+    }
+    put!(page, "\nExamples:\n\n```text");
+    for form in command.forms {
+        put!(page, "{}", form.example);
+    }
+    put!(page, "```");
+}
+
+/// The arguments of all forms, each once; the first form that has one describes it.
+fn arguments(command: &Command) -> Vec<&'static Argument> {
+    let mut all: Vec<&'static Argument> = Vec::new();
+    for argument in command.forms.iter().flat_map(|form| form.positionals.iter().chain(form.keywords)) {
+        if !all.iter().any(|other| other.name == argument.name) {
+            all.push(argument);
+        }
+    }
+    all
+}
+
+/// How a form is written, as the reference of commands writes it.
+#[must_use]
+pub(crate) fn synopsis(command: &Command, form: &Form) -> String {
+    let mut text = format!("{} {}", form.op.word(), command.words);
+    for argument in form.positionals {
+        let name = if argument.kind.is_list() { format!("<{}> …", argument.name) } else { format!("<{}>", argument.name) };
+        text.push_str(&if argument.required { format!(" {name}") } else { format!(" [{name}]") });
+    }
+    for argument in form.keywords.iter().filter(|a| a.support == Support::Full) {
+        let unset = form.op == Op::Unset;
+        let keyword = match (&argument.kind, unset) {
+            (Kind::Switch, _) | (_, true) => format!("-{}", argument.name),
+            (Kind::Choice(words), _) => format!("-{} {}", argument.name, words.join("|")),
+            (Kind::List(member, _), _) => format!("-{} <{}>,…", argument.name, short(member)),
+            (kind, _) => format!("-{} <{}>", argument.name, short(kind)),
+        };
+        text.push_str(&if argument.required && !unset { format!(" {keyword}") } else { format!(" [{keyword}]") });
+    }
+    text
+}
+
+/// A kind in a synopsis.
+fn short(kind: &Kind) -> String {
+    match kind {
+        Kind::Switch | Kind::Anything | Kind::Text | Kind::Word(..) => "text".to_owned(),
+        Kind::Name => "name".to_owned(),
+        Kind::Choice(words) => words.join("|"),
+        Kind::Number { .. } => "number".to_owned(),
+        Kind::Ip => "ip".to_owned(),
+        Kind::Cidr => "network".to_owned(),
+        Kind::CidrPort => "network[:port]".to_owned(),
+        Kind::Ports => "port[-port]".to_owned(),
+        Kind::HostPort(_) => "host[:port]".to_owned(),
+        Kind::DnsName => "dns name".to_owned(),
+        Kind::Url => "url".to_owned(),
+        Kind::File | Kind::Socket => "path".to_owned(),
+        Kind::Secret => "password".to_owned(),
+        Kind::List(member, _) => short(member),
+    }
+}
+
+/// A kind in a table.
+fn value(kind: &Kind) -> String {
+    match kind {
+        Kind::Switch => "no value".to_owned(),
+        Kind::Anything => "anything".to_owned(),
+        Kind::Text => "text".to_owned(),
+        Kind::Word(most, extra) => format!("at most {most} letters, digits and any of `{extra}`"),
+        Kind::Name => "a name".to_owned(),
+        Kind::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" "),
+        Kind::Number { min, max, unit } => format!("{unit}, {min} to {max}"),
+        Kind::Ip => "an IPv4 or IPv6 address".to_owned(),
+        Kind::Cidr => "a network such as `192.0.2.0/24`, or an address".to_owned(),
+        Kind::CidrPort => "a network or an address, perhaps with a port: `10.0.0.0/8:1494`, `[2001:db8::/32]:1494`".to_owned(),
+        Kind::Ports => "a port or a range: `1494`, `1494-1500`".to_owned(),
+        Kind::HostPort(port) => format!("a host with a port, {port} if none is written"),
+        Kind::DnsName => "a DNS name".to_owned(),
+        Kind::Url => "`http://…` or `https://…`".to_owned(),
+        Kind::File => "path of a file".to_owned(),
+        Kind::Socket => "path of a Unix socket".to_owned(),
+        Kind::Secret => "a password, never shown".to_owned(),
+        Kind::List(member, most) => format!("up to {most}, with commas or blanks between: {}", value(member)),
+    }
+}

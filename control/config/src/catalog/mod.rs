@@ -1,0 +1,300 @@
+//! The catalogue: every command, defined once. Parsing, meaning, printing, help, completion and the pages below `docs/config/` all come
+//! from these definitions, so they cannot disagree.
+//!
+//! ```text
+//!   words ─resolve─► Command, Form ─arguments─► Said ─Form::apply─► Model ─Form::print─► words
+//!                         │
+//!                         └─► document: pages, help
+//! ```
+//!
+//! To add a command: write a [`Command`] in the file of its group, with a [`Form`] for each verb; name it in [`commands`]; give its
+//! printing form a [`Rank`], which is its place in a saved file; put it into a golden file; run the tests with `UPDATE=1` to write
+//! the pages anew.
+
+use crate::model::Model;
+use crate::print::Writer;
+
+pub use document::pages;
+pub use kind::{Kind, PATH_BYTES_MAX, SECRET_BYTES_MAX, SOCKET_PATH_BYTES_MAX, TEXT_CHARS_MAX, Value};
+pub(crate) use near::nearest;
+pub use said::{Given, Said};
+pub(crate) use site::{Note, Refused, Site};
+
+mod aaa;
+mod document;
+mod farm;
+mod kind;
+mod near;
+mod ns;
+pub(crate) mod resolve;
+mod said;
+mod site;
+mod ssl;
+mod vpn;
+
+/// All commands, by group and in the order of their pages.
+#[must_use]
+pub fn commands() -> &'static [&'static Command] {
+    &[
+        &ns::CONFIG,
+        &ns::FEATURE,
+        &ns::HOST_NAME,
+        &ns::WORKER,
+        &ns::LIMITS,
+        &ns::LOG_PARAM,
+        &ssl::CERT_KEY,
+        &ssl::VSERVER,
+        &aaa::USER,
+        &aaa::GROUP,
+        &vpn::VSERVER,
+        &vpn::PARAMETER,
+        &vpn::ALLOWED_HOST,
+        &farm::PARAMETER,
+        &farm::SERVER,
+        &farm::HOST,
+        &farm::RESOURCE,
+        &farm::HOST_TLS,
+    ]
+}
+
+/// What can be said about one kind of object.
+#[derive(Debug)]
+pub struct Command {
+    /// First word behind the verb: `vpn`.
+    pub group: &'static str,
+    /// Second word: `vserver`.
+    pub object: &'static str,
+    /// Both, as they are printed.
+    pub words: &'static str,
+    /// What the object is, in a line.
+    pub summary: &'static str,
+    /// What one should know; Markdown, may be empty.
+    pub notes: &'static str,
+    /// Whose command it is.
+    pub origin: Origin,
+    /// The feature without which it has no effect.
+    pub feature: Option<Feature>,
+    /// When a change takes effect in a running gateway.
+    pub effect: Effect,
+    /// One for each verb.
+    pub forms: &'static [Form],
+}
+
+/// Whose command it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// NetScaler's, in its published syntax.
+    NetScaler,
+    /// NetScaler's, with arguments of ours.
+    Extended,
+    /// Ours.
+    Sluicegate,
+}
+
+/// A feature that `enable ns feature` switches on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Feature {
+    /// Virtual servers of the gateway.
+    SslVpn,
+    /// Users and groups.
+    Aaa,
+}
+
+impl Feature {
+    /// As it is written.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::SslVpn => "SSLVPN",
+            Self::Aaa => "AAA",
+        }
+    }
+}
+
+/// When a change takes effect in a running gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// With the next question.
+    AtOnce,
+    /// With the next session; running ones keep what they began with.
+    NewSessions,
+    /// With the next start.
+    Restart,
+}
+
+/// A verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Op {
+    /// Makes an object.
+    Add,
+    /// Changes one.
+    Set,
+    /// Takes arguments back to their defaults.
+    Unset,
+    /// Removes one.
+    Rm,
+    /// Ties one to another.
+    Bind,
+    /// Unties.
+    Unbind,
+    /// Switches on.
+    Enable,
+    /// Switches off.
+    Disable,
+}
+
+impl Op {
+    /// All of them.
+    pub const ALL: &[Self] =
+        &[Self::Add, Self::Set, Self::Unset, Self::Rm, Self::Bind, Self::Unbind, Self::Enable, Self::Disable];
+
+    /// As it is written.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Set => "set",
+            Self::Unset => "unset",
+            Self::Rm => "rm",
+            Self::Bind => "bind",
+            Self::Unbind => "unbind",
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+        }
+    }
+
+    /// Whether a line may stand before the lines that make what it refers to. Lines that take something away may not: they mean what
+    /// has been said so far.
+    pub(crate) const fn may_precede(self) -> bool {
+        match self {
+            Self::Add | Self::Set | Self::Bind => true,
+            Self::Unset | Self::Rm | Self::Unbind | Self::Enable | Self::Disable => false,
+        }
+    }
+}
+
+/// How a verb is said of an object, and what it does.
+pub struct Form {
+    /// The verb.
+    pub op: Op,
+    /// Words that come first, in this order.
+    pub positionals: &'static [Argument],
+    /// Words with a dash, in any order. With `unset` they have no values.
+    pub keywords: &'static [Argument],
+    /// An example that loads by itself or after the examples of other forms.
+    pub example: &'static str,
+    /// Does it. On refusal nothing has changed.
+    pub(crate) apply: Apply,
+    /// Writes what this form would have to say to make the model.
+    pub(crate) print: Option<(Rank, Print)>,
+}
+
+pub(crate) type Apply = fn(&Said<'_>, &mut Site<'_>) -> Result<(), Refused>;
+pub(crate) type Print = fn(&Model, &mut Writer<'_>);
+
+impl std::fmt::Debug for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Form").field("op", &self.op).finish_non_exhaustive()
+    }
+}
+
+/// The order of a saved file: whatever is referred to stands before whoever refers to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    NsConfig,
+    NsFeature,
+    NsHostName,
+    NsWorker,
+    NsLimits,
+    NsLogParam,
+    SslCertKey,
+    AaaUser,
+    AaaGroup,
+    AaaGroupBind,
+    VpnVserver,
+    SslVserver,
+    VpnParameter,
+    VpnAllowedHost,
+    FarmParameter,
+    FarmServer,
+    FarmHost,
+    FarmHostTls,
+    FarmResource,
+    FarmResourceBind,
+    VpnVserverBind,
+    SslVserverBind,
+}
+
+/// A word or a keyword with its values.
+#[derive(Clone, Copy, Debug)]
+pub struct Argument {
+    /// Without dash.
+    pub name: &'static str,
+    /// What may follow.
+    pub kind: Kind,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What holds without it; empty if that is nothing.
+    pub default: &'static str,
+    /// What it does, in a line or two.
+    pub help: &'static str,
+    /// How far it has an effect.
+    pub support: Support,
+}
+
+/// How far an argument has an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// All of it.
+    Full,
+    /// None: this value is how the gateway always behaves. Others are kept, with a warning.
+    Always(&'static str),
+    /// None: it is kept for printing back, with a warning.
+    Kept,
+}
+
+impl Argument {
+    /// One that must be there.
+    #[must_use]
+    pub(crate) const fn required(name: &'static str, kind: Kind, help: &'static str) -> Self {
+        Self { name, kind, required: true, default: "", help, support: Support::Full }
+    }
+
+    /// One that may be there.
+    #[must_use]
+    pub(crate) const fn optional(name: &'static str, kind: Kind, help: &'static str) -> Self {
+        Self { name, kind, required: false, default: "", help, support: Support::Full }
+    }
+
+    /// What holds without it.
+    #[must_use]
+    pub(crate) const fn or(mut self, default: &'static str) -> Self {
+        self.default = default;
+        self
+    }
+
+    /// One that is kept without effect.
+    #[must_use]
+    pub(crate) const fn kept(name: &'static str) -> Self {
+        Self { name, kind: Kind::Anything, required: false, default: "", help: "", support: Support::Kept }
+    }
+
+    /// One whose only meaning here is `value`.
+    #[must_use]
+    pub(crate) const fn always(name: &'static str, value: &'static str, help: &'static str) -> Self {
+        Self { name, kind: Kind::Anything, required: false, default: value, help, support: Support::Always(value) }
+    }
+}
+
+impl Command {
+    /// The form of a verb.
+    #[must_use]
+    pub fn form(&self, op: Op) -> Option<&'static Form> {
+        self.forms.iter().find(|form| form.op == op)
+    }
+
+    /// The command that carries kept arguments when this is printed.
+    pub(crate) fn carrier(&self) -> &'static str {
+        if self.form(Op::Add).is_some() { "add" } else { "set" }
+    }
+}

@@ -1,0 +1,145 @@
+//! Where commands do their work: the model under construction, the files, and the list of complaints.
+
+use std::path::Path;
+
+use crate::code::Code;
+use crate::files::{Files, Loaded, Purpose};
+use crate::model::{KeptArgument, KeptFor, KeptLine, Model};
+use crate::problem::Severity;
+use crate::text::lex::Span;
+
+use super::near::nearest;
+use super::said::Said;
+use super::{Op, Support};
+
+/// Something to tell about a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) code: Code,
+    pub(crate) at: Span,
+    pub(crate) about: String,
+    pub(crate) cause: String,
+    pub(crate) cure: Option<String>,
+}
+
+impl Note {
+    pub(crate) fn new(code: Code, at: Span, about: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self { code, at, about: about.into(), cause: cause.into(), cure: None }
+    }
+
+    pub(crate) fn cure(mut self, cure: impl Into<String>) -> Self {
+        self.cure = Some(cure.into());
+        self
+    }
+}
+
+/// A command that was not carried out. Nothing has changed.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) note: Box<Note>,
+    /// It refers to something that a later line may make.
+    pub(crate) missing: bool,
+}
+
+impl From<Note> for Refused {
+    fn from(note: Note) -> Self {
+        Self { note: Box::new(note), missing: false }
+    }
+}
+
+/// Where commands do their work.
+pub(crate) struct Site<'s> {
+    pub(crate) model: &'s mut Model,
+    pub(crate) loaded: &'s mut Loaded,
+    pub(crate) files: &'s dyn Files,
+    pub(crate) notes: Vec<(Severity, Note)>,
+}
+
+impl Site<'_> {
+    /// Wrong, but the rest of the line can be carried out, so that later lines are judged fairly.
+    pub(crate) fn error(&mut self, note: Note) {
+        self.notes.push((Severity::Error, note));
+    }
+
+    /// Perhaps not as meant.
+    pub(crate) fn warn(&mut self, note: Note) {
+        self.notes.push((Severity::Warning, note));
+    }
+
+    /// Reads the file that argument `name` names.
+    pub(crate) fn load(&mut self, said: &Said<'_>, name: &str, purpose: Purpose) {
+        let Some(path) = said.text(name) else { return };
+        if let Err(not) = self.loaded.load(self.files, Path::new(path), purpose) {
+            let note = Note::new(not.code(), said.place(name), path, format!("cannot use {path}: {not}"));
+            self.error(note.cure(not.cure()));
+        }
+    }
+
+    /// Remembers the arguments without effect for printing back on `object`, and forgets those that `unset` names.
+    pub(crate) fn keep_arguments(&mut self, said: &Said<'_>, object: &str) {
+        let at = KeptFor { command: said.command.words, object: object.into() };
+        for argument in &said.kept {
+            let so_far = self.model.kept_arguments.entry(at.clone()).or_default();
+            so_far.retain(|other| !other.keyword.eq_ignore_ascii_case(&argument.keyword));
+            if said.form.op != Op::Unset {
+                so_far.push(argument.clone());
+            }
+        }
+        self.model.kept_arguments.retain(|_, arguments| !arguments.is_empty());
+    }
+
+    /// Forgets the arguments without effect of an object that is removed.
+    pub(crate) fn forget_arguments(&mut self, said: &Said<'_>, object: &str) {
+        self.model.kept_arguments.remove(&KeptFor { command: said.command.words, object: object.into() });
+    }
+
+    /// Remembers a line without effect for printing back.
+    pub(crate) fn keep_line(&mut self, shown: &str) {
+        self.model.kept_lines.push(KeptLine { text: shown.trim().into() });
+    }
+}
+
+/// Whether a kept argument says what the gateway does anyway.
+pub(crate) fn says_nothing_new(support: Support, argument: &KeptArgument) -> bool {
+    match (support, argument.values.as_slice()) {
+        (Support::Always(value), [said]) => said.eq_ignore_ascii_case(value),
+        (Support::Always(_) | Support::Kept | Support::Full, _) => false,
+    }
+}
+
+/// Refuses because `name` does not exist (yet).
+pub(crate) fn missing<'k>(
+    said: &Said<'_>,
+    argument: &str,
+    code: Code,
+    what: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Refused {
+    let name = said.text(argument).unwrap_or_default();
+    let mut note = Note::new(code, said.place(argument), name, format!("there is no {what} {name:?}"));
+    note.cure = nearest(name, known).map(|near| format!("did you mean {near}?"));
+    Refused { note: Box::new(note), missing: said.form.op.may_precede() }
+}
+
+/// Refuses because `name` exists already.
+pub(crate) fn taken(said: &Said<'_>, argument: &str, code: Code, what: &str, there: &str) -> Refused {
+    let name = said.text(argument).unwrap_or_default();
+    let cause = if there == name {
+        format!("there is a {what} {name:?} already")
+    } else {
+        format!("there is a {what} {there:?} already, and names must differ in more than case")
+    };
+    Note::new(code, said.place(argument), name, cause).into()
+}
+
+/// Refuses because others need `name`.
+pub(crate) fn in_use(said: &Said<'_>, argument: &str, code: Code, by: &str) -> Refused {
+    let name = said.text(argument).unwrap_or_default();
+    Note::new(code, said.place(argument), name, format!("{name:?} is used by {by}")).cure("unbind it there first").into()
+}
+
+/// Refuses because the grammar let something through that the form requires. It cannot happen as long as the catalogue marks its
+/// arguments rightly; it is an error of one line and no panic if it does.
+pub(crate) fn incomplete(said: &Said<'_>) -> Refused {
+    Note::new(Code::Incomplete, said.span, said.command.words, "the line does not say enough").into()
+}

@@ -1,0 +1,314 @@
+//! `ssl`: certificates, and TLS towards clients.
+
+use crate::code::Code;
+use crate::files::Purpose;
+use crate::model::{CertKey, CertKeyName, Model, VserverTls};
+use crate::print::{Writer, enabled};
+
+use super::ns::something;
+use super::site::{Note, Refused, Site, in_use, incomplete, missing, taken};
+use super::{Argument, Command, Effect, Form, Kind, Op, Origin, Rank, Said};
+
+const ENABLED: Kind = Kind::Choice(&["ENABLED", "DISABLED"]);
+/// Most certificates that one virtual server chooses from by name.
+const SNI_CERTIFICATES_MAX: usize = 1024;
+
+/// `add ssl certKey`
+pub(super) const CERT_KEY: Command = Command {
+    group: "ssl",
+    object: "certKey",
+    words: "ssl certKey",
+    summary: "A certificate with its private key, by their files.",
+    notes: "Files are PEM; a relative path is below the configuration's own directory. The certificate file begins with the server's own \
+            certificate, issuers follow. The key is PKCS#8, PKCS#1 or SEC1, not locked with a pass phrase, and readable by nobody but \
+            the gateway.",
+    origin: Origin::NetScaler,
+    feature: None,
+    effect: Effect::NewSessions,
+    forms: &[
+        Form {
+            op: Op::Add,
+            positionals: &[CERT_KEY_NAME],
+            keywords: &[
+                Argument::required("cert", Kind::File, "File of the certificate, with its chain."),
+                Argument::optional("key", Kind::File, "File of the private key. Without it, the certificate cannot be served."),
+                Argument::optional("passplain", Kind::Secret, "Refused: keys that are locked with a pass phrase are not read."),
+                Argument::always("inform", "PEM", "Format of the files."),
+                Argument::kept("password"),
+                Argument::kept("expiryMonitor"),
+                Argument::kept("notificationPeriod"),
+                Argument::kept("bundle"),
+            ],
+            example: "add ssl certKey demo -cert demo.pem -key demo.key",
+            apply: add_cert_key,
+            print: Some((Rank::SslCertKey, print_cert_key)),
+        },
+        Form {
+            op: Op::Rm,
+            positionals: &[CERT_KEY_NAME],
+            keywords: &[],
+            example: "rm ssl certKey demo",
+            apply: rm_cert_key,
+            print: None,
+        },
+    ],
+};
+
+const CERT_KEY_NAME: Argument = Argument::required("name", Kind::Name, "Name of the pair.");
+
+fn add_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    let (Some(name), Some(certificate)) = (said.name::<CertKeyName>("name"), said.text("cert")) else {
+        return Err(incomplete(said));
+    };
+    if said.has("passplain") {
+        let note = Note::new(Code::KeyPassword, said.place("passplain"), "-passplain", "locked private keys are not read");
+        return Err(note.cure("unlock it: openssl pkey -in FILE -out key.pem, and keep that file for the gateway only").into());
+    }
+    let pair = CertKey { certificate: certificate.into(), key: said.text("key").map(Into::into) };
+    let added = site.model.certificates.add(name.clone(), pair);
+    added.map_err(|there| taken(said, "name", Code::AlreadyExists, "certificate", there.0.as_str()))?;
+    site.load(said, "cert", Purpose::Certificate);
+    site.load(said, "key", Purpose::Key);
+    site.keep_arguments(said, name.as_str());
+    Ok(())
+}
+
+fn rm_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    let name = said.text("name").unwrap_or_default();
+    let model = &mut *site.model;
+    let is = |other: &CertKeyName| other.as_str() == name;
+    let vserver = model.vservers.iter().find(|(_, v)| v.certificate.iter().chain(&v.sni_certificates).any(is));
+    if let Some((vserver, _)) = vserver {
+        return Err(in_use(said, "name", Code::CertificateInUse, &format!("virtual server {vserver}")));
+    }
+    if let Some((server, _)) = model.farm.servers.iter().find(|(_, s)| s.certificate.as_ref().is_some_and(is)) {
+        return Err(in_use(said, "name", Code::CertificateInUse, &format!("farm server {server}")));
+    }
+    if model.certificates.remove(name).is_none() {
+        return Err(no_certificate(said, "name", site.model));
+    }
+    site.forget_arguments(said, name);
+    Ok(())
+}
+
+/// Refuses because there is no such certificate.
+pub(super) fn no_certificate(said: &Said<'_>, argument: &str, model: &Model) -> Refused {
+    missing(said, argument, Code::NoCertificate, "certificate", model.certificates.names().map(CertKeyName::as_str))
+}
+
+/// The certificate that `argument` names, which must exist and have its key.
+pub(super) fn served_certificate(said: &Said<'_>, argument: &str, model: &Model) -> Result<CertKeyName, Refused> {
+    let name = said.text(argument).unwrap_or_default();
+    let (name, pair) = model.certificates.row(name).ok_or_else(|| no_certificate(said, argument, model))?;
+    if pair.key.is_none() {
+        let cause = format!("certificate {name} has no private key, so it cannot be served");
+        let note = Note::new(Code::PrerequisiteMissing, said.place(argument), name.as_str(), cause);
+        return Err(note.cure(format!("add -key to `add ssl certKey {name}`")).into());
+    }
+    Ok(name.clone())
+}
+
+fn print_cert_key(model: &Model, out: &mut Writer<'_>) {
+    for (name, pair) in model.certificates.iter() {
+        out.line(Op::Add, &CERT_KEY, name.as_str())
+            .word(name)
+            .keyword("cert", pair.certificate.display())
+            .keyword_if("key", pair.key.as_ref().map(|key| key.display()))
+            .end();
+    }
+}
+
+/// `set ssl vserver`, `bind ssl vserver`
+pub(super) const VSERVER: Command = Command {
+    group: "ssl",
+    object: "vserver",
+    words: "ssl vserver",
+    summary: "TLS of a virtual server towards its clients.",
+    notes: "Older versions than TLS 1.2 are not spoken. Renegotiation and early data are off.",
+    origin: Origin::Extended,
+    feature: None,
+    effect: Effect::NewSessions,
+    forms: &[
+        Form {
+            op: Op::Set,
+            positionals: &[VSERVER_NAME],
+            keywords: TLS_KEYWORDS,
+            example: "set ssl vserver gw -tls12 DISABLED",
+            apply: set_tls,
+            print: Some((Rank::SslVserver, print_tls)),
+        },
+        Form {
+            op: Op::Unset,
+            positionals: &[VSERVER_NAME],
+            keywords: TLS_KEYWORDS,
+            example: "unset ssl vserver gw -tls12",
+            apply: set_tls,
+            print: None,
+        },
+        Form {
+            op: Op::Bind,
+            positionals: &[VSERVER_NAME],
+            keywords: BIND_KEYWORDS,
+            example: "bind ssl vserver gw -certkeyName demo",
+            apply: bind,
+            print: Some((Rank::SslVserverBind, print_bind)),
+        },
+        Form {
+            op: Op::Unbind,
+            positionals: &[VSERVER_NAME],
+            keywords: BIND_KEYWORDS,
+            example: "unbind ssl vserver gw -certkeyName demo",
+            apply: unbind,
+            print: None,
+        },
+    ],
+};
+
+const VSERVER_NAME: Argument =
+    Argument::required("vServerName", Kind::Name, "Name of the virtual server, as in `add vpn vserver`.");
+
+const TLS_KEYWORDS: &[Argument] = &[
+    Argument::optional("tls12", ENABLED, "TLS 1.2 is offered.").or("ENABLED"),
+    Argument::optional("tls13", ENABLED, "TLS 1.3 is offered.").or("ENABLED"),
+    Argument::optional("sessReuse", ENABLED, "Sessions may be resumed by tickets.").or("ENABLED"),
+    Argument::optional("postQuantum", ENABLED, "X25519MLKEM768 is offered, first. Needs TLS 1.3. Ours.").or("ENABLED"),
+    Argument::always("ssl3", "DISABLED", "Not spoken."),
+    Argument::always("tls1", "DISABLED", "Not spoken."),
+    Argument::always("tls11", "DISABLED", "Not spoken."),
+    Argument::always("dtls1", "DISABLED", "Not spoken."),
+    Argument::always("dtls12", "DISABLED", "Not spoken."),
+    Argument::always("zeroRttEarlyData", "DISABLED", "Early data is never taken."),
+    Argument::always("sendCloseNotify", "YES", "The end of a session is always said."),
+    Argument::always("SNIEnable", "ENABLED", "Names are always looked at."),
+    Argument::always("clientAuth", "DISABLED", "Certificates of clients are not asked for."),
+    Argument::always("eRSA", "DISABLED", "Not spoken."),
+    Argument::always("dh", "DISABLED", "Not spoken."),
+    Argument::kept("sessTimeout"),
+    Argument::kept("clientCert"),
+    Argument::kept("ocspStapling"),
+    Argument::kept("HSTS"),
+    Argument::kept("maxage"),
+    Argument::kept("IncludeSubdomains"),
+    Argument::kept("preload"),
+    Argument::kept("sslProfile"),
+    Argument::kept("strictSigDigestCheck"),
+    Argument::kept("pushEncTrigger"),
+    Argument::kept("tls13SessionTicketsPerAuthContext"),
+    Argument::kept("dhFile"),
+    Argument::kept("dhCount"),
+    Argument::kept("eRSACount"),
+    Argument::kept("sslRedirect"),
+    Argument::kept("cipherRedirect"),
+];
+
+const BIND_KEYWORDS: &[Argument] = &[
+    Argument::optional("certkeyName", Kind::Name, "The certificate."),
+    Argument::optional("SNICert", Kind::Switch, "It is shown to clients that ask for one of its names, not to all others."),
+    Argument::kept("CA"),
+    Argument::kept("crlCheck"),
+    Argument::kept("ocspCheck"),
+    Argument::kept("skipCAName"),
+    Argument::kept("cipherName"),
+    Argument::kept("eccCurveName"),
+    Argument::kept("policyName"),
+    Argument::kept("priority"),
+    Argument::kept("type"),
+    Argument::kept("gotoPriorityExpression"),
+];
+
+fn set_tls(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    something(said)?;
+    let name = said.text("vServerName").unwrap_or_default();
+    let Some(vserver) = site.model.vservers.find_mut(name) else {
+        return Err(super::vpn::no_vserver(said, "vServerName", site.model));
+    };
+    let default = VserverTls::default();
+    let mut tls = vserver.tls;
+    said.put("tls12", &mut tls.tls12, default.tls12, |s| s.flag("tls12"));
+    said.put("tls13", &mut tls.tls13, default.tls13, |s| s.flag("tls13"));
+    said.put("sessReuse", &mut tls.resumption, default.resumption, |s| s.flag("sessReuse"));
+    said.put("postQuantum", &mut tls.post_quantum, default.post_quantum, |s| s.flag("postQuantum"));
+    if !tls.tls12 && !tls.tls13 {
+        let cause = "with TLS 1.2 and TLS 1.3 both off, no client could connect";
+        let argument = if said.has("tls13") { "tls13" } else { "tls12" };
+        return Err(Note::new(Code::InvalidArgument, said.place(argument), name, cause).cure("leave one ENABLED").into());
+    }
+    vserver.tls = tls;
+    site.keep_arguments(said, name);
+    Ok(())
+}
+
+fn print_tls(model: &Model, out: &mut Writer<'_>) {
+    let default = VserverTls::default();
+    for (name, vserver) in model.vservers.iter() {
+        out.line(Op::Set, &VSERVER, name.as_str())
+            .word(name)
+            .differs("tls12", &vserver.tls.tls12, &default.tls12, enabled)
+            .differs("tls13", &vserver.tls.tls13, &default.tls13, enabled)
+            .differs("sessReuse", &vserver.tls.resumption, &default.resumption, enabled)
+            .differs("postQuantum", &vserver.tls.post_quantum, &default.post_quantum, enabled)
+            .end();
+    }
+}
+
+fn bind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    let vserver = said.text("vServerName").unwrap_or_default();
+    if !site.model.vservers.has(vserver) {
+        return Err(super::vpn::no_vserver(said, "vServerName", site.model));
+    }
+    // With -CA the certificate is one to judge clients by. Served as our own it would be a mistake, so the line rests as a whole.
+    if !said.kept.is_empty() {
+        site.keep_line(said.text);
+        return Ok(());
+    }
+    if !said.has("certkeyName") {
+        return Err(Note::new(Code::ArgumentMissing, said.span, "-certkeyName", "what shall be bound?").into());
+    }
+    let name = served_certificate(said, "certkeyName", site.model)?;
+    let place = said.place("certkeyName");
+    let Some(vserver) = site.model.vservers.find_mut(vserver) else { return Err(incomplete(said)) };
+    if said.has("SNICert") {
+        if vserver.sni_certificates.contains(&name) {
+            return Err(Note::new(Code::BindingExists, place, name.as_str(), "this certificate is bound here already").into());
+        }
+        if vserver.sni_certificates.len() >= SNI_CERTIFICATES_MAX {
+            let cause = format!("a virtual server chooses from at most {SNI_CERTIFICATES_MAX} certificates");
+            return Err(Note::new(Code::TooManyValues, place, name.as_str(), cause).into());
+        }
+        vserver.sni_certificates.push(name);
+    } else if vserver.certificate.as_ref() == Some(&name) {
+        return Err(Note::new(Code::BindingExists, place, name.as_str(), "this certificate is bound here already").into());
+    } else if let Some(before) = vserver.certificate.replace(name.clone()) {
+        let cause = format!("{name} takes the place of {before}");
+        site.warn(Note::new(Code::Replaces, place, name.as_str(), cause).cure("bind one of them with -SNICert to have both"));
+    }
+    Ok(())
+}
+
+fn unbind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    let vserver = said.text("vServerName").unwrap_or_default();
+    let name = said.text("certkeyName").unwrap_or_default();
+    let Some(vserver) = site.model.vservers.find_mut(vserver) else {
+        return Err(super::vpn::no_vserver(said, "vServerName", site.model));
+    };
+    let is = |other: &CertKeyName| other.as_str() == name;
+    if said.has("SNICert") && vserver.sni_certificates.iter().any(is) {
+        vserver.sni_certificates.retain(|other| !is(other));
+    } else if !said.has("SNICert") && vserver.certificate.as_ref().is_some_and(is) {
+        vserver.certificate = None;
+    } else {
+        return Err(Note::new(Code::NoSuchResource, said.place("certkeyName"), name, "it is not bound here").into());
+    }
+    Ok(())
+}
+
+fn print_bind(model: &Model, out: &mut Writer<'_>) {
+    for (name, vserver) in model.vservers.iter() {
+        if let Some(certificate) = &vserver.certificate {
+            out.line(Op::Bind, &VSERVER, name.as_str()).word(name).keyword("certkeyName", certificate).end();
+        }
+        for certificate in &vserver.sni_certificates {
+            out.line(Op::Bind, &VSERVER, name.as_str()).word(name).keyword("certkeyName", certificate).switch("SNICert").end();
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Draft to model: the one place that judges. It reports every problem, not the first.
+//!
+//! ```text
+//!   line ─lex─► words ─find─► command ─arguments─► said ─apply─► model
+//!                                                         │
+//!                       refers to something not yet made ─┴─► again, when all other lines have been carried out
+//! ```
+//!
+//! So lines may stand in any order in which their references resolve at last; those that take something away mean what stands
+//! above them. A line that was not carried out has changed nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::catalog::resolve::{arguments, find, span};
+use crate::catalog::{Feature, Note, Op, Said, Site, Support};
+use crate::code::Code;
+use crate::draft::Draft;
+use crate::files::{Files, Loaded};
+use crate::mask;
+use crate::model::{KeptLine, Model};
+use crate::problem::{Masked, PROBLEMS_MAX, Place, Problem, Severity};
+use crate::text::lex::{Fault, FaultKind, Span, lex};
+use crate::text::line::{FILE_BYTES_MAX, LINE_BYTES_MAX, Line};
+
+/// How often lines that refer to something not yet made are tried again. Objects refer to objects three deep at most.
+const PASSES_MAX: usize = 8;
+
+/// What happens to commands and arguments that nobody knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strictness {
+    /// They are errors.
+    #[default]
+    Strict,
+    /// They are kept for printing back, with a warning.
+    Lenient,
+}
+
+/// What came of a configuration.
+#[expect(missing_debug_implementations, reason = "holds private keys")]
+pub struct Checked {
+    /// What it means; `None` if there is an error.
+    pub model: Option<Model>,
+    /// The files that it names.
+    pub files: Loaded,
+    /// What is wrong, by line.
+    pub problems: Vec<Problem>,
+}
+
+impl Checked {
+    /// Problems for which there is no configuration.
+    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.is_error())
+    }
+}
+
+/// Reads a configuration. `name` is how messages call the file. `files` reads those that it names.
+#[must_use]
+pub fn check(name: &str, text: &str, mode: Strictness, files: &dyn Files) -> Checked {
+    let mut lowering = Lowering {
+        file: name.into(),
+        mode,
+        files,
+        model: Model::default(),
+        loaded: Loaded::default(),
+        problems: Vec::new(),
+        origins: Origins::default(),
+    };
+    if text.len() > FILE_BYTES_MAX {
+        let cause = format!("a configuration has at most {FILE_BYTES_MAX} bytes");
+        lowering.report(Severity::Error, Note::new(Code::InvalidArgument, Span::default(), "", cause), None);
+    } else {
+        lowering.all(&Draft::read(text));
+    }
+    lowering.finish()
+}
+
+/// Where objects were made, for what is found out when all lines have been read.
+#[derive(Default)]
+pub(crate) struct Origins {
+    objects: BTreeMap<(&'static str, Box<str>), Place>,
+    features: BTreeMap<Feature, Place>,
+}
+
+impl Origins {
+    /// Where an object was made.
+    pub(crate) fn object(&self, command: &'static str, name: &str) -> Option<Place> {
+        self.objects.get(&(command, name.into())).cloned()
+    }
+
+    /// Where something first needed a feature.
+    pub(crate) fn features(&self) -> impl Iterator<Item = (Feature, Place)> {
+        self.features.iter().map(|(feature, place)| (*feature, place.clone()))
+    }
+}
+
+struct Lowering<'f> {
+    file: Arc<str>,
+    mode: Strictness,
+    files: &'f dyn Files,
+    model: Model,
+    loaded: Loaded,
+    problems: Vec<Problem>,
+    origins: Origins,
+}
+
+/// What became of a line.
+enum Done {
+    /// Carried out, or reported.
+    Yes,
+    /// It refers to something that does not exist yet.
+    Later,
+}
+
+impl Lowering<'_> {
+    fn all(&mut self, draft: &Draft<'_>) {
+        let mut waiting: Vec<Line<'_>> = Vec::new();
+        for line in &draft.lines {
+            if matches!(self.line(line, true), Done::Later) {
+                waiting.push(*line);
+            }
+        }
+        for _ in 0..PASSES_MAX {
+            let before = waiting.len();
+            waiting.retain(|line| matches!(self.line(line, true), Done::Later));
+            if waiting.is_empty() || waiting.len() == before {
+                break;
+            }
+        }
+        for line in &waiting {
+            self.line(line, false);
+        }
+        // What a refused line would have made is missing everywhere else; there is no use in saying so.
+        if !self.problems.iter().any(Problem::is_error) {
+            crate::judge::whole(&self.model, &self.origins, &mut |severity, note, place| {
+                report(&mut self.problems, &self.file, severity, note, place);
+            });
+        }
+    }
+
+    fn line(&mut self, line: &Line<'_>, may_wait: bool) -> Done {
+        if line.text.len() > LINE_BYTES_MAX {
+            let place = Place { line: line.number, column: 1, width: 1, shown: "".into() };
+            let note =
+                Note::new(Code::InvalidArgument, Span::default(), "", format!("a line has at most {LINE_BYTES_MAX} bytes"));
+            self.report(Severity::Error, note, Some(place));
+            return Done::Yes;
+        }
+        let lexed = lex(line.text);
+        let found = find(&lexed.tokens);
+        let form = found.as_ref().ok().map(|found| found.form);
+        let masked = Masked::of(line.text, &mask::secrets(line.text, &lexed, form, mask::For::Showing));
+        let kept = Masked::of(line.text, &mask::secrets(line.text, &lexed, form, mask::For::Keeping)).shown;
+        let place = |span: Span| Some(masked.place(line.number, span));
+        if let Some(fault) = lexed.fault {
+            self.report(Severity::Error, unreadable(fault), place(fault.span));
+            return Done::Yes;
+        }
+        let whole = span(&lexed.tokens);
+        let found = match found {
+            Ok(found) => found,
+            Err(not) if not.unknown && self.mode == Strictness::Lenient => {
+                self.keep(line, &masked, &kept, not.note);
+                return Done::Yes;
+            }
+            Err(not) => {
+                let at = place(not.note.at);
+                self.report(Severity::Error, not.note, at);
+                return Done::Yes;
+            }
+        };
+        let mut read = arguments(&found, whole);
+        let mut notes: Vec<(Severity, Note)> = Vec::new();
+        notes.extend(read.errors.drain(..).map(|note| (Severity::Error, note)));
+        for mut note in read.unknown.drain(..) {
+            if self.mode == Strictness::Strict {
+                notes.push((Severity::Error, note));
+                continue;
+            }
+            note.cause.push_str("; it is kept for printing back");
+            notes.push((Severity::Warning, note));
+        }
+        let wrong = notes.iter().any(|(severity, _)| *severity == Severity::Error);
+        let open_secret = !wrong && !lexed.tokens.iter().any(|token| mask::is_encrypted(&token.value));
+        for argument in read.kept.extract_if(.., |a| open_secret && !a.values.is_empty() && mask::is_secret_name(&a.keyword)) {
+            let cause = "an open secret without effect is not kept: it will be missing from the printed configuration";
+            notes.push((Severity::Warning, Note::new(Code::NotImplemented, whole, format!("-{}", argument.keyword), cause)));
+        }
+        if let Some((_, at)) = read.without_effect.first() {
+            let names: Vec<_> = read.without_effect.iter().map(|(argument, _)| format!("-{}", argument.name)).collect();
+            let always = read.without_effect.iter().filter_map(|(argument, _)| match argument.support {
+                Support::Always(value) => Some(format!("-{} {value}", argument.name)),
+                Support::Full | Support::Kept => None,
+            });
+            let always: Vec<_> = always.collect();
+            let mut cause = "kept for printing back, without effect in this gateway".to_owned();
+            if !always.is_empty() {
+                cause.push_str(&format!("; it always behaves as with {}", always.join(" ")));
+            }
+            notes.push((Severity::Warning, Note::new(Code::NotImplemented, *at, names.join(" "), cause)));
+        }
+        let said = read.said(&found, &kept, whole);
+        if !wrong {
+            match self.apply(&said) {
+                Ok(more) => {
+                    notes.extend(more);
+                    self.remember(&said, &masked, line.number);
+                }
+                Err(refused) if refused.missing && may_wait => return Done::Later,
+                Err(refused) => notes.push((Severity::Error, *refused.note)),
+            }
+        }
+        for (severity, note) in notes {
+            let at = place(note.at);
+            self.report(severity, note, at);
+        }
+        Done::Yes
+    }
+
+    fn apply(&mut self, said: &Said<'_>) -> Result<Vec<(Severity, Note)>, crate::catalog::Refused> {
+        let mut site = Site { model: &mut self.model, loaded: &mut self.loaded, files: self.files, notes: Vec::new() };
+        (said.form.apply)(said, &mut site)?;
+        Ok(site.notes)
+    }
+
+    fn remember(&mut self, said: &Said<'_>, masked: &Masked, line: usize) {
+        if let Some(feature) = said.command.feature {
+            self.origins.features.entry(feature).or_insert_with(|| masked.place(line, said.span));
+        }
+        let first = said.form.positionals.first();
+        if let (Op::Add, Some(name)) = (said.form.op, first.and_then(|argument| said.text(argument.name))) {
+            let place = masked.place(line, said.place(first.map_or("", |argument| argument.name)));
+            self.origins.objects.insert((said.command.words, name.into()), place);
+        }
+    }
+
+    /// Keeps a line that nobody knows.
+    fn keep(&mut self, line: &Line<'_>, masked: &Masked, kept: &str, mut note: Note) {
+        let at = note.at;
+        note.cause.push_str("; the line is kept for printing back");
+        if kept != line.text {
+            note.cause.push_str(", without the secret that stands in it openly");
+        }
+        self.model.kept_lines.push(KeptLine { text: kept.trim().into() });
+        self.report(Severity::Warning, note, Some(masked.place(line.number, at)));
+    }
+
+    fn report(&mut self, severity: Severity, note: Note, place: Option<Place>) {
+        report(&mut self.problems, &self.file, severity, note, place);
+    }
+
+    fn finish(mut self) -> Checked {
+        // Problems of lines that waited come late; a reader goes from top to bottom.
+        self.problems.sort_by_key(|problem| problem.place.as_ref().map_or(usize::MAX, |place| place.line));
+        let right = !self.problems.iter().any(Problem::is_error);
+        Checked { model: right.then_some(self.model), files: self.loaded, problems: self.problems }
+    }
+}
+
+/// Adds a problem, as long as there is room. What says that there is none is an error if what it swallows is one.
+fn report(problems: &mut Vec<Problem>, file: &Arc<str>, severity: Severity, note: Note, place: Option<Place>) {
+    let file = Arc::clone(file);
+    if problems.len() < PROBLEMS_MAX {
+        problems.push(Problem { severity, code: note.code, about: note.about, cause: note.cause, cure: note.cure, file, place });
+        return;
+    }
+    let full = Problem {
+        severity,
+        code: Code::InvalidArgument,
+        about: String::new(),
+        cause: format!("there are more problems than the {PROBLEMS_MAX} shown"),
+        cure: None,
+        file,
+        place: None,
+    };
+    match problems.get_mut(PROBLEMS_MAX) {
+        None => problems.push(full),
+        Some(last) => last.severity = last.severity.max(severity),
+    }
+}
+
+fn unreadable(fault: Fault) -> Note {
+    let cause = fault.kind.to_string();
+    match fault.kind {
+        FaultKind::UnmatchedQuote => Note::new(Code::UnmatchedQuote, fault.span, "", cause),
+        FaultKind::UnbalancedParenthesis => Note::new(Code::InvalidSyntax, fault.span, "", cause),
+        FaultKind::AfterQuote => Note::new(Code::InvalidSyntax, fault.span, "", cause).cure(
+            "an expression with quotes in it is written in one of three ways: \"sys.client_expr(\\\"proc_2_firefox\\\")\", \
+             q/sys.client_expr(\"proc_2_firefox\")/ or sys.client_expr(\"proc_2_firefox\")",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    const BEFORE: &str = "\
+        add vpn vserver gw SSL 192.0.2.1 443\nadd vpn vserver gw2 SSL 192.0.2.2 443\nbind vpn vserver gw -staServer https://a\n\
+        add aaa user ann\nadd aaa group g\nbind aaa group g -userName ann\nadd farm resource r -host a.example\n\
+        bind farm resource r -everyone\nadd vpn allowedHost h 10.0.0.0/8 -port 1\nadd farm server s 127.0.0.1 8080 -authorityID A\n\
+        add farm host e 127.0.0.1 1494\nset ns worker -count 3\n";
+
+    fn lowered(text: &str) -> (Model, usize) {
+        let files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+        let mut lowering = Lowering {
+            file: "f".into(),
+            mode: Strictness::Strict,
+            files: &files,
+            model: Model::default(),
+            loaded: Loaded::default(),
+            problems: Vec::new(),
+            origins: Origins::default(),
+        };
+        lowering.all(&Draft::read(text));
+        (lowering.model, lowering.problems.iter().filter(|problem| problem.is_error()).count())
+    }
+
+    #[test]
+    fn a_refused_line_changes_nothing() {
+        let (before, 0) = lowered(BEFORE) else { panic!("the lines before are right") };
+        for line in [
+            "add vpn vserver gw SSL 192.0.2.9 443 -cgp RELAY",
+            "add vpn vserver new SSL 192.0.2.1 443 -comment x",
+            "set vpn vserver gw -cgp RELAY -state BOTH",
+            "set ssl vserver gw -tls12 DISABLED -tls13 DISABLED -loginOnce ON",
+            "set ssl vserver gw -sessReuse DISABLED -tls12 DISABLED -tls13 DISABLED",
+            "bind vpn vserver gw -staServer https://a",
+            "bind vpn vserver gw -staServer http://b",
+            "bind vpn vserver gw -staServer https://b -policy p",
+            "bind ssl vserver gw -certkeyName none",
+            "add aaa user ANN -password x",
+            "add aaa user bob -password x -kek",
+            "set aaa user ann -password x -hashmethod ARGON2ID",
+            "bind aaa group g -userName bob",
+            "bind aaa group g -userName ann",
+            "unbind aaa group g -userName bob",
+            "bind farm resource r -everyone",
+            "bind farm resource r -userName ann -groupName g",
+            "bind farm resource r -groupName none",
+            "unbind farm resource r -userName ann",
+            "set farm resource r -host b.example -type NEITHER",
+            "unset farm resource r -host",
+            "add farm server t 127.0.0.1 8081 -authorityID A",
+            "add farm server t 127.0.0.1 8081 -certkeyName none",
+            "add farm host f 127.0.0.1 1494",
+            "add vpn allowedHost h 10.0.0.0/8 -port 2",
+            "set farm parameter -xmlService http://b",
+            "set ns worker -count 2 -engine NONE",
+            "unset ns worker -count 3",
+            "enable ns feature SSLVPN NONE",
+            "rm vpn vserver none",
+        ] {
+            let (after, errors) = lowered(&format!("{BEFORE}{line}\n"));
+            assert_eq!(errors, 1, "{line}");
+            assert_eq!(after, before, "{line}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Model and files to what the workers need: the last step of a configuration's way.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use sluice_link::id::{ListenerId, SnapshotId};
+use sluice_link::snapshot::{CertKey, HostTlsProfile, Listener, Snapshot, Tls};
+use thiserror::Error;
+
+use crate::files::Loaded;
+use crate::model::{CertKeyName, Model, Vserver, VserverName};
+
+/// Numbers of virtual servers. A name keeps its number as long as this lives, and no number is ever given twice, so that a message
+/// about a virtual server that is gone cannot be taken for one about another.
+#[derive(Clone, Debug, Default)]
+pub struct ListenerIds {
+    by_name: BTreeMap<VserverName, ListenerId>,
+    given: u32,
+}
+
+impl ListenerIds {
+    /// The number of a virtual server.
+    #[must_use]
+    pub fn find(&self, name: &VserverName) -> Option<ListenerId> {
+        self.by_name.get(name).copied()
+    }
+
+    fn of(&mut self, name: &VserverName) -> ListenerId {
+        if let Some(id) = self.by_name.get(name) {
+            return *id;
+        }
+        let id = ListenerId(self.given);
+        // 2³² virtual servers are not made in the life of a process.
+        self.given = self.given.saturating_add(1);
+        self.by_name.insert(name.clone(), id);
+        id
+    }
+}
+
+/// A file is missing that the model names: it was not loaded with the model. Ours.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{name} needs {path}, which was not loaded with this configuration")]
+pub struct NotLoaded {
+    /// Which certificate or profile.
+    pub name: String,
+    /// Which file.
+    pub path: String,
+}
+
+/// Everything that workers need to know of `model`. Virtual servers that are not to be served are left out.
+///
+/// # Errors
+/// [`NotLoaded`] if `files` are not those that came with the model.
+pub fn snapshot(model: &Model, files: &Loaded, id: SnapshotId, ids: &mut ListenerIds) -> Result<Snapshot, NotLoaded> {
+    let mut listeners = Vec::new();
+    for (name, vserver) in model.vservers.iter().filter(|(_, vserver)| model.serves(vserver)) {
+        listeners.push(Listener {
+            id: ids.of(name),
+            name: name.to_string(),
+            address: vserver.address,
+            tls: tls(model, files, vserver)?,
+            cgp: vserver.cgp,
+        });
+    }
+    let mut host_tls = Vec::with_capacity(model.farm.host_tls.len());
+    for (name, profile) in model.farm.host_tls.iter() {
+        let roots = files.certificate(&profile.roots).ok_or_else(|| not_loaded(name.as_str(), &profile.roots))?;
+        host_tls.push(HostTlsProfile { name: name.to_string(), roots_pem: Arc::clone(roots) });
+    }
+    Ok(Snapshot { id, listeners, inner: model.paths.inner_socket.clone(), host_tls, limits: model.limits })
+}
+
+fn tls(model: &Model, files: &Loaded, vserver: &Vserver) -> Result<Tls, NotLoaded> {
+    let names = vserver.certificate.iter().chain(&vserver.sni_certificates);
+    let certificates = names.map(|name| cert_key(model, files, name)).collect::<Result<_, _>>()?;
+    Ok(Tls {
+        certificates,
+        tls12: vserver.tls.tls12,
+        tls13: vserver.tls.tls13,
+        post_quantum: vserver.tls.post_quantum,
+        resumption: vserver.tls.resumption,
+    })
+}
+
+/// A certificate with its key, as loaded; also for the farm's inside listeners.
+///
+/// # Errors
+/// [`NotLoaded`] if `files` are not those that came with the model.
+pub fn cert_key(model: &Model, files: &Loaded, name: &CertKeyName) -> Result<CertKey, NotLoaded> {
+    let nothing = || NotLoaded { name: name.to_string(), path: String::new() };
+    let pair = model.certificates.find(name.as_str()).ok_or_else(nothing)?;
+    let key = pair.key.as_deref().ok_or_else(nothing)?;
+    let chain_pem = files.certificate(&pair.certificate).ok_or_else(|| not_loaded(name.as_str(), &pair.certificate))?;
+    let key_pem = files.key(key).ok_or_else(|| not_loaded(name.as_str(), key))?;
+    Ok(CertKey { name: name.to_string(), chain_pem: Arc::clone(chain_pem), key_pem: Arc::clone(key_pem) })
+}
+
+fn not_loaded(name: &str, path: &Path) -> NotLoaded {
+    NotLoaded { name: name.to_owned(), path: path.display().to_string() }
+}

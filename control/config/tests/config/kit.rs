@@ -1,0 +1,54 @@
+//! Files that exist in memory only, and comparison with files that are written anew with `UPDATE=1`.
+
+use std::path::{Path, PathBuf};
+
+use gate_config::files::{FileError, Files, Purpose};
+use gate_config::{Checked, Strictness, check};
+
+/// Serves a certificate for every `*.pem` and a key for every `*.key`, unless the name says otherwise.
+pub(crate) struct Paper;
+
+impl Files for Paper {
+    fn read(&self, path: &Path, _: Purpose) -> Result<zeroize::Zeroizing<Vec<u8>>, FileError> {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let block = |label: &str| Ok(format!("-----BEGIN {label}-----\n{name}\n-----END {label}-----\n").into_bytes().into());
+        match name.as_str() {
+            "exposed.key" => Err(FileError::Exposed),
+            "denied.pem" => Err(FileError::Denied),
+            "locked.key" => block("ENCRYPTED PRIVATE KEY"),
+            "empty.pem" => Ok(Vec::new().into()),
+            name if name.starts_with("missing") => Err(FileError::Missing),
+            name if name.ends_with(".pem") => block("CERTIFICATE"),
+            name if name.ends_with(".key") => block("PRIVATE KEY"),
+            _ => Err(FileError::Missing),
+        }
+    }
+}
+
+pub(crate) fn strict(text: &str) -> Checked {
+    check("ns.conf", text, Strictness::Strict, &Paper)
+}
+
+pub(crate) fn lenient(text: &str) -> Checked {
+    check("ns.conf", text, Strictness::Lenient, &Paper)
+}
+
+/// All problems, as people read them.
+pub(crate) fn told(checked: &Checked) -> String {
+    checked.problems.iter().map(|problem| format!("{problem}\n")).collect()
+}
+
+/// Repository's root.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Compares with the file at `path`, or writes it.
+pub(crate) fn compare(path: &Path, text: &str) {
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, text).expect("the repository can be written");
+        return;
+    }
+    let there = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(there == text, "{} differs; UPDATE=1 writes it anew\n--- there\n{there}\n--- now\n{text}", path.display());
+}

@@ -1,0 +1,7 @@
+//! The crate from outside: files in, models and messages out.
+
+mod golden;
+mod kit;
+mod pages;
+mod properties;
+mod workers;
