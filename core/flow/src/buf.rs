@@ -222,6 +222,12 @@ impl Chain {
         self.bytes += n;
     }
 
+    /// Size class of its buffer.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.buf.class
+    }
+
     /// Bytes still to be sent.
     #[must_use]
     pub fn bytes(&self) -> usize {

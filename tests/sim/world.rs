@@ -1,0 +1,550 @@
+//! One run: a worker of its own, an engine, a control, and many sessions with their neighbours, all from one seed.
+//!
+//! ```text
+//!   round:  arrivals ─► Sim::turn ─► events (shared out as a worker does) ─► steps ─► intents, asks
+//!           control answers ─► deadlines ─► neighbours act ─► (when nothing moves any more: time jumps)
+//! ```
+//!
+//! After every step of every session the rules are looked at; after its end, what its neighbours have got.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use sluice_flow::buf::{Class, Pool, PoolSizes};
+use sluice_flow::event::Event;
+use sluice_flow::intent::{Intent, Into, Peer};
+use sluice_flow::port::{Engine, Happening};
+use sluice_flow::session::{Arrival, Next, Session, Stage, Summary, Turn};
+use sluice_flow::share::{Share, buffer_of};
+use sluice_flow::slots::Slots;
+use sluice_flow::tls::{Served, TicketKeys};
+use sluice_flow::wheel::Wheel;
+use sluice_link::ask::{Ask, Wanted};
+use sluice_link::count::Counters;
+use sluice_link::id::{Generation, LaunchId, SessionKey, SlotKey, SnapshotId, WorkerId};
+use sluice_link::reason::Reason;
+use sluice_link::snapshot::{CertKey, HostTlsProfile, Limits, Listener, Snapshot, Tls};
+use sluice_link::tell::{HostTls, Refusal, Target};
+use sluice_link::time::Moment;
+use zeroize::Zeroizing;
+
+use crate::chance::Chance;
+use crate::net::{Faults, Sim};
+use crate::peers::{Client, Host};
+use crate::plan::{Answer, Ending, Opening, Plan, REJECTS, RELAYS};
+
+const START: Moment = Moment(1_000_000_000_000);
+const NAME: &str = "gw.example.test";
+const WORKER: WorkerId = WorkerId(3);
+/// Sessions at a time.
+const PLACES: u32 = 24;
+/// Bytes of buffers that one session may hold, with those that the engine holds for it: two directions of a buffer that
+/// flies, one behind it and one being filled, all of the largest class.
+const HELD_MAX: usize = 6 * Class::Bulk.payload();
+/// Rounds without any movement after which time may jump.
+const CALM: usize = 3;
+/// Rounds after which a run is taken to hang.
+const ROUNDS_MAX: usize = 3_000_000;
+
+struct Tenant {
+    id: usize,
+    session: Option<Session>,
+    /// Bytes of buffers that the session itself holds.
+    held: usize,
+    asked: bool,
+    born: usize,
+}
+
+struct Letter {
+    at: Moment,
+    key: SessionKey,
+    verdict: Result<Target, Refusal>,
+}
+
+struct Life {
+    plan: Plan,
+    client: Client,
+    host: Host,
+    summary: Option<Summary>,
+}
+
+/// Certificates and settings, made once per process.
+pub(crate) struct Kit {
+    served: Arc<Served>,
+    client13: Arc<ClientConfig>,
+    client12: Arc<ClientConfig>,
+    host: Arc<ServerConfig>,
+}
+
+impl Kit {
+    pub(crate) fn new() -> Self {
+        // Signatures of one length: with others, the lengths of flights would differ from run to run.
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        let cert = rcgen::CertificateParams::new([NAME.to_owned()]).unwrap().self_signed(&key).unwrap();
+        let tls = Tls {
+            certificates: vec![CertKey {
+                name: "ck".into(),
+                chain_pem: cert.pem().into_bytes().into(),
+                key_pem: Arc::new(Zeroizing::new(key.serialize_pem().into_bytes())),
+            }],
+            tls12: true,
+            tls13: true,
+            post_quantum: false,
+            resumption: true,
+        };
+        let address = "192.0.2.1:443".parse().unwrap();
+        let listener = |id, cgp| Listener { id, name: "vs".into(), address, tls: tls.clone(), cgp };
+        let snapshot = Snapshot {
+            id: SnapshotId(1),
+            listeners: vec![
+                listener(REJECTS, sluice_link::snapshot::Cgp::Reject),
+                listener(RELAYS, sluice_link::snapshot::Cgp::Relay),
+            ],
+            inner: "/run/inner.sock".into(),
+            host_tls: vec![HostTlsProfile { name: "hosts".into(), roots_pem: cert.pem().into_bytes().into() }],
+            limits: Limits { idle: Some(Duration::from_secs(60)), ..Limits::default() },
+        };
+        let mut roots = RootCertStore::empty();
+        roots.add(cert.der().clone()).unwrap();
+        let client = |versions| {
+            let mut config = ClientConfig::builder_with_protocol_versions(versions)
+                .with_root_certificates(roots.clone())
+                .with_no_client_auth();
+            // Whether a session is resumed would depend on the order of runs.
+            config.resumption = rustls::client::Resumption::disabled();
+            Arc::new(config)
+        };
+        let host_key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let mut host =
+            ServerConfig::builder().with_no_client_auth().with_single_cert(vec![cert.der().clone()], host_key).unwrap();
+        host.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+        host.send_tls13_tickets = 1;
+        let keys = Arc::new(TicketKeys::new(START).unwrap());
+        Self {
+            served: Arc::new(Served::build(Arc::new(snapshot), &keys).unwrap()),
+            client13: client(&[&rustls::version::TLS13]),
+            client12: client(&[&rustls::version::TLS12]),
+            host: Arc::new(host),
+        }
+    }
+}
+
+/// What a run amounts to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) sessions: usize,
+    pub(crate) clean: usize,
+    pub(crate) steps: u64,
+    pub(crate) stale: u64,
+    pub(crate) starved: u64,
+    pub(crate) up_bytes: u64,
+    pub(crate) down_bytes: u64,
+    /// How often each reason ended a session, by [`Reason::index`].
+    pub(crate) reasons: Vec<usize>,
+    /// Changes with anything that goes another way.
+    pub(crate) trace: u64,
+}
+
+pub(crate) struct World<'k> {
+    kit: &'k Kit,
+    chance: Chance,
+    engine: Sim,
+    slots: Slots<Tenant>,
+    wheel: Wheel,
+    share: Share,
+    count: Counters,
+    lives: HashMap<usize, Life>,
+    live: Vec<usize>,
+    mail: Vec<Letter>,
+    next_id: usize,
+    last_id: usize,
+    round: usize,
+    /// Ends for want of buffers are in order.
+    scarce: bool,
+    /// Bytes that a neighbour says at most, as a rule.
+    most: usize,
+    report: Report,
+}
+
+impl<'k> World<'k> {
+    pub(crate) fn new(kit: &'k Kit, seed: u64, sessions: usize) -> Self {
+        let mut chance = Chance::new(seed);
+        let scarce = chance.percent(20);
+        let sizes = if scarce { PoolSizes { small: 40, large: 24, bulk: 3 } } else { PoolSizes::default() };
+        let faults = Faults {
+            one_byte: chance.pick(&[0, 0, 5, 60]),
+            short: chance.pick(&[0, 30, 70]),
+            slow: chance.pick(&[0, 20, 60]),
+            partial_send: chance.pick(&[0, 30, 80]),
+            dry: chance.pick(&[0, 0, 10]),
+        };
+        let engine = Sim::new(START, sizes, faults, chance.split());
+        Self {
+            kit,
+            chance,
+            engine,
+            slots: Slots::new(PLACES),
+            wheel: Wheel::new(PLACES, START),
+            share: Share::new(),
+            count: Counters::default(),
+            lives: HashMap::new(),
+            live: Vec::new(),
+            mail: Vec::new(),
+            next_id: 0,
+            last_id: sessions,
+            round: 0,
+            scarce,
+            // Where bytes come one by one, fewer of them show the same.
+            most: if faults.one_byte > 5 { 500 } else { 30_000 },
+            report: Report { reasons: vec![0; Reason::ALL.len()], ..Report::default() },
+        }
+    }
+
+    /// Runs until every session is over and looked at.
+    pub(crate) fn run(mut self) -> Report {
+        let mut calm = 0;
+        while self.next_id < self.last_id || !self.live.is_empty() {
+            self.round += 1;
+            assert!(self.round < ROUNDS_MAX, "{} sessions hang", self.live.len());
+            self.arrivals();
+            let moved = self.turn(calm >= CALM) | self.letters() | self.deadlines() | self.neighbours(calm > 0);
+            calm = if moved { 0 } else { calm + 1 };
+        }
+        for class in Class::ALL {
+            assert_eq!(self.engine.pool().lent(class), 0, "buffers of class {class:?} were lost");
+        }
+        assert!(self.slots.is_empty());
+        let totals = self.count.read();
+        assert_eq!((totals.spliced, totals.portal), (0, 0), "gauges of nobody");
+        self.report.up_bytes = totals.up_bytes;
+        self.report.down_bytes = totals.down_bytes;
+        self.report.starved = self.engine.tally().starved;
+        self.report
+    }
+
+    fn arrivals(&mut self) {
+        while self.next_id < self.last_id && self.live.len() < PLACES as usize && self.chance.percent(60) {
+            let plan = Plan::new(self.next_id, self.most, &mut self.chance);
+            self.next_id += 1;
+            let config = if plan.tls12 { &self.kit.client12 } else { &self.kit.client13 };
+            let (client, host) = (Client::new(&plan, config), Host::new(&plan, &self.kit.host));
+            self.engine.arrive(plan.listener, plan.id);
+            self.live.push(plan.id);
+            self.lives.insert(plan.id, Life { plan, client, host, summary: None });
+        }
+    }
+
+    fn turn(&mut self, may_jump: bool) -> bool {
+        let wait = if may_jump {
+            let mail = self.mail.iter().map(|letter| letter.at).min();
+            let next = self.wheel.next().into_iter().chain(mail).min().unwrap_or(self.engine.now + Duration::from_millis(1));
+            self.quiet();
+            Some(next.since(self.engine.now))
+        } else {
+            None
+        };
+        let mut happened = Vec::new();
+        self.engine.turn(wait, &mut happened).unwrap();
+        self.share.begin(4);
+        let moved = !happened.is_empty();
+        for happening in happened {
+            match happening {
+                Happening::Accepted { listener, door, client, local } => {
+                    let served = &self.kit.served;
+                    let key = self.slots.reserve().expect("more arrivals than places");
+                    self.engine.adopt(door, key);
+                    let id = usize::from(client.port() - 1024);
+                    let arrival = Arrival {
+                        key: SessionKey { worker: WORKER, at: key },
+                        listener: Arc::clone(served.listener(listener).unwrap()),
+                        served: Arc::clone(served),
+                        client,
+                        local,
+                        at: self.engine.now,
+                    };
+                    let mut out = Vec::new();
+                    let now = self.engine.now;
+                    let mut turn = Turn { now, pool: self.engine.pool(), out: &mut out, count: &self.count };
+                    let session = Session::begin(arrival, &mut turn);
+                    self.slots.put(key, Tenant { id, session: Some(session), held: 0, asked: false, born: self.round });
+                    self.carry_out(key, out);
+                }
+                Happening::Session { key, event } => {
+                    let stage = self.slots.get(key).and_then(|tenant| tenant.session.as_ref()).map(Session::stage);
+                    let event = match stage {
+                        Some(stage) => self.share.sort(key, stage, event),
+                        None => Some(event),
+                    };
+                    if let Some(event) = event {
+                        self.step(key, event);
+                    }
+                }
+                Happening::Released(key) => {
+                    let tenant = self.slots.free(key).expect("released, but never there");
+                    self.judge(tenant.id);
+                }
+                Happening::Woken => {}
+            }
+        }
+        while let Some((key, event)) = self.share.next() {
+            self.step(key, event);
+        }
+        self.kills();
+        moved || self.share.waiting()
+    }
+
+    fn kills(&mut self) {
+        let due: Vec<SlotKey> = self
+            .slots
+            .keys()
+            .filter(|key| {
+                self.slots.get(*key).is_some_and(|tenant| {
+                    self.lives[&tenant.id].plan.killed.is_some_and(|after| tenant.born + after == self.round)
+                })
+            })
+            .collect();
+        for key in due {
+            self.step(key, Event::End(Reason::Killed));
+        }
+    }
+
+    fn step(&mut self, key: SlotKey, event: Event) {
+        self.report.steps += 1;
+        let now = self.engine.now;
+        let Some(tenant) = self.slots.get_mut(key).filter(|tenant| tenant.session.is_some()) else {
+            self.report.stale += 1;
+            if let Some(buf) = buffer_of(event) {
+                self.engine.pool().give(buf);
+            }
+            return;
+        };
+        let brought = match &event {
+            Event::Received { buf, .. } | Event::Eof { kept: Some(buf), .. } => buf.class().payload(),
+            Event::Eof { .. }
+            | Event::Sent { .. }
+            | Event::Connected
+            | Event::Failed { .. }
+            | Event::Told(_)
+            | Event::Due
+            | Event::End(_) => 0,
+        };
+        let session = tenant.session.take().unwrap();
+        let before = lent(self.engine.pool());
+        let mut out = Vec::new();
+        let mut turn = Turn { now, pool: self.engine.pool(), out: &mut out, count: &self.count };
+        let next = session.step(event, &mut turn);
+        let after = lent(self.engine.pool());
+        let tenant = self.slots.get_mut(key).unwrap();
+        tenant.held = (tenant.held + brought + after).checked_sub(before).expect("buffers given back that were not its own");
+        let ended = match next {
+            Next::Stay(session) => {
+                tenant.session = Some(session);
+                None
+            }
+            Next::End(summary) => Some(summary),
+        };
+        self.carry_out(key, out);
+        if let Some(summary) = ended {
+            let tenant = self.slots.get(key).unwrap();
+            assert_eq!(tenant.held, 0, "a session ended with buffers in its hands");
+            let id = tenant.id;
+            assert_eq!(summary.closed.key.at, key);
+            self.note(summary.closed.reason.index() as u64);
+            self.count.closed(summary.closed.reason);
+            self.lives.get_mut(&id).unwrap().summary = Some(summary);
+            self.wheel.set(key, Moment::NEVER);
+            self.engine.release(key);
+        }
+    }
+
+    fn carry_out(&mut self, key: SlotKey, intents: Vec<Intent>) {
+        for intent in intents {
+            let tenant = self.slots.get_mut(key).unwrap();
+            let given = match &intent {
+                Intent::Send { chain, .. } => chain.class().payload(),
+                Intent::Receive { into: Into::Behind(buf), .. } => buf.class().payload(),
+                Intent::Receive { into: Into::Any(_), .. }
+                | Intent::Connect(_)
+                | Intent::Finish(_)
+                | Intent::Abort(_)
+                | Intent::Ask(_)
+                | Intent::Deadline(_) => 0,
+            };
+            tenant.held = tenant.held.checked_sub(given).expect("a buffer was lent that was not its own");
+            let plan = &self.lives[&tenant.id].plan;
+            match intent {
+                Intent::Ask(ask) => self.asked(key, ask),
+                Intent::Deadline(at) => self.wheel.set(key, at),
+                Intent::Connect(peer) => {
+                    let meant = if plan.opening == Opening::Http {
+                        Peer::Portal(self.kit.served.snapshot.inner.as_path().into())
+                    } else {
+                        Peer::Host(address(plan.id))
+                    };
+                    assert_eq!(peer, meant, "a session reached for another's host");
+                    self.engine.act(key, Intent::Connect(peer));
+                    self.engine.dial(key, plan);
+                }
+                Intent::Receive { .. } | Intent::Send { .. } | Intent::Finish(_) | Intent::Abort(_) => {
+                    self.engine.act(key, intent)
+                }
+            }
+        }
+        let tenant = self.slots.get(key).unwrap();
+        let held = tenant.held + self.engine.holds(key);
+        assert!(held <= HELD_MAX, "one session holds {held} bytes");
+    }
+
+    fn asked(&mut self, key: SlotKey, ask: Ask) {
+        let tenant = self.slots.get_mut(key).unwrap();
+        let plan = &self.lives[&tenant.id].plan;
+        match ask {
+            Ask::Redeem(redeem) => {
+                assert_eq!(redeem.key, SessionKey { worker: WORKER, at: key });
+                let code = redeem.ticket.pairs().next().unwrap().code.to_owned();
+                assert_eq!(usize::from_str_radix(&code, 16).unwrap(), plan.id, "a session showed another's ticket");
+                assert_eq!(redeem.wanted == Wanted::Cgp, plan.opening == Opening::Cgp);
+                assert!(!tenant.asked, "asked twice");
+                tenant.asked = true;
+                let at = self.engine.now + Duration::from_micros(self.chance.below(5_000) as u64);
+                let late = self.engine.now + Duration::from_secs(7);
+                let tls = plan.host_tls.then(|| HostTls { profile: 0, name: NAME.into() });
+                let target = Target { address: address(plan.id), launch: LaunchId(plan.id as u64), tls };
+                let wrong = Target { address: address(usize::MAX >> 40), launch: LaunchId(u64::MAX), tls: None };
+                let mut send = |at, key, verdict| self.mail.push(Letter { at, key, verdict });
+                match plan.answer {
+                    Answer::Good => send(at, redeem.key, Ok(target)),
+                    Answer::Bad(why) => send(at, redeem.key, Err(why)),
+                    Answer::Late => send(late, redeem.key, Ok(target)),
+                    Answer::Never => {}
+                    Answer::Twice => {
+                        send(at, redeem.key, Ok(target));
+                        send(at + Duration::from_micros(50), redeem.key, Ok(wrong.clone()));
+                    }
+                }
+                // An answer that crosses: meant for the tenant that this place had before.
+                if self.chance.percent(30) {
+                    let mut before = redeem.key;
+                    before.at.generation = Generation(before.at.generation.0.wrapping_sub(1));
+                    self.mail.push(Letter { at, key: before, verdict: Ok(wrong) });
+                }
+            }
+            Ask::Opened(opened) => assert_eq!(opened.launch, LaunchId(plan.id as u64)),
+            Ask::Closed(_) => panic!("the worker's to say"),
+        }
+    }
+
+    fn letters(&mut self) -> bool {
+        let now = self.engine.now;
+        let (due, rest) = std::mem::take(&mut self.mail).into_iter().partition(|letter| letter.at <= now);
+        self.mail = rest;
+        let due: Vec<Letter> = due;
+        let moved = !due.is_empty();
+        for Letter { key, verdict, .. } in due {
+            match self.slots.get_mut(key.at) {
+                Some(tenant) if tenant.asked => {
+                    tenant.asked = false;
+                    self.step(key.at, Event::Told(verdict));
+                }
+                Some(_) | None => self.report.stale += 1,
+            }
+        }
+        moved
+    }
+
+    fn deadlines(&mut self) -> bool {
+        let mut due = Vec::new();
+        self.wheel.expire(self.engine.now, &mut due);
+        let moved = !due.is_empty();
+        for key in due {
+            self.step(key, Event::Due);
+        }
+        moved
+    }
+
+    fn neighbours(&mut self, eager: bool) -> bool {
+        let mut moved = false;
+        for id in &self.live {
+            let life = self.lives.get_mut(id).unwrap();
+            let Some((client, host)) = self.engine.wires(*id) else { continue };
+            moved |= life.client.step(client, &mut self.chance, eager);
+            if let Some(host) = host {
+                moved |= life.host.step(host, &mut self.chance, eager);
+            }
+        }
+        moved
+    }
+
+    /// Nothing moves: then sessions whose bytes flow hold nothing.
+    fn quiet(&mut self) {
+        for key in self.slots.keys() {
+            let tenant = self.slots.get(key).unwrap();
+            if let Some(session) = &tenant.session
+                && session.stage() == Stage::Splice
+                && self.engine.is_quiet(key)
+            {
+                assert_eq!(tenant.held, 0, "an idle session holds buffers");
+            }
+        }
+    }
+
+    /// A session is over and its sockets are closed: what have its neighbours got?
+    fn judge(&mut self, id: usize) {
+        let mut still = 0;
+        let life = self.lives.get_mut(&id).unwrap();
+        while still < 3 {
+            let (client, host) = self.engine.wires(id).unwrap();
+            let mut moved = life.client.step(client, &mut self.chance, true);
+            moved |= host.is_some_and(|host| life.host.step(host, &mut self.chance, true));
+            still = if moved { 0 } else { still + 1 };
+        }
+        self.engine.gone.retain(|(gone, ..)| *gone != id);
+        self.live.retain(|live| *live != id);
+        let Life { plan, client, host, summary } = self.lives.remove(&id).unwrap();
+        let summary = summary.expect("released without an end");
+        let reason = summary.closed.reason;
+        self.report.sessions += 1;
+        self.report.reasons[reason.index()] += 1;
+        assert_ne!(reason, Reason::Never, "{plan:?}");
+        assert!(host.up.n as u64 <= summary.closed.up_bytes, "more reached the host than was counted");
+        assert!(client.down.n as u64 <= summary.closed.down_bytes, "more reached the client than was counted");
+        self.note(host.up.n as u64);
+        self.note(client.down.n as u64);
+        if !plan.is_clean() || (self.scarce && reason == Reason::Exhausted) {
+            return;
+        }
+        self.report.clean += 1;
+        let orderly = [Reason::ClientClosed, Reason::HostClosed, Reason::Finished];
+        assert!(orderly.contains(&reason), "ended as {reason}: {plan:?}");
+        assert!(host.up.is_whole(), "{} of {} bytes up: {plan:?}", host.up.n, plan.up.len);
+        assert!(client.down.is_whole(), "{} of {} bytes down: {plan:?}", client.down.n, plan.down.len);
+        assert!(client.was_told_goodbye(), "the client was cut off: {plan:?}");
+        assert!(host.was_told_goodbye(), "the host was cut off: {plan:?}");
+        match (plan.client, plan.host) {
+            (Ending::First, Ending::Second) => assert_eq!(reason, Reason::ClientClosed, "{plan:?}"),
+            (Ending::Second, Ending::First) => assert_eq!(reason, Reason::HostClosed, "{plan:?}"),
+            (Ending::First | Ending::Second | Ending::Cut(_) | Ending::Reset(_) | Ending::Silent(_), _) => {}
+        }
+        let talks_socks = !matches!(plan.opening, Opening::Http | Opening::Cgp);
+        assert_eq!(client.reply, talks_socks.then_some(0));
+    }
+
+    fn note(&mut self, what: u64) {
+        self.report.trace = Chance::new(self.report.trace ^ what ^ self.engine.now.0).next();
+    }
+}
+
+/// The address of the one host that session `id` may reach.
+fn address(id: usize) -> SocketAddr {
+    let [.., a, b, c] = id.to_be_bytes();
+    SocketAddr::from(([10, a, b, c], 1494))
+}
+
+/// Bytes of all buffers that are out.
+fn lent(pool: &Pool) -> usize {
+    Class::ALL.into_iter().map(|class| pool.lent(class) * class.payload()).sum()
+}
