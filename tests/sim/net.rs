@@ -473,7 +473,8 @@ impl Engine for Sim {
     }
 
     fn release(&mut self, key: SlotKey) {
-        let at = self.now + Duration::from_micros(self.chance.below(3_000) as u64);
+        let most = self.chance.pick(&[0, 3_000]);
+        let at = self.now + Duration::from_micros(self.chance.below(most) as u64);
         let tenant = self.tenant(key);
         assert!(tenant.released_at.is_none(), "released twice");
         tenant.released_at = Some(at);

@@ -272,6 +272,9 @@ impl Client {
         if self.plan.client == Ending::First || self.pen.ended {
             self.voice.finished = true;
             self.pen.say_goodbye();
+            if self.plan.babbles {
+                self.pen.out.extend([0x17; 300]);
+            }
             return true;
         }
         false

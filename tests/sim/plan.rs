@@ -92,6 +92,8 @@ pub(crate) struct Plan {
     pub(crate) killed: Option<usize>,
     /// Bytes of one write: small ones make many small records.
     pub(crate) write_max: usize,
+    /// The client sends bytes behind its `close_notify`, which mean nothing.
+    pub(crate) babbles: bool,
 }
 
 impl Plan {
@@ -178,6 +180,7 @@ impl Plan {
             down: Stream::new(chance.next(), Vec::new(), chance.size(most)),
             killed,
             write_max,
+            babbles: chance.percent(10),
         }
     }
 
