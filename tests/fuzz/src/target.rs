@@ -1,5 +1,9 @@
 //! The targets: one line in the table, a few lines of code.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use gate_config::{Strictness, check};
 use gate_proto::cookie::Cookies;
 use gate_proto::form::{self, Form};
 use gate_proto::ica_file::read::LaunchFile;
@@ -54,6 +58,7 @@ pub(crate) const TARGETS: &[Target] = &[
     },
     Target { name: "form", run: form, words: &[b"&", b"=", b"%00", b"%2", b"%C3%A4", b"+", b"a=b&"] },
     Target { name: "cookie", run: cookie, words: &[b"; ", b"=", b"\"", b"__Host-"] },
+    Target { name: "nsconf", run: nsconf, words: NSCONF_WORDS },
     Target { name: "path", run: path, words: &[b"/../", b"%2e", b"%2f", b"%25", b"//", b";", b"?", b"%C3%A4"] },
 ];
 
@@ -83,6 +88,35 @@ const XML_WORDS: &[&[u8]] = &[
     b"<ErrorId>",
     b"<Value name=\"ICAAddress\">",
     b"<Ticket>",
+];
+
+const NSCONF_WORDS: &[&[u8]] = &[
+    b"add ",
+    b"set ",
+    b"bind ",
+    b"unset ",
+    b"rm ",
+    b"vpn vserver ",
+    b"ssl certKey ",
+    b"farm ",
+    b"\n",
+    b" -",
+    b"\"",
+    b"'",
+    b"q/",
+    b"\\",
+    b"#",
+    b"(",
+    b")",
+    b"192.0.2.1",
+    b"2001:db8::1",
+    b"443",
+    b"65536",
+    b"-1",
+    b"18446744073709551616",
+    b"\xc2\x85",
+    b"\xe3\x80\x80",
+    b"\xef\xbb\xbf",
 ];
 
 /// The target that libFuzzer runs: named by the environment variable `SLUICE_FUZZ_TARGET`.
@@ -229,5 +263,23 @@ fn path(data: &[u8]) {
         assert!(text.starts_with('/') && !text.contains("//"));
         assert!(!text.split('/').any(|segment| segment == "." || segment == ".."));
         assert!(!text.chars().any(char::is_control) && !text.contains(['%', '\\', ';']));
+    }
+}
+
+fn nsconf(data: &[u8]) {
+    // A kept line loses at its ends what Unicode calls white space and the lexer a letter, so none of that is tried.
+    let text = String::from_utf8_lossy(data).replace(|c: char| c.is_whitespace() && !" \t\r\n".contains(c), "_");
+    let pem = |label: &str| format!("-----BEGIN {label}-----\n-----END {label}-----\n").into_bytes();
+    let files: BTreeMap<PathBuf, Vec<u8>> =
+        [("demo.pem", "CERTIFICATE"), ("demo.key", "PRIVATE KEY")].map(|(path, label)| (path.into(), pem(label))).into();
+    for mode in [Strictness::Strict, Strictness::Lenient] {
+        let checked = check("ns.conf", &text, mode, &files);
+        assert_eq!(checked.model.is_some(), checked.errors().next().is_none());
+        assert!(checked.problems.iter().all(|problem| !problem.to_string().is_empty() && !problem.to_json().is_empty()));
+        if let Some(model) = checked.model {
+            // As it is saved, that is below a comment: a byte order mark of old may stand in front of a kept line.
+            let again = check("saved", &model.print_saved("today"), Strictness::Lenient, &files).model;
+            assert_eq!(again.map(|again| again.print()), Some(model.print()));
+        }
     }
 }
