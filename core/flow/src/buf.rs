@@ -33,13 +33,23 @@ impl Class {
     /// All classes, smallest first.
     pub const ALL: [Self; 3] = [Self::Small, Self::Large, Self::Bulk];
 
-    /// Bytes that can be received into a fresh buffer of this class.
+    /// Bytes that a fresh buffer of this class has room for, head and tail room not counted.
     #[must_use]
     pub const fn payload(self) -> usize {
         match self {
             Self::Small => 2 * 1024,
             Self::Large => 17 * 1024,
             Self::Bulk => 257 * 1024,
+        }
+    }
+
+    /// Bytes that are received into a fresh buffer of this class: of a bulk buffer, as many as another one can hold when they
+    /// have been sealed, so that one read becomes one send.
+    #[must_use]
+    pub const fn reads(self) -> usize {
+        match self {
+            Self::Small | Self::Large => self.payload(),
+            Self::Bulk => 256 * 1024,
         }
     }
 
@@ -98,9 +108,10 @@ impl Buf {
         self.start == self.end
     }
 
-    /// Room behind the filled part in which an engine may put received bytes; the tail room is not part of it.
+    /// Room behind the filled part in which an engine may put received bytes; neither the tail room is part of it nor, in a
+    /// bulk buffer, what sealing needs.
     pub fn spare_mut(&mut self) -> &mut [u8] {
-        let limit = self.mem.len() - TAILROOM;
+        let limit = HEADROOM + self.class.reads();
         let end = self.end.min(limit);
         &mut self.mem[end..limit]
     }
@@ -108,15 +119,28 @@ impl Buf {
     /// How much [`Buf::spare_mut`] has.
     #[must_use]
     pub fn spare(&self) -> usize {
+        (HEADROOM + self.class.reads()).saturating_sub(self.end)
+    }
+
+    /// Room behind the filled part for whatever is written here by ourselves; the tail room is not part of it.
+    pub fn room_mut(&mut self) -> &mut [u8] {
+        let limit = self.mem.len() - TAILROOM;
+        let end = self.end.min(limit);
+        &mut self.mem[end..limit]
+    }
+
+    /// How much [`Buf::room_mut`] has.
+    #[must_use]
+    pub fn room(&self) -> usize {
         (self.mem.len() - TAILROOM).saturating_sub(self.end)
     }
 
-    /// Declares the first `n` spare bytes filled.
+    /// Declares the first `n` bytes of the room filled.
     ///
     /// # Panics
     /// If there is less room than that: an engine that claims so has received into memory that is not its own.
     pub fn commit(&mut self, n: usize) {
-        assert!(n <= self.spare(), "an engine filled {n} bytes into {} spare", self.spare());
+        assert!(n <= self.room(), "{n} bytes filled into {} spare", self.room());
         self.end += n;
     }
 
@@ -136,7 +160,7 @@ impl Buf {
 
     /// Copies as much of `bytes` behind the filled part as there is room for, and says how much that was.
     pub fn append(&mut self, bytes: &[u8]) -> usize {
-        let n = bytes.len().min(self.spare());
+        let n = bytes.len().min(self.room());
         self.mem[self.end..self.end + n].copy_from_slice(&bytes[..n]);
         self.end += n;
         n

@@ -170,7 +170,7 @@ impl Records {
                 checked => checked?,
             }
             let frame = inner.sealing.head() + inner.sealing.tail();
-            let room = out.spare().saturating_sub(frame + inner.key_update_len());
+            let room = out.room().saturating_sub(frame + inner.key_update_len());
             let wanted = (plain.len() - taken).min(RECORD_MAX);
             let len = wanted.min(room);
             if len == 0 || (len < wanted && taken > 0) {
@@ -180,7 +180,7 @@ impl Records {
             let lead = inner.key_update_if_due(&mut update)?;
             out.append(&update[..lead]);
             let piece = &plain[taken..taken + len];
-            let record = out.spare_mut().get_mut(..frame + len).ok_or(SealFault::Never)?;
+            let record = out.room_mut().get_mut(..frame + len).ok_or(SealFault::Never)?;
             inner.seal(|key| key.seal_to(content::DATA, piece, record))?;
             out.commit(frame + len);
             taken += len;
@@ -207,7 +207,7 @@ impl Records {
         }
         let plain = [alert.level, alert.description];
         let len = inner.sealing.head() + plain.len() + inner.sealing.tail();
-        let Some(record) = out.spare_mut().get_mut(..len) else { return Err(SealFault::NoRoom) };
+        let Some(record) = out.room_mut().get_mut(..len) else { return Err(SealFault::NoRoom) };
         inner.seal(|key| key.seal_to(content::ALERT, &plain, record))?;
         out.commit(len);
         inner.silent = true;
@@ -479,7 +479,7 @@ pub(super) mod hooks {
         pub(in crate::tls) fn seal_raw(&mut self, typ: u8, plain: &[u8], out: &mut Buf) {
             let Inner { sealing, .. } = &mut *self.0;
             let len = sealing.head() + plain.len() + sealing.tail();
-            sealing.seal_to(typ, plain, &mut out.spare_mut()[..len]).unwrap();
+            sealing.seal_to(typ, plain, &mut out.room_mut()[..len]).unwrap();
             out.commit(len);
         }
 
