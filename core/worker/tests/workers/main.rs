@@ -184,6 +184,10 @@ for_each_engine! {
 
 fn a_ticket_leads_to_its_host_and_every_step_is_reported(engine: Choice) {
     let rig = Rig::new(engine, 2);
+    for report in rig.workers.reports() {
+        println!("{report:?}");
+        assert_eq!(engine == Choice::Mio, report.engine.starts_with("mio") && report.found.fallback.is_none(), "{report:?}");
+    }
     let mut client = rig.launch();
     let sent: Vec<u8> = (0..100_000u32).map(|n| n.to_le_bytes()[0]).collect();
     assert_eq!(client.echo(&sent), sent);
