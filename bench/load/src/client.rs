@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +9,7 @@ use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
+use crate::Load;
 use crate::fault::{Fault, machine};
 use crate::sink::ORDER_BYTES;
 
@@ -51,16 +51,20 @@ impl Client {
     /// Begins to connect. With a ticket the target is a gateway.
     pub(crate) fn begin(
         number: usize,
-        target: SocketAddr,
+        load: &Load,
         name: &ServerName<'static>,
         tls: &Arc<ClientConfig>,
         ticket: Option<&str>,
         order: [u8; ORDER_BYTES],
         now: Instant,
     ) -> Result<Self, Fault> {
+        let target = load.target;
         let socket = socket2::Socket::new(socket2::Domain::for_address(target), socket2::Type::STREAM, None);
         let socket = socket.map_err(machine("make a socket"))?;
         socket.set_tcp_nodelay(true).map_err(machine("set no delay"))?;
+        if let Some(name) = &load.congestion {
+            socket.set_tcp_congestion(name.as_bytes()).map_err(machine(format!("set congestion control {name}")))?;
+        }
         socket.set_nonblocking(true).map_err(machine("set non-blocking"))?;
         match socket.connect(&target.into()) {
             // EINPROGRESS is what a non-blocking connect says.

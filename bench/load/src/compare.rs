@@ -4,8 +4,8 @@
 //!   core 0: sluicegate (1 worker)   and   haproxy (1 thread)         core 1: sluice-load MODE, sluice-load sink
 //! ```
 //!
-//! It runs in a network namespace of its own with `cubic`: the machine's own choice may pace with timers, which on loopback
-//! costs both sides and says nothing about either. Only ratios within one run count; the machine drifts between runs.
+//! It runs in a network namespace of its own with `cubic`, or where that is not allowed `reno`: the machine's own choice may pace
+//! with timers, which on loopback costs both sides and says nothing about either. Only ratios within one run count; the machine drifts between runs.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -25,6 +25,8 @@ use crate::report::{Outcome, Provenance, say};
 const STARTUP: Duration = Duration::from_secs(30);
 /// The name in the certificate.
 const NAME: &str = "gw.example.test";
+/// Where the congestion control of new sockets is read and set.
+const CONGESTION: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 /// Between these lines of the file the table is written.
 const MARKS: [&str; 2] = ["<!-- compare: begin -->", "<!-- compare: end -->"];
 
@@ -98,9 +100,10 @@ fn in_namespace(plan: &Plan) -> Result<bool, Fault> {
         return Ok(false);
     }
     let me = std::env::current_exe().map_err(machine("find the own binary"))?;
-    let script = "ip link set lo up; echo cubic > /proc/sys/net/ipv4/tcp_congestion_control 2>/dev/null; exec \"$@\"";
+    let script =
+        format!("ip link set lo up; for c in cubic reno; do (echo $c > {CONGESTION}) 2>/dev/null && break; done; exec \"$@\"");
     let mut command = Command::new("unshare");
-    command.args(["-n", "sh", "-c", script, "sh"]).arg(me).arg("compare").arg("--inside");
+    command.args(["-n", "sh", "-c", &script, "sh"]).arg(me).arg("compare").arg("--inside");
     command.arg("--gateway").arg(&plan.gateway).arg("--haproxy").arg(&plan.haproxy);
     command.args(["--rounds", &plan.rounds.to_string(), "--seconds", &plan.seconds.to_string()]);
     if plan.quick {
@@ -212,7 +215,14 @@ fn row(case: &Case, figures: &[Vec<Outcome>]) -> String {
 fn table(peers: &[Peer], rows: &[String]) -> String {
     let from = Provenance::here();
     let names: Vec<&str> = peers.iter().map(|peer| peer.name.as_str()).collect();
-    let mut text = format!("Machine: {}. Commit: `{}`.\nCommand: `{}`.\n\n", from.machine, from.commit, from.command);
+    let congestion = fs::read_to_string(CONGESTION).unwrap_or_default();
+    let mut text = format!(
+        "Machine: {}. Congestion control: {}. Commit: `{}`.\nCommand: `{}`.\n\n",
+        from.machine,
+        congestion.trim(),
+        from.commit,
+        from.command
+    );
     text += &format!("| case | {} | ratio to the better peer |\n|{}\n", names.join(" | "), " --- |".repeat(names.len() + 2));
     text + &rows.join("\n")
 }

@@ -1,13 +1,16 @@
-//! The modes: one thread, one poll, many connections, a measured window.
+//! The modes: a few threads, each with one poll and its share of the connections, and one measured window.
 //!
 //! ```text
-//!   open connections ─► all work ─► [ window: units, latencies, CPU of the process under load ] ─► close
+//!   thread 0   open connections ─► work ─┐ all ready ┌─► [ window: units, latencies, CPU and memory of the target ] ─┐
+//!   thread n   open connections ─► work ─┘           └─► [ window: units, latencies ] ──────────────────────────────┴─► sum
 //! ```
 
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -32,6 +35,8 @@ const TICKETS_PER_SECOND: f64 = 6000.0;
 const LATENCY_MICROS_MAX: u64 = 60_000_000;
 /// Bytes offered to a connection at once in bulk mode.
 const BLOCK: usize = 256 * 1024;
+/// Blocks that one connection may send before the next has its turn.
+const BLOCKS_PER_TURN: usize = 4;
 /// Most messages that are late in an open loop before the run is given up.
 const BACKLOG_MAX: usize = 1_000_000;
 
@@ -60,8 +65,33 @@ pub(crate) fn pin(core: Option<usize>) {
     }
 }
 
+/// What the threads of one run have in common.
+struct Start {
+    threads: usize,
+    /// Threads whose connections all work.
+    ready: AtomicUsize,
+    /// One of them gave up: the others must not wait for it.
+    failed: AtomicBool,
+}
+
+/// What one thread did in the window.
+struct Share {
+    units: u64,
+    seconds: f64,
+    latency: Histogram<u64>,
+    /// Of the process under load; the first thread looks.
+    cpu_seconds: f64,
+    /// Of the process under load at the end of the window.
+    memory_bytes: u64,
+}
+
 struct Run<'l> {
     load: &'l Load,
+    start: &'l Start,
+    /// Looks at the process under load.
+    first: bool,
+    /// Connections of this thread.
+    connections: usize,
     work: Work,
     tls: Arc<ClientConfig>,
     name: ServerName<'static>,
@@ -75,7 +105,7 @@ struct Run<'l> {
 
 /// Carries out `work` and measures it.
 pub(crate) fn run(load: &Load, work: Work) -> Result<Outcome, Fault> {
-    pin(load.core);
+    let threads = load.threads.clamp(1, load.connections.max(1));
     let host = load.host.unwrap_or(load.target);
     let wanted = match work {
         #[expect(
@@ -86,28 +116,99 @@ pub(crate) fn run(load: &Load, work: Work) -> Result<Outcome, Fault> {
         Work::Connect => ((load.seconds + WARM_UP.as_secs_f64()) * TICKETS_PER_SECOND) as usize,
         Work::Bulk(_) | Work::Echo { .. } | Work::Idle => load.connections,
     };
-    let tickets = match load.sta {
+    let mut tickets = match load.sta {
         Some(sta) => tickets::fetch(sta, host, wanted)?,
         None => Vec::new(),
     };
-    let latency = Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3).map_err(|_| Fault::Nothing("no histogram"))?;
-    let mut run = Run {
-        load,
-        work,
-        tls: client_config(load)?,
-        name: ServerName::try_from(load.name.clone()).map_err(|_| Fault::Nothing("the name is no DNS name"))?,
-        tickets,
-        poll: Poll::new().map_err(machine("make a poll"))?,
-        clients: Vec::new(),
-        block: vec![0xC3; BLOCK],
-        units: 0,
-        latency,
+    let before = match (work, load.pid) {
+        (Work::Idle, Some(pid)) => measure::memory_bytes(pid)?,
+        (Work::Idle, None) => return Err(Fault::Nothing("idle wants --pid")),
+        _ => 0,
     };
-    match work {
-        Work::Connect => run.connect(),
-        Work::Bulk(direction) => run.bulk(direction),
-        Work::Echo { size, rate } => run.echo(size, rate),
-        Work::Idle => run.idle(),
+    let tls = client_config(load)?;
+    let name = ServerName::try_from(load.name.clone()).map_err(|_| Fault::Nothing("the name is no DNS name"))?;
+    let start = Start { threads, ready: AtomicUsize::new(0), failed: AtomicBool::new(false) };
+    let mut runs = Vec::new();
+    for at in 0..threads {
+        let tickets = tickets.split_off(tickets.len() - tickets.len() / (threads - at));
+        runs.push(Run {
+            load,
+            start: &start,
+            first: at == 0,
+            connections: part(load.connections, threads, at),
+            work: work.part(threads, at),
+            tls: tls.clone(),
+            name: name.clone(),
+            tickets,
+            poll: Poll::new().map_err(machine("make a poll"))?,
+            clients: Vec::new(),
+            block: vec![0xC3; BLOCK],
+            units: 0,
+            latency: Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3).map_err(|_| Fault::Nothing("no histogram"))?,
+        });
+    }
+    let shares: Vec<Result<Share, Fault>> = thread::scope(|scope| {
+        let begun: Vec<_> = runs
+            .into_iter()
+            .enumerate()
+            .map(|(at, run)| scope.spawn(move || run.whole(load.core.map(|core| core + at))))
+            .collect();
+        begun.into_iter().map(|thread| thread.join().unwrap_or(Err(Fault::Nothing("a thread of the generator died")))).collect()
+    });
+    let mut all: Option<Share> = None;
+    for share in shares {
+        let share = share?;
+        all = Some(match all {
+            None => share,
+            Some(sum) => sum.with(&share),
+        });
+    }
+    let all = all.ok_or(Fault::Nothing("there was no thread"))?;
+    #[expect(clippy::cast_precision_loss, reason = "figures to print")]
+    let (unit, units) = match work {
+        Work::Connect => ("handshake", all.units as f64),
+        Work::Bulk(_) => ("GiB", all.units as f64 / f64::from(1 << 30)),
+        Work::Echo { .. } => ("message", all.units as f64),
+        Work::Idle => ("session", load.connections as f64),
+    };
+    if units <= 0.0 {
+        return Err(Fault::Nothing("no unit of work was done in the window"));
+    }
+    let mut outcome = Outcome::new(unit, units, all.seconds, load.pid.map(|_| all.cpu_seconds), &all.latency);
+    if let Work::Idle = work {
+        outcome.bytes_per_session = Some(all.memory_bytes.saturating_sub(before) / load.connections.max(1) as u64);
+    }
+    Ok(outcome)
+}
+
+/// Share number `at` of `whole` among `threads`; the shares add up.
+fn part(whole: usize, threads: usize, at: usize) -> usize {
+    whole / threads + usize::from(at < whole % threads)
+}
+
+impl Work {
+    /// What thread `at` of `threads` does of it.
+    fn part(self, threads: usize, at: usize) -> Self {
+        match self {
+            Self::Echo { size, rate: Some(rate) } => {
+                let rate = part(rate as usize, threads, at);
+                Self::Echo { size, rate: Some(u32::try_from(rate).unwrap_or(u32::MAX)) }
+            }
+            Self::Connect | Self::Bulk(_) | Self::Echo { .. } | Self::Idle => self,
+        }
+    }
+}
+
+impl Share {
+    /// Both together.
+    fn with(mut self, other: &Self) -> Self {
+        self.units += other.units;
+        self.seconds = self.seconds.max(other.seconds);
+        // Both have the same bounds, so this cannot fail.
+        let _ = self.latency.add(&other.latency);
+        self.cpu_seconds += other.cpu_seconds;
+        self.memory_bytes += other.memory_bytes;
+        self
     }
 }
 
@@ -128,6 +229,22 @@ fn client_config(load: &Load) -> Result<Arc<ClientConfig>, Fault> {
 }
 
 impl Run<'_> {
+    /// The thread.
+    fn whole(self, core: Option<usize>) -> Result<Share, Fault> {
+        pin(core);
+        let start = self.start;
+        let done = match self.work {
+            Work::Connect => self.connect(),
+            Work::Bulk(direction) => self.bulk(direction),
+            Work::Echo { size, rate } => self.echo(size, rate),
+            Work::Idle => self.idle(),
+        };
+        if done.is_err() {
+            start.failed.store(true, Ordering::Relaxed);
+        }
+        done
+    }
+
     fn order(&self) -> [u8; sink::ORDER_BYTES] {
         match self.work {
             Work::Bulk(Direction::Up) => sink::order(b'S', 0),
@@ -143,7 +260,7 @@ impl Run<'_> {
             (None, _) => None,
         };
         let order = self.order();
-        let mut client = Client::begin(number, self.load.target, &self.name, &self.tls, ticket.as_deref(), order, now())?;
+        let mut client = Client::begin(number, self.load, &self.name, &self.tls, ticket.as_deref(), order, now())?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut client.stream, Token(number), interest).map_err(machine("watch a connection"))?;
         Ok(client)
@@ -163,8 +280,8 @@ impl Run<'_> {
         let deadline = now() + SETUP;
         let mut events = Events::with_capacity(1024);
         let (mut opened, mut up) = (0, 0);
-        while up < self.load.connections {
-            while opened < self.load.connections && opened - up < AT_A_TIME {
+        while up < self.connections {
+            while opened < self.connections && opened - up < AT_A_TIME {
                 let client = self.begin(opened)?;
                 self.clients.push(client);
                 opened += 1;
@@ -189,34 +306,41 @@ impl Run<'_> {
     }
 
     fn cpu(&self) -> Result<f64, Fault> {
-        self.load.pid.map_or(Ok(0.0), measure::cpu_seconds)
+        self.load.pid.filter(|_| self.first).map_or(Ok(0.0), measure::cpu_seconds)
     }
 
-    fn outcome(&self, unit: &'static str, units: f64, seconds: f64, cpu: f64) -> Result<Outcome, Fault> {
-        if units <= 0.0 {
-            return Err(Fault::Nothing("no unit of work was done in the window"));
-        }
-        Ok(Outcome::new(unit, units, seconds, self.load.pid.map(|_| cpu), &self.latency))
-    }
-
-    /// Runs `each` for every ready connection during warm-up and window; `tick` may be called between. Counts only the window.
+    /// Runs `turn` through warm-up, until all threads are ready, and through the window. Counts only the window.
     fn window(
-        &mut self,
+        mut self,
         mut turn: impl FnMut(&mut Self, &mut Events, Option<Duration>) -> Result<(), Fault>,
-    ) -> Result<(f64, f64), Fault> {
+    ) -> Result<Share, Fault> {
         let mut events = Events::with_capacity(1024);
         let warm = now() + WARM_UP;
         while now() < warm {
-            turn(self, &mut events, Some(warm.saturating_duration_since(now())))?;
+            turn(&mut self, &mut events, Some(warm.saturating_duration_since(now())))?;
         }
-        (self.units, self.latency) = (0, self.latency.clone());
+        self.start.ready.fetch_add(1, Ordering::Relaxed);
+        while self.start.ready.load(Ordering::Relaxed) < self.start.threads {
+            if self.start.failed.load(Ordering::Relaxed) {
+                return Err(Fault::Nothing("another thread gave up"));
+            }
+            turn(&mut self, &mut events, Some(Duration::from_millis(1)))?;
+        }
+        self.units = 0;
         self.latency.reset();
         let (begun, cpu) = (now(), self.cpu()?);
         let end = begun + Duration::from_secs_f64(self.load.seconds);
         while now() < end {
-            turn(self, &mut events, Some(end.saturating_duration_since(now())))?;
+            turn(&mut self, &mut events, Some(end.saturating_duration_since(now())))?;
         }
-        Ok((now().duration_since(begun).as_secs_f64(), self.cpu()? - cpu))
+        let seconds = now().duration_since(begun).as_secs_f64();
+        Ok(Share {
+            units: self.units,
+            seconds,
+            cpu_seconds: self.cpu()? - cpu,
+            memory_bytes: self.load.pid.filter(|_| self.first).map_or(Ok(0), measure::memory_bytes)?,
+            latency: self.latency,
+        })
     }
 
     fn record(&mut self, from: Instant, until: Instant) {
@@ -224,13 +348,13 @@ impl Run<'_> {
         self.latency.saturating_record(micros.max(1));
     }
 
-    fn connect(&mut self) -> Result<Outcome, Fault> {
-        for number in 0..self.load.connections {
+    fn connect(mut self) -> Result<Share, Fault> {
+        for number in 0..self.connections {
             let client = self.begin(number)?;
             self.clients.push(client);
         }
         // Connections that are closing: the other side's close_notify and FIN are waited for, so that nothing is cut short.
-        let (seconds, cpu) = self.window(|run, events, wait| {
+        self.window(|run, events, wait| {
             run.wait(events, wait)?;
             for event in &*events {
                 let number = event.token().0;
@@ -252,49 +376,44 @@ impl Run<'_> {
                 }
             }
             Ok(())
-        })?;
-        #[expect(clippy::cast_precision_loss, reason = "a figure to print")]
-        self.outcome("handshake", self.units as f64, seconds, cpu)
+        })
     }
 
-    fn bulk(&mut self, direction: Direction) -> Result<Outcome, Fault> {
+    fn bulk(mut self, direction: Direction) -> Result<Share, Fault> {
         self.open_all()?;
         let payload = vec![0x3C; BLOCK];
-        if direction == Direction::Up {
-            for client in &mut self.clients {
-                client.write(&payload);
-                client.push()?;
-            }
-        }
-        let (seconds, cpu) = self.window(|run, events, wait| {
-            run.wait(events, wait)?;
+        // Readiness is told once, when it comes: whoever has not met a full socket since must be tried again.
+        let mut writable = vec![direction == Direction::Up; self.clients.len()];
+        self.window(|run, events, wait| {
+            let busy = writable.contains(&true);
+            run.wait(events, if busy { Some(Duration::ZERO) } else { wait })?;
             for event in &*events {
-                let client = &mut run.clients[event.token().0];
+                let number = event.token().0;
+                let client = &mut run.clients[number];
                 let mut bytes = 0;
                 client.turn(&mut run.block, |got| bytes += got.len())?;
                 if client.stage == Stage::Over {
                     return Err(Fault::Nothing("a connection ended during bulk"));
                 }
-                if direction == Direction::Up {
-                    // As long as the socket takes them.
-                    loop {
-                        let taken = client.write(&payload);
-                        if taken == 0 || !client.push()? {
-                            break;
-                        }
-                        bytes += taken;
+                run.units += bytes as u64;
+                writable[number] = direction == Direction::Up;
+            }
+            for (client, writable) in run.clients.iter_mut().zip(&mut writable).filter(|(_, writable)| **writable) {
+                for _ in 0..BLOCKS_PER_TURN {
+                    let taken = client.write(&payload);
+                    run.units += taken as u64;
+                    client.push()?;
+                    if taken == 0 {
+                        *writable = false;
+                        break;
                     }
                 }
-                run.units += bytes as u64;
             }
             Ok(())
-        })?;
-        #[expect(clippy::cast_precision_loss, reason = "a figure to print")]
-        let gib = self.units as f64 / f64::from(1 << 30);
-        self.outcome("GiB", gib, seconds, cpu)
+        })
     }
 
-    fn echo(&mut self, size: usize, rate: Option<u32>) -> Result<Outcome, Fault> {
+    fn echo(mut self, size: usize, rate: Option<u32>) -> Result<Share, Fault> {
         self.open_all()?;
         let message = vec![0x77; size.max(1)];
         let size = message.len();
@@ -307,7 +426,7 @@ impl Run<'_> {
         }
         let every = rate.map(|rate| Duration::from_secs(1) / rate.max(1));
         let (mut next, mut turn_of) = (now(), 0);
-        let (seconds, cpu) = self.window(|run, events, wait| {
+        self.window(|run, events, wait| {
             if let Some(every) = every {
                 let mut behind = 0;
                 while next <= now() {
@@ -347,21 +466,12 @@ impl Run<'_> {
                 }
             }
             Ok(())
-        })?;
-        #[expect(clippy::cast_precision_loss, reason = "a figure to print")]
-        self.outcome("message", self.units as f64, seconds, cpu)
+        })
     }
 
-    fn idle(&mut self) -> Result<Outcome, Fault> {
-        let pid = self.load.pid.ok_or(Fault::Nothing("idle wants --pid"))?;
-        let before = measure::memory_bytes(pid)?;
+    fn idle(mut self) -> Result<Share, Fault> {
         self.open_all()?;
-        let after = measure::memory_bytes(pid)?;
-        let (seconds, cpu) = self.window(|run, events, wait| run.wait(events, wait))?;
-        #[expect(clippy::cast_precision_loss, reason = "a figure to print")]
-        let mut outcome = self.outcome("session", self.clients.len() as f64, seconds, cpu)?;
-        outcome.bytes_per_session = Some(after.saturating_sub(before) / self.clients.len().max(1) as u64);
-        Ok(outcome)
+        self.window(|run, events, wait| run.wait(events, wait))
     }
 }
 

@@ -110,9 +110,15 @@ pub(crate) struct Load {
     /// Process whose CPU time and memory count.
     #[arg(long)]
     pub(crate) pid: Option<u32>,
-    /// Pin to this core.
+    /// Threads that share the connections.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+    /// Pin to this core; further threads to those that follow it.
     #[arg(long)]
     pub(crate) core: Option<usize>,
+    /// Congestion control of the connections, such as `cubic`. Default: the machine's own.
+    #[arg(long)]
+    pub(crate) congestion: Option<String>,
     /// Write the result as JSON to this file, `-` for standard output instead of the table.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
