@@ -332,3 +332,29 @@ fn wait_for<T>(what: &str, process: &mut Ended, log: &Path, mut state: impl FnMu
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_of_the_middle_and_comes_with_its_range() {
+        assert_eq!(spread(vec![3.0, 1.0, 2.0]), (2.0, 1.0, 3.0));
+        assert_eq!(spread(vec![4.0, 1.0, 2.0, 3.0]), (2.5, 1.0, 4.0));
+        assert_eq!(spread(vec![]), (0.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn a_table_replaces_what_stood_between_the_marks_and_nothing_else() {
+        let path = std::env::temp_dir().join(format!("sluice-load-marks-{}", std::process::id()));
+        fs::write(&path, format!("before\n{}\nold\n{}\nafter\n", MARKS[0], MARKS[1])).unwrap();
+        write_between(&path, "new").unwrap();
+        write_between(&path, "newer").unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, "no marks").unwrap();
+        let refused = write_between(&path, "new");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(text, format!("before\n{}\nnewer\n{}\nafter\n", MARKS[0], MARKS[1]));
+        assert!(matches!(refused, Err(Fault::Tool { .. })));
+    }
+}

@@ -155,15 +155,15 @@ pub(crate) fn run(load: &Load, work: Work) -> Result<Outcome, Fault> {
             .collect();
         begun.into_iter().map(|thread| thread.join().unwrap_or(Err(Fault::Nothing("a thread of the generator died")))).collect()
     });
-    let mut all: Option<Share> = None;
+    let (mut all, mut gave_up): (Option<Share>, _) = (None, None);
     for share in shares {
-        let share = share?;
-        all = Some(match all {
-            None => share,
-            Some(sum) => sum.with(&share),
-        });
+        match share {
+            Ok(share) => all = Some(if let Some(sum) = all { sum.with(&share) } else { share }),
+            Err(Fault::Another) => {}
+            Err(fault) => gave_up = Some(fault),
+        }
     }
-    let all = all.ok_or(Fault::Nothing("there was no thread"))?;
+    let all = gave_up.map_or_else(|| all.ok_or(Fault::Nothing("there was no thread")), Err)?;
     #[expect(clippy::cast_precision_loss, reason = "figures to print")]
     let (unit, units) = match work {
         Work::Connect => ("handshake", all.units as f64),
@@ -322,7 +322,7 @@ impl Run<'_> {
         self.start.ready.fetch_add(1, Ordering::Relaxed);
         while self.start.ready.load(Ordering::Relaxed) < self.start.threads {
             if self.start.failed.load(Ordering::Relaxed) {
-                return Err(Fault::Nothing("another thread gave up"));
+                return Err(Fault::Another);
             }
             turn(&mut self, &mut events, Some(Duration::from_millis(1)))?;
         }
@@ -479,4 +479,16 @@ impl Run<'_> {
 pub(crate) fn free_port() -> Result<SocketAddr, Fault> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(machine("find a free port"))?;
     listener.local_addr().map_err(machine("find a free port"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_threads_add_up() {
+        for (whole, threads) in [(8, 1), (8, 3), (2, 2), (10_001, 7)] {
+            assert_eq!((0..threads).map(|at| part(whole, threads, at)).sum::<usize>(), whole);
+        }
+    }
 }

@@ -37,6 +37,9 @@ pub(crate) enum Fault {
         /// Its last words.
         said: String,
     },
+    /// Another thread of the generator gave up; it says why.
+    #[error("another thread gave up")]
+    Another,
     /// Nothing was done in the window.
     #[error("nothing was measured: {0}")]
     Nothing(&'static str),

@@ -77,3 +77,57 @@ fn ticket_in(answer: &str) -> Result<String, Fault> {
         _ => Err(Fault::Ticket(answer.to_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufRead as _;
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn an_authority_that_closes_kept_connections_is_asked_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let sta = listener.local_addr().unwrap();
+        let served = thread::spawn(move || {
+            let mut issued = 0;
+            // Two tickets for each connection; the last one is left when the client has what it wants.
+            while issued < 5 {
+                let mut stream = listener.accept().unwrap().0;
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                for _ in 0..2 {
+                    let mut line = String::new();
+                    while reader.read_line(&mut line).unwrap_or(0) > 0 && !line.ends_with("</CtxSTAProtocol>") {
+                        if line.to_ascii_lowercase().starts_with("content-length:") {
+                            let length: usize = line[15..].trim().parse().unwrap();
+                            reader.read_line(&mut String::new()).unwrap();
+                            std::io::Read::read_exact(&mut reader, &mut vec![0; length]).unwrap();
+                            break;
+                        }
+                        line.clear();
+                    }
+                    if line.is_empty() {
+                        break;
+                    }
+                    issued += 1;
+                    let body = format!(
+                        "<ResponseTicket><AuthorityID>STA01</AuthorityID><Ticket>{issued:032X}</Ticket>\
+                         <TicketVersion>40</TicketVersion></ResponseTicket>"
+                    );
+                    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+                    stream.write_all((head + &body).as_bytes()).unwrap();
+                }
+            }
+        });
+        let tickets = fetch(sta, "127.0.0.1:1494".parse().unwrap(), 5).unwrap();
+        assert_eq!(tickets.len(), 5);
+        assert_eq!(tickets[0], format!(";40;STA01;{:032X}", 1));
+        served.join().unwrap();
+    }
+
+    #[test]
+    fn a_refusal_is_no_ticket() {
+        assert!(matches!(ticket_in("<ResponseTicket><ErrorId>x</ErrorId></ResponseTicket>"), Err(Fault::Ticket(_))));
+    }
+}
