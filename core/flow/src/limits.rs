@@ -1,30 +1,18 @@
 //! Numbers that operators do not tune, each with its unit, and how they hang together.
 //!
-//! Those that they do tune are in [`sluice_link::snapshot::Limits`].
+//! Those that they do tune are in [`sluice_link::snapshot::Limits`]; those of a grammar are with its codec in `sluice_proto`.
 
 use std::time::Duration;
 
+use sluice_proto::cgp::OPENING_BYTES_MAX;
+use sluice_proto::hello::HELLO_BYTES_MAX;
+use sluice_proto::socks5::{GREETING_BYTES_MAX, GREETING_PAUSE, REQUEST_BYTES_MAX};
+
 use crate::buf::{Class, PARTS_MAX};
-
-/// Most bytes of a ClientHello, with the headers of the records that carry it.
-pub const HELLO_BYTES_MAX: usize = 16 * 1024;
-
-/// Most bytes that a client may need for a whole handshake.
-pub const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
-
-/// Most plaintext bytes of an opening that are kept before it is understood. A SOCKS5 greeting has at most 257 and a request at
-/// most 262 bytes.
-pub const OPENING_BYTES_MAX: usize = 1024;
-
-/// Most plaintext bytes of a CGP opening that are searched for a ticket.
-pub const CGP_BYTES_MAX: usize = 8 * 1024;
+use crate::tls::RECORD_MAX;
 
 /// How long a CGP opening may take to show its ticket.
 pub const CGP_TIME_MAX: Duration = Duration::from_secs(5);
-
-/// How long `05 01 00` may stand alone before it is taken for a greeting and answered. Senders of a bare request do not pause
-/// in it; senders of a greeting wait for the answer.
-pub const SOCKS_PAUSE: Duration = Duration::from_millis(50);
 
 /// Most plaintext bytes that are kept for the host until it is connected. Nothing more is received from the client then, so
 /// that TCP slows it down.
@@ -53,24 +41,19 @@ pub const FAREWELL: Duration = Duration::from_secs(1);
 /// was told.
 pub const DISCARD_BYTES_MAX: usize = 64 * 1024;
 
-/// How long a send may make no progress before the leg is taken as lost. The kernel's own limit (`TCP_USER_TIMEOUT`) comes
-/// first where bytes are on the way; this one catches a closed window.
-pub const STUCK: Duration = Duration::from_secs(60);
-
 /// Bytes up to which a read counts as interactive: two segments of the usual size.
 pub const INTERACTIVE_BYTES_MAX: usize = 2_800;
 
 /// Bulk bytes that are worked on in one turn of the loop.
 pub const BULK_BYTES_PER_TURN: usize = 1024 * 1024;
 
-/// Most plaintext bytes in one TLS record.
-pub const RECORD_PLAIN_MAX: usize = 16 * 1024;
-
 const _: () = assert!(HELLO_BYTES_MAX <= Class::Large.payload());
-const _: () = assert!(OPENING_BYTES_MAX <= Class::Small.payload());
-const _: () = assert!(CGP_BYTES_MAX <= PIPELINED_BYTES_MAX);
+const _: () = assert!(GREETING_BYTES_MAX + REQUEST_BYTES_MAX <= Class::Small.payload());
+const _: () = assert!(OPENING_BYTES_MAX < PIPELINED_BYTES_MAX);
 const _: () = assert!(PIPELINED_BYTES_MAX < Class::Large.payload());
+const _: () = assert!(GREETING_PAUSE.as_millis() < CGP_TIME_MAX.as_millis());
 const _: () = assert!(LOW_MARK_BYTES > Class::Large.payload());
-const _: () = assert!(LOW_MARK_BYTES < Class::Bulk.payload());
-const _: () = assert!(BULK_BYTES_PER_TURN > Class::Bulk.payload());
-const _: () = assert!(PARTS_MAX > Class::Bulk.payload() / RECORD_PLAIN_MAX);
+const _: () = assert!(LOW_MARK_BYTES < Class::Bulk.reads());
+const _: () = assert!(BULK_BYTES_PER_TURN > Class::Bulk.reads());
+const _: () = assert!(INTERACTIVE_BYTES_MAX > Class::Small.payload());
+const _: () = assert!(PARTS_MAX > Class::Bulk.payload() / RECORD_MAX);

@@ -10,7 +10,7 @@
 //! The client is told that it is connected when the host is, not earlier; what the host says first waits behind that.
 
 use sluice_link::ask::Wanted;
-use sluice_link::reason::Reason;
+use sluice_link::reason::{Blame, Reason};
 use sluice_link::tell::{HostTls, Target};
 use sluice_proto::proxy::{HEADER_BYTES_MAX, Header};
 use sluice_proto::socks5::Reply;
@@ -195,7 +195,9 @@ impl Connect {
     }
 
     fn refuse(mut self: Box<Self>, reply: Reply, reason: Reason, turn: &mut Turn<'_>) -> Go {
-        turn.count.hosts_failed.one();
+        if reason.blame() == Blame::Host {
+            turn.count.hosts_failed.one();
+        }
         if let Some(mut shake) = self.shake.take() {
             shake.give_up(turn);
         }
