@@ -199,14 +199,14 @@ impl Lowering<'_> {
             }
             notes.push((Severity::Warning, Note::new(Code::NotImplemented, *at, names.join(" "), cause)));
         }
-        let said = read.said(&found, &kept, whole);
+        let said = read.said(&found, &kept, whole, may_wait && found.form.op.may_precede());
         if !wrong {
             match self.apply(&said) {
                 Ok(more) => {
                     notes.extend(more);
                     self.remember(&said, &masked, line.number);
                 }
-                Err(refused) if refused.missing && may_wait => return Done::Later,
+                Err(refused) if refused.missing && said.may_wait => return Done::Later,
                 Err(refused) => notes.push((Severity::Error, *refused.note)),
             }
         }

@@ -2,6 +2,8 @@
 
 /// Longest word that is looked at, in characters; nobody mistypes longer ones.
 const WORD_CHARS_MAX: usize = 64;
+/// Words that are compared; the search costs time for each, and with more the answer is luck anyway.
+const KNOWN_MAX: usize = 1024;
 
 /// The word of `known` that is nearest to `written`, if one is near enough to be meant. Case is no difference.
 pub(crate) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
@@ -13,7 +15,7 @@ pub(crate) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str
     // One slip for every three letters, at least one.
     let slips = (written.len() / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
-    for word in known {
+    for word in known.into_iter().take(KNOWN_MAX) {
         let distance = distance(&written, &word.to_lowercase().chars().take(WORD_CHARS_MAX).collect::<Vec<_>>());
         if distance <= slips && best.is_none_or(|(so_far, _)| distance < so_far) {
             best = Some((distance, word));

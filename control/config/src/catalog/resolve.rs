@@ -126,8 +126,8 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    pub(crate) fn said<'t>(self, found: &Found<'_>, text: &'t str, span: Span) -> Said<'t> {
-        Said { command: found.command, form: found.form, given: self.given, kept: self.kept, text, span }
+    pub(crate) fn said<'t>(self, found: &Found<'_>, text: &'t str, span: Span, may_wait: bool) -> Said<'t> {
+        Said { command: found.command, form: found.form, given: self.given, kept: self.kept, text, span, may_wait }
     }
 }
 

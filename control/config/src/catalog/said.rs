@@ -24,6 +24,8 @@ pub struct Said<'t> {
     pub text: &'t str,
     /// From the first word to the last.
     pub span: Span,
+    /// It will be tried again if it refers to something that does not exist yet.
+    pub may_wait: bool,
 }
 
 /// An argument with its values.

@@ -117,8 +117,10 @@ pub(crate) fn missing<'k>(
 ) -> Refused {
     let name = said.text(argument).unwrap_or_default();
     let mut note = Note::new(code, said.place(argument), name, format!("there is no {what} {name:?}"));
-    note.cure = nearest(name, known).map(|near| format!("did you mean {near}?"));
-    Refused { note: Box::new(note), missing: said.form.op.may_precede() }
+    if !said.may_wait {
+        note.cure = nearest(name, known).map(|near| format!("did you mean {near}?"));
+    }
+    Refused { note: Box::new(note), missing: true }
 }
 
 /// Refuses because `name` exists already.
