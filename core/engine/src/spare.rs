@@ -4,8 +4,8 @@
 //! spin. So one descriptor is kept in reserve. When accepting fails it is given up, a few of the waiting connections are taken and
 //! reset, so that those clients learn at once that they must go elsewhere, and it is opened again. Then accepting pauses.
 
-use std::fs::File;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use crate::doors;
@@ -40,9 +40,9 @@ impl Spare {
     }
 }
 
-/// Any descriptor will do. Without one, shedding merely does nothing.
+/// Any descriptor will do; a socket is what a worker may still make when it is locked in. Without one, shedding does nothing.
 fn open() -> Option<OwnedFd> {
-    File::open("/dev/null").ok().map(OwnedFd::from)
+    UnixDatagram::unbound().ok().map(OwnedFd::from)
 }
 
 /// Why accepting failed, by what to do about it.

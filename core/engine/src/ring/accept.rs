@@ -173,3 +173,53 @@ impl RingEngine {
         next
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use sluice_flow::port::Engine as _;
+
+    use super::super::ladder::Rung;
+    use super::*;
+    use crate::{EngineSettings, bind};
+
+    /// As on kernels where accepting many at once is not trusted.
+    #[test]
+    fn one_by_one_serves_everybody_too() {
+        if std::env::var_os("SLUICE_NO_URING").is_some_and(|v| v == "1") {
+            return;
+        }
+        let settings = EngineSettings { sessions: 4, ..EngineSettings::default() };
+        let mut engine = RingEngine::new(&Rung::ALL, &settings, &mut Report::default()).unwrap();
+        engine.accept_many = false;
+        let socket = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let addr = socket.local_addr().unwrap();
+        engine.listen(ListenerId(0), socket).unwrap();
+        let clients: Vec<_> = (0..50).map(|_| TcpStream::connect(addr).unwrap()).collect();
+        let mut waiting: HashSet<_> = clients.iter().map(|c| c.local_addr().unwrap()).collect();
+        let end = now() + Duration::from_secs(60);
+        while !waiting.is_empty() {
+            assert!(now() < end, "{} wait", waiting.len());
+            let mut happened = Vec::new();
+            engine.turn(Some(Duration::from_millis(20)), &mut happened).unwrap();
+            for happening in happened {
+                match happening {
+                    Happening::Accepted { door, client, .. } => {
+                        assert!(waiting.remove(&client));
+                        engine.refuse(door);
+                    }
+                    other @ (Happening::Session { .. } | Happening::Released(_) | Happening::Woken) => panic!("{other:?}"),
+                }
+            }
+        }
+        assert!(engine.listeners[0].as_ref().is_some_and(|l| l.armed.is_some()));
+        engine.unlisten(ListenerId(0));
+        while engine.listeners[0].is_some() {
+            assert!(now() < end);
+            engine.turn(Some(Duration::from_millis(20)), &mut Vec::new()).unwrap();
+        }
+    }
+}

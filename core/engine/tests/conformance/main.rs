@@ -6,6 +6,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "what a script does not expect is a failure, whatever it is")]
 
 mod accepting;
+mod chaos;
 mod closing;
 mod connecting;
 mod kit;
@@ -59,6 +60,8 @@ both! {
         a_full_buffer_says_that_there_is_more
         an_empty_chain_is_sent_at_once
         a_second_receive_is_refused_and_the_first_goes_on;
+    chaos:
+        whatever_happens_bytes_stay_where_they_belong;
     closing:
         the_client_finishes_first
         the_host_finishes_first
