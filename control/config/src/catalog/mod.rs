@@ -8,7 +8,7 @@
 //! ```
 //!
 //! To add a command: write a [`Command`] in the file of its group, with a [`Form`] for each verb; name it in [`commands`]; give its
-//! printing form a [`Rank`], which is its place in a saved file; put it into a golden file; run the tests with `UPDATE=1` to write
+//! printing form a `Rank`, which is its place in a saved file; put it into a golden file; run the tests with `UPDATE=1` to write
 //! the pages anew.
 
 use crate::model::Model;
