@@ -11,9 +11,9 @@
 //!         nothing shared on the way of bytes
 //! ```
 //!
-//! * [`turn`]: one turn of the loop. [`tenant`]: one session in its slot. [`meter`]: numbers, and when clients wait outside.
-//! * [`mailbox`]: the queues and why they cannot block; [`wake`]: the wake-up protocol, model-checked by `tests/loom.rs`.
-//! * [`pin`], [`listen`]: where workers run and what they listen at. [`start`]: threads. [`post`]: control's view.
+//! * `turn`: one turn of the loop. `tenant`: one session in its slot. `meter`: numbers, and when clients wait outside.
+//! * `mailbox`: the queues and why they cannot block; [`wake`]: the wake-up protocol, model-checked by `tests/loom.rs`.
+//! * `pin`, `listen`: where workers run and what they listen at. `start`: threads. `post`: control's view.
 //!
 //! Under `--cfg loom` only [`wake`] is built.
 #![forbid(unsafe_code)]
