@@ -291,9 +291,6 @@ fn users_of(model: &Model) -> Result<Users, PlaneFault> {
             of_user.entry(user.as_str()).or_default().push(group.as_str().to_owned());
         }
     }
-    let nobody = |_| PlaneFault::NoRandom;
-    let spare: SecretString = hex(&random::bytes::<SALT_BYTES>().map_err(nobody)?).into();
-    let spare = Verifier::of_password(&spare, salt()?).map_err(|why| PlaneFault::User { user: String::new(), why })?;
     let mut users = Vec::new();
     for (name, user) in model.users.iter() {
         let bad = |why| PlaneFault::User { user: name.as_str().to_owned(), why };
@@ -305,6 +302,12 @@ fn users_of(model: &Model) -> Result<Users, PlaneFault> {
         let groups = of_user.remove(name.as_str()).unwrap_or_default().into();
         users.push(User { name: name.as_str().into(), groups, verifier });
     }
+    let spare = match users.first() {
+        Some(user) => user.verifier.clone(),
+        None => {
+            Verifier::of_password(&hex(&salt()?).into(), salt()?).map_err(|why| PlaneFault::User { user: String::new(), why })?
+        }
+    };
     Ok(Users::new(users, spare))
 }
 

@@ -81,9 +81,8 @@ impl Turn {
                 Some(verdict) = self.verdicts.recv() => self.tell(verdict),
                 woken = self.wake.readable() => {
                     if let Ok(mut ready) = woken {
-                        // Whether or not there was something to read: the next look at the queue decides.
-                        let _ = ready.try_io(|wake| wake.get_ref().read(&mut [0; 8]));
-                        ready.clear_ready();
+                        // Until it would block: that is what re-arms the descriptor. The look at the queue decides the rest.
+                        while ready.try_io(|wake| wake.get_ref().read(&mut [0; 8])).is_ok_and(|read| read.is_ok_and(|n| n > 0)) {}
                     }
                 }
                 () = tokio::time::sleep(DRAIN_LOOK), if drain.is_some() => {}

@@ -33,9 +33,7 @@ impl Service {
             StaRequest::read(body).map_err(|bad| StatusCode::from_u16(bad.http_status()).unwrap_or(StatusCode::BAD_REQUEST))?;
         Ok(match request {
             StaRequest::Issue(request) => write_issue_answer(encoding, self.issue(request, peer).await?.as_ref()),
-            StaRequest::Redeem(request) => {
-                write_redeem_answer(encoding, self.redeem(&request).await?.as_deref().map_err(|refusal| refusal))
-            }
+            StaRequest::Redeem(request) => write_redeem_answer(encoding, self.redeem(&request).await?.as_deref()),
         })
     }
 

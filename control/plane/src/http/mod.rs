@@ -75,7 +75,13 @@ pub(crate) async fn serve<D: Door>(
         }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(None).max_headers(strict::FIELDS_MAX).max_buf_size(HYPER_BUFFER_BYTES);
+    // A client that has said all it has to say may end its side and still be answered; deadlines are the pace's matter.
+    builder
+        .half_close(true)
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_headers(strict::FIELDS_MAX)
+        .max_buf_size(HYPER_BUFFER_BYTES);
     let connection = builder.serve_connection(TokioIo::new(Wire::new(io, pace.clone())), service);
     tokio::pin!(connection);
     let mut stopping = false;

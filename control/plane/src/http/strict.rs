@@ -292,7 +292,7 @@ mod tests {
     fn good_requests_have_one_meaning_however_they_are_cut() {
         let get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
         let post = b"POST /x HTTP/1.1\r\nHost: a:443\r\nContent-Length: 5\r\n\r\nhello";
-        let chunked = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\na\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n0\r\n\r\n";
+        let chunked = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\na\r\n\r\n\r\n\r\n\r\n\r\n\r\n0\r\n\r\n";
         let old = b"GET /y?q HTTP/1.0\r\nX-Empty:\r\nX-Tab: \ta\tb \r\n\r\n";
         let all = [&get[..], post, chunked, old].concat();
         let whole = feed(&all, all.len()).unwrap();

@@ -95,7 +95,13 @@ struct State {
 #[derive(Debug)]
 enum Reach {
     Embedded { number: usize, owner: Owned },
-    Remote { endpoint: Endpoint, template: Template },
+    Remote(Box<Remote>),
+}
+
+#[derive(Debug)]
+struct Remote {
+    endpoint: Endpoint,
+    template: Template,
 }
 
 impl Sta {
@@ -106,11 +112,11 @@ impl Sta {
 
     /// One that is somewhere else. Its id is not known until its monitor has asked.
     pub(crate) fn remote(url: &Url, endpoint: Endpoint) -> Self {
-        Self::new(url, Reach::Remote { endpoint, template: Template::default() }, None)
+        Self::new(url, Reach::Remote(Box::new(Remote { endpoint, template: Template::default() })), None)
     }
 
     fn new(url: &Url, reach: Reach, id: Option<Arc<str>>) -> Self {
-        let insecure = url.scheme == Scheme::Http && matches!(reach, Reach::Remote { .. });
+        let insecure = url.scheme == Scheme::Http && matches!(reach, Reach::Remote(_));
         let state = State { is_up: id.is_some(), id };
         Self { url: url.to_string(), insecure, reach, state: watch::Sender::new(state), doubt: Notify::new() }
     }
@@ -129,7 +135,7 @@ impl Sta {
     pub(crate) fn addresses(&self) -> Vec<std::net::SocketAddr> {
         match &self.reach {
             Reach::Embedded { .. } => Vec::new(),
-            Reach::Remote { endpoint, .. } => endpoint.addresses(),
+            Reach::Remote(remote) => remote.endpoint.addresses(),
         }
     }
 
@@ -150,11 +156,11 @@ impl Sta {
                     _ => Ok(redeemed),
                 }
             }
-            Reach::Remote { endpoint, template } => {
+            Reach::Remote(remote) => {
                 let id = self.id().unwrap_or_else(|| pair.sta_id.into());
                 let version = if version == "42" { TICKET_VERSION } else { version };
-                let asked = template.render(&id, pair.code, version);
-                let answer = endpoint.post(asked, REQUEST_CAPS.document_bytes).await.inspect_err(|_| self.doubt())?;
+                let asked = remote.template.render(&id, pair.code, version);
+                let answer = remote.endpoint.post(asked, REQUEST_CAPS.document_bytes).await.inspect_err(|_| self.doubt())?;
                 Redeemed::read(&answer, &id, pair.code).map_err(NoData::Refused)
             }
         }
@@ -174,9 +180,9 @@ impl Sta {
                     ticket_version: TICKET_VERSION.to_owned(),
                 })
             }
-            Reach::Remote { endpoint, .. } => {
+            Reach::Remote(remote) => {
                 let asked = IssueRequest::new(values, refreshable).write();
-                let answer = endpoint.post(asked, REQUEST_CAPS.document_bytes).await.inspect_err(|_| self.doubt())?;
+                let answer = remote.endpoint.post(asked, REQUEST_CAPS.document_bytes).await.inspect_err(|_| self.doubt())?;
                 Ok(IssuedTicket::read(&answer)?)
             }
         }
@@ -184,9 +190,9 @@ impl Sta {
 
     /// Asks a remote authority for its id, again and again. Returns at once for an embedded one.
     pub(crate) async fn monitor(&self, others: &[Arc<Self>]) {
-        let Reach::Remote { endpoint, .. } = &self.reach else { return };
+        let Reach::Remote(remote) = &self.reach else { return };
         loop {
-            let probed = tokio::time::timeout(PROBE_TIME, probe(endpoint)).await;
+            let probed = tokio::time::timeout(PROBE_TIME, probe(&remote.endpoint)).await;
             let pause = match probed.unwrap_or(Err(NoTicket::Outage(Outage::Time))) {
                 Ok(id) => {
                     self.is_now_up(id, others);

@@ -62,10 +62,8 @@ impl Portal {
             credentials: Some(credentials_of(&visitor.login.identity)),
             client_type: Some(ClientType::Ica30),
         });
-        match self.xml.ask(&question).await? {
-            Answer::Address(address) => Ok(address),
-            other => Err(unexpected(&other)),
-        }
+        let answer = self.xml.ask(&question).await?;
+        if let Answer::Address(address) = answer { Ok(address) } else { Err(unexpected(&answer)) }
     }
 
     async fn logon_ticket(&self, address: &AddressAnswer, visitor: &Visitor) -> Result<Secret, Failed> {
@@ -75,10 +73,8 @@ impl Portal {
             ticket_tag: address.ticket_tag.clone(),
             time_to_live_s: Some(LOGON_LIFE_S),
         });
-        match self.xml.ask(&question).await? {
-            Answer::Ticket(ticket) => Ok(ticket),
-            other => Err(unexpected(&other)),
-        }
+        let answer = self.xml.ask(&question).await?;
+        if let Answer::Ticket(ticket) = answer { Ok(ticket) } else { Err(unexpected(&answer)) }
     }
 
     /// A ticket of the first authority that gives one: those that are up first, the others if none of them does.

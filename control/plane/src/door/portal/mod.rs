@@ -345,10 +345,8 @@ impl Portal {
             client: self.client(visit, visitor),
             ..AppDataRequest::default()
         });
-        match self.xml.ask(&question).await? {
-            Answer::AppData(apps) => Ok(apps),
-            other => Err(unexpected(&other)),
-        }
+        let answer = self.xml.ask(&question).await?;
+        if let Answer::AppData(apps) = answer { Ok(apps) } else { Err(unexpected(&answer)) }
     }
 
     /// The user's machine, as the farm is told: a name that is the same throughout a login, and the address we see.
