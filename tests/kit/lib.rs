@@ -1,2 +1,20 @@
-//! Test kit: the neighbours of a gateway, ports, canaries and deadlines for tests from outside.
+//! Test kit: the neighbours of a gateway and what it takes to watch one from outside.
+//!
+//! ```text
+//!   client ──TLS──► [ sluicegate, the real binary: gateway ] ──► host          (fakes where no real peer exists)
+//!                          │           ▲
+//!                          └─► sta ◄───┘ ticket issued here, as a portal would
+//! ```
+//!
+//! Nothing here sleeps for a time or uses a fixed port: ports are chosen by the system, and waiting is for a state with a
+//! deadline ([`deadline::until`]).
 #![forbid(unsafe_code)]
+
+pub mod browser;
+pub mod certs;
+pub mod client;
+pub mod deadline;
+pub mod gateway;
+pub mod host;
+pub mod sta;
+pub mod tools;

@@ -1,0 +1,50 @@
+//! The promise, tested from outside: the real binary, real TLS, real sockets, each engine.
+//!
+//! One module per promise. Every test that says `engine` runs twice, once on io_uring and once on mio.
+
+use sluicegate_tests::gateway::Wish;
+
+/// Makes a test per engine from a function that takes the engine's name.
+macro_rules! on_each_engine {
+    ($($name:ident),+ $(,)?) => {
+        mod uring { $(#[test] fn $name() { super::$name("URING"); })+ }
+        mod mio { $(#[test] fn $name() { super::$name("MIO"); })+ }
+    };
+}
+
+mod launch;
+mod portal;
+mod posture;
+mod refuse;
+mod splice;
+mod steady;
+mod tools;
+
+/// A gateway with one worker on `engine`.
+fn wish(engine: &'static str) -> Wish {
+    Wish::new(env!("CARGO_BIN_EXE_sluicegate"), engine)
+}
+
+/// Bytes that can be checked anywhere in the stream: a different sequence for each seed.
+struct Pattern(u64);
+
+impl Pattern {
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    fn fill(&mut self, out: &mut [u8]) {
+        for chunk in out.chunks_mut(8) {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            chunk.copy_from_slice(&self.0.to_le_bytes()[..chunk.len()]);
+        }
+    }
+
+    fn bytes(&mut self, n: usize) -> Vec<u8> {
+        let mut out = vec![0; n];
+        self.fill(&mut out);
+        out
+    }
+}

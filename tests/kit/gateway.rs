@@ -1,0 +1,262 @@
+//! The real binary as a child process: configuration, start, log, counters, end.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::certs::{Ca, write};
+use crate::client::{Client, Opening, trust};
+use crate::deadline::until;
+use crate::sta::{self, Issued};
+use crate::tools::Running;
+
+/// The name for which the gateway's certificate is made.
+pub const NAME: &str = "gw.example.test";
+
+/// What a gateway shall be like.
+#[derive(Debug)]
+pub struct Wish {
+    binary: PathBuf,
+    engine: &'static str,
+    lines: Vec<String>,
+    rsa: bool,
+    farm: bool,
+}
+
+impl Wish {
+    /// A gateway from `binary` (of `CARGO_BIN_EXE_sluicegate`) with one worker, one virtual server `vpn1` and an embedded farm.
+    #[must_use]
+    pub fn new(binary: impl Into<PathBuf>, engine: &'static str) -> Self {
+        Self { binary: binary.into(), engine, lines: Vec::new(), rsa: false, farm: true }
+    }
+
+    /// With one more line of configuration. `DIR` stands for the test's folder.
+    #[must_use]
+    pub fn line(mut self, line: impl Into<String>) -> Self {
+        self.lines.push(line.into());
+        self
+    }
+
+    /// With an RSA certificate.
+    #[must_use]
+    pub fn rsa(mut self) -> Self {
+        self.rsa = true;
+        self
+    }
+
+    /// Without an embedded farm.
+    #[must_use]
+    pub fn no_farm(mut self) -> Self {
+        self.farm = false;
+        self
+    }
+
+    /// Starts it and waits until everything listens.
+    ///
+    /// # Panics
+    /// If it does not come up; its log is shown.
+    #[must_use]
+    pub fn start(self) -> Gateway {
+        let dir = TempDir::new().expect("a folder");
+        let ca = Ca::new();
+        let (chain, key) = if self.rsa { ca.rsa_server(&[NAME]) } else { ca.server(&[NAME]) };
+        let ca_file = ca.write(dir.path());
+        let _ = write(dir.path(), "gw.pem", &chain);
+        let _ = write(dir.path(), "gw.key", &key);
+        let inside = dir.path().display();
+        let mut config = format!(
+            "enable ns feature SSLVPN AAA\n\
+             set ns config -innerSocket {inside}/inner.sock -controlSocket {inside}/control.sock\n\
+             set ns worker -count 1 -engine {}\n\
+             add ssl certKey gw -cert gw.pem -key gw.key\n\
+             add vpn vserver vpn1 SSL 127.0.0.1 0 -vserverFqdn {NAME}\n\
+             bind ssl vserver vpn1 -certkeyName gw\n\
+             add vpn allowedHost loopback 127.0.0.0/8 -port 1-65535 -allowLoopback YES\n",
+            self.engine
+        );
+        if self.farm {
+            config.push_str("add farm server inside 127.0.0.1 0\nbind vpn vserver vpn1 -staServer http://127.0.0.1:0\n");
+        }
+        for line in &self.lines {
+            config.push_str(&line.replace("DIR", &dir.path().display().to_string()));
+            config.push('\n');
+        }
+        let config_file = write(dir.path(), "ns.conf", &config);
+        let (ready, log) = (dir.path().join("ready.json"), dir.path().join("log"));
+        let log_file = fs::File::create(&log).expect("a log file");
+        let child = Running::start(
+            Command::new(&self.binary)
+                .arg("run")
+                .arg(&config_file)
+                .arg("--ready-file")
+                .arg(&ready)
+                .stdin(Stdio::null())
+                .stdout(log_file.try_clone().expect("a log file"))
+                .stderr(log_file),
+        );
+        let mut gateway = Gateway { child, dir, log, at: BTreeMap::new(), tls: trust(&ca.pem, rustls::ALL_VERSIONS), ca_file, ca };
+        let told = until("the gateway to be ready", || {
+            if let Some(status) = gateway.child.0.try_wait().expect("a child of ours") {
+                panic!("the gateway ended with {status}:\n{config}\n{}", gateway.log());
+            }
+            serde_json::from_str::<Value>(&fs::read_to_string(&ready).ok()?).ok()
+        });
+        for kind in ["listeners", "farm", "hosts"] {
+            for one in told[kind].as_array().into_iter().flatten() {
+                let (Some(name), Some(address)) = (one["name"].as_str(), one["address"].as_str()) else { continue };
+                gateway.at.insert(name.to_owned(), address.parse().expect("an address"));
+            }
+        }
+        gateway
+    }
+}
+
+/// A gateway that runs. It is ended when this is dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    child: Running,
+    dir: TempDir,
+    log: PathBuf,
+    at: BTreeMap<String, SocketAddr>,
+    /// A client's settings that trust it.
+    pub tls: Arc<ClientConfig>,
+    /// Its authority, as a file.
+    pub ca_file: PathBuf,
+    /// Its authority.
+    pub ca: Ca,
+}
+
+impl Gateway {
+    /// Where the virtual server, farm server or demo host `name` listens.
+    ///
+    /// # Panics
+    /// If there is none of that name.
+    #[must_use]
+    pub fn address(&self, name: &str) -> SocketAddr {
+        *self.at.get(name).unwrap_or_else(|| panic!("nothing named {name} listens: {:?}", self.at))
+    }
+
+    /// Where the public virtual server listens.
+    #[must_use]
+    pub fn public(&self) -> SocketAddr {
+        self.address("vpn1")
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.0.id()
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// A ticket of its embedded authority for `host`.
+    #[must_use]
+    pub fn ticket(&self, host: SocketAddr) -> Issued {
+        sta::issue(self.address("inside"), &host.to_string())
+    }
+
+    /// A connection after the TLS handshake.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    #[must_use]
+    pub fn connect(&self) -> Client {
+        Client::connect(self.public(), NAME, &self.tls).unwrap_or_else(|e| panic!("{e}\n{}", self.log()))
+    }
+
+    /// A session with `host`, spliced.
+    ///
+    /// # Panics
+    /// If the gateway does not say that it is connected.
+    #[must_use]
+    pub fn launch(&self, host: SocketAddr) -> Client {
+        let mut client = self.connect();
+        let reply = client.present(&self.ticket(host).single(), Opening::Negotiated);
+        assert_eq!(reply.ok(), Some(0), "{}", self.log());
+        client
+    }
+
+    /// Sends it a signal by name: `TERM`, `USR1`, `USR2`.
+    pub fn signal(&self, name: &str) {
+        let _ = crate::tools::output("kill", &[&format!("-{name}"), &self.pid().to_string()]);
+    }
+
+    /// Its counters, as it logs them on `SIGUSR1`.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[must_use]
+    pub fn counters(&self) -> BTreeMap<String, u64> {
+        let seen = self.log().matches("\"counters\"").count();
+        self.signal("USR1");
+        until("counters in the log", || {
+            let log = self.log();
+            let line = log.lines().filter(|line| line.contains("\"counters\"")).nth(seen)?;
+            let json: Value = serde_json::from_str(&line[line.find('{')?..]).ok()?;
+            json["counters"].as_object().map(|all| all.iter().map(|(k, v)| (k.clone(), v.as_u64().unwrap_or(0))).collect())
+        })
+    }
+
+    /// One counter.
+    ///
+    /// # Panics
+    /// If there is none of that name.
+    #[must_use]
+    pub fn count(&self, name: &str) -> u64 {
+        *self.counters().get(name).unwrap_or_else(|| panic!("no counter {name}"))
+    }
+
+    /// How many descriptors its process holds.
+    ///
+    /// # Panics
+    /// If it is gone.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the gateway runs").count()
+    }
+
+    /// Waits until no session is left, then gives the number of descriptors.
+    #[must_use]
+    pub fn quiet(&self) -> usize {
+        until("all sessions to end", || (self.count("sessions") == 0).then_some(()));
+        self.descriptors()
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        self.child.wait()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(60).collect();
+            for line in tail.iter().rev() {
+                #[expect(clippy::print_stderr, reason = "a failing test shows what the gateway said")]
+                {
+                    eprintln!("gateway: {line}");
+                }
+            }
+        }
+    }
+}

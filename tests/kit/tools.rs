@@ -1,0 +1,46 @@
+//! Real tools as peers: openssl, curl, socat, ncat, nmap, haproxy.
+
+use std::process::{Child, Command, Stdio};
+
+use crate::deadline;
+
+/// Runs a tool to its end and gives what it printed.
+///
+/// # Panics
+/// If it is missing or fails; what it said is shown.
+#[must_use]
+pub fn output(tool: &str, args: &[&str]) -> String {
+    let done = Command::new(tool).args(args).stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("{tool}: {e}"));
+    assert!(done.status.success(), "{tool} {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+/// A process that is ended, by its own id, when the test ends.
+#[derive(Debug)]
+pub struct Running(pub Child);
+
+impl Running {
+    /// Starts `command`.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}")))
+    }
+
+    /// Waits for its end, with a deadline.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        deadline::until("a child process to end", || self.0.try_wait().expect("a child of ours"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
