@@ -1,0 +1,115 @@
+//! Files that a configuration names: read once, from one descriptor, with caps; keys that others could read are refused.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use gate_config::files::{FileError, Files, PEM_BYTES_MAX, Purpose};
+use zeroize::Zeroizing;
+
+/// Largest configuration file, in bytes.
+pub const CONFIGURATION_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// `O_NONBLOCK` of Linux: opening a pipe must not wait for somebody to write into it.
+const O_NONBLOCK: i32 = 0o4000;
+/// `O_NOFOLLOW` of Linux on x86-64 and the architectures that share its numbers.
+const O_NOFOLLOW: i32 = if cfg!(any(target_arch = "aarch64", target_arch = "arm")) { 0o100_000 } else { 0o400_000 };
+/// Permission bits that a private key must not have: writable by its group, anything for others. The group may read, so that
+/// a key can be shared with a group of the gateway's own.
+const EXPOSED: u32 = 0o027;
+
+/// Reads a configuration.
+///
+/// # Errors
+/// If it cannot be read, is larger than [`CONFIGURATION_BYTES_MAX`], or is not UTF-8.
+pub fn read_configuration(path: &Path) -> io::Result<String> {
+    let (file, _) = open(path, true)?;
+    let mut bytes = Vec::new();
+    file.take(CONFIGURATION_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > CONFIGURATION_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {CONFIGURATION_BYTES_MAX} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8"))
+}
+
+/// Opens a regular file once, without waiting and without following a last symbolic link, and gives its permission bits as they
+/// are on the descriptor that is read from.
+fn open(path: &Path, follow: bool) -> io::Result<(File, u32)> {
+    let flags = if follow { O_NONBLOCK } else { O_NONBLOCK | O_NOFOLLOW };
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let facts = file.metadata()?;
+    if !facts.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok((file, facts.mode()))
+}
+
+/// The machine's disk. Relative names are below the configuration's own folder.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    base: PathBuf,
+}
+
+impl Disk {
+    /// Relative names are below `base`.
+    #[must_use]
+    pub fn below(base: &Path) -> Self {
+        Self { base: base.to_path_buf() }
+    }
+}
+
+impl Files for Disk {
+    fn read(&self, path: &Path, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, FileError> {
+        let fault = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => FileError::Missing,
+            io::ErrorKind::PermissionDenied => FileError::Denied,
+            _ => FileError::Other(source.to_string()),
+        };
+        // Certificates are often links into a folder of renewals; keys that are links invite a swap.
+        let (file, mode) = open(&self.base.join(path), purpose != Purpose::Key).map_err(fault)?;
+        if purpose == Purpose::Key && mode & EXPOSED != 0 {
+            return Err(FileError::Exposed);
+        }
+        let mut bytes = Zeroizing::new(Vec::with_capacity(PEM_BYTES_MAX + 1));
+        file.take(PEM_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(fault)?;
+        if bytes.len() > PEM_BYTES_MAX { Err(FileError::TooLong) } else { Ok(bytes) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn keys_that_others_may_read_and_links_to_keys_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::below(dir.path());
+        let key = dir.path().join("key");
+        fs::write(&key, "secret").unwrap();
+        for (mode, readable) in [(0o600, true), (0o400, true), (0o640, true), (0o644, false), (0o660, false), (0o604, false)] {
+            fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+            let read = disk.read(Path::new("key"), Purpose::Key);
+            assert_eq!(read.is_ok(), readable, "{mode:o}");
+            assert!(disk.read(Path::new("key"), Purpose::Certificate).is_ok());
+        }
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(&key, dir.path().join("link")).unwrap();
+        assert!(disk.read(Path::new("link"), Purpose::Key).is_err());
+        assert!(disk.read(Path::new("link"), Purpose::Roots).is_ok());
+        assert_eq!(disk.read(Path::new("none"), Purpose::Key).unwrap_err(), FileError::Missing);
+        assert!(disk.read(Path::new("."), Purpose::Roots).is_err());
+    }
+
+    #[test]
+    fn length_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("long"), vec![b'x'; PEM_BYTES_MAX + 1]).unwrap();
+        assert_eq!(Disk::below(dir.path()).read(Path::new("long"), Purpose::Roots).unwrap_err(), FileError::TooLong);
+        fs::write(dir.path().join("conf"), [0xff, 0xfe]).unwrap();
+        assert!(read_configuration(&dir.path().join("conf")).is_err());
+    }
+}

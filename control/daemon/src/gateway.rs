@@ -1,0 +1,333 @@
+//! A running gateway: made in order, taken down in the opposite order.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use gate_config::model::{Engine, Model};
+use gate_config::{ListenerIds, Strictness};
+use gate_plane::{Command, PlaneSettings};
+use sluice_link::count::Totals;
+use sluice_link::id::SnapshotId;
+use sluice_link::reason::Reason;
+use sluice_worker::{Choice, Placement, SocketSettings, WorkerSettings, Workers};
+use thiserror::Error;
+use tokio::sync::{mpsc as channel, watch};
+
+use crate::files::Disk;
+
+/// How a gateway is to be started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Files that the configuration names are below this folder.
+    pub base: PathBuf,
+    /// What happens with commands that are not known.
+    pub strictness: Strictness,
+    /// Whether to write the log; a program that embeds a gateway may have its own.
+    pub log: bool,
+}
+
+impl Options {
+    /// Files are below `base`, unknown commands are errors, nothing is logged.
+    #[must_use]
+    pub fn below(base: &Path) -> Self {
+        Self { base: base.to_path_buf(), strictness: Strictness::Strict, log: false }
+    }
+}
+
+/// Why a gateway did not start. Nothing of it is left running.
+#[derive(Debug, Error)]
+pub enum StartProblem {
+    /// The operator's: the configuration has errors. The text lists all of them, with line and column.
+    #[error("{0}")]
+    Configuration(String),
+    /// The machine's: it refused something.
+    #[error("cannot {doing}")]
+    Machine {
+        /// What was tried.
+        doing: String,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl StartProblem {
+    fn machine<E: Into<Box<dyn std::error::Error + Send + Sync>>>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let doing = doing.into();
+        move |source| Self::Machine { doing, source: source.into() }
+    }
+}
+
+/// Where something listens, by its name in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedAddress {
+    /// As configured.
+    pub name: String,
+    /// The actual address.
+    pub address: SocketAddr,
+}
+
+/// Where everything listens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// Virtual servers.
+    pub listeners: Vec<NamedAddress>,
+    /// Farm servers: the inside listeners of STA and XML Service.
+    pub farm: Vec<NamedAddress>,
+    /// Demonstration hosts.
+    pub hosts: Vec<NamedAddress>,
+}
+
+/// A running gateway. Dropping it stops it.
+pub struct Gateway {
+    addresses: Addresses,
+    workers: Option<Workers>,
+    commands: channel::Sender<Command>,
+    control: Option<JoinHandle<()>>,
+    hosts_stop: watch::Sender<bool>,
+    hosts: Option<JoinHandle<()>>,
+    inner: InnerSocket,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Starts the gateway that `text` describes; `name` is what problems call it. Returns once everything listens and tickets
+    /// are redeemed.
+    ///
+    /// # Errors
+    /// [`StartProblem`]; nothing is left running or bound.
+    pub fn start(name: &str, text: &str, options: &Options) -> Result<Self, StartProblem> {
+        let checked = gate_config::check(name, text, options.strictness, &Disk::below(&options.base));
+        let report = |only_errors: bool| -> String {
+            checked.problems.iter().filter(|p| p.is_error() || !only_errors).map(|p| format!("{p}\n")).collect()
+        };
+        let Some(model) = checked.model else { return Err(StartProblem::Configuration(report(true))) };
+        if options.log {
+            crate::log::start(model.log);
+        }
+        for problem in &checked.problems {
+            tracing::warn!(message = "configuration", problem = %problem);
+        }
+        let model = Arc::new(model);
+        let inner = InnerSocket::prepare(&model.paths.inner_socket)?;
+        let snapshot = gate_config::snapshot(&model, &checked.files, SnapshotId(1), &mut ListenerIds::default());
+        let snapshot = Arc::new(snapshot.map_err(|problem| StartProblem::machine("put the configuration together")(problem))?);
+
+        let farm_servers = bind_all(model.farm.servers.iter().map(|(name, one)| (name.to_string(), one.address)))?;
+        let farm_hosts = bind_all(model.farm.hosts.iter().map(|(name, one)| (name.to_string(), one.address)))?;
+        let (workers, post) = Workers::start(&worker_settings(&model), Arc::clone(&snapshot))
+            .map_err(|problem| StartProblem::machine("start the workers")(problem))?;
+        log_workers(&workers);
+        let actual = workers.addresses();
+        let listeners = snapshot.listeners.iter().filter_map(|one| {
+            let (_, address) = actual.iter().find(|(id, _)| *id == one.id)?;
+            Some(NamedAddress { name: one.name.clone(), address: *address })
+        });
+        let addresses = Addresses { listeners: listeners.collect(), farm: named(&farm_servers)?, hosts: named(&farm_hosts)? };
+
+        let (hosts_stop, stopped) = watch::channel(false);
+        let hosts = if farm_hosts.is_empty() {
+            None
+        } else {
+            let listeners = farm_hosts.into_iter().map(|(_, listener)| listener).collect();
+            Some(spawn("farm-hosts", move || {
+                if let Err(source) = gate_plane::farm_host::run(listeners, stopped) {
+                    tracing::error!(message = "demonstration hosts have ended", why = %source);
+                }
+            })?)
+        };
+        let settings = PlaneSettings {
+            listening: addresses.listeners.iter().map(|one| one.address).collect(),
+            model: Arc::clone(&model),
+            snapshot,
+            inner: inner.listener()?,
+            farm_servers: farm_servers.into_iter().map(|(_, listener)| listener).collect(),
+            files: Arc::new(checked.files),
+            state: None,
+            origin: origin(),
+        };
+        let (commands, told) = channel::channel(gate_plane::COMMANDS_MAX);
+        let (ready, is_ready) = mpsc::sync_channel(1);
+        let control = spawn("control", move || {
+            let came_up = ready.clone();
+            let ended = gate_plane::run(settings, Box::new(post), told, move || drop(came_up.send(Ok(()))));
+            if let Err(fault) = ended {
+                drop(ready.send(Err(fault)));
+            }
+        })?;
+        // From here on a return takes everything down again.
+        let gateway = Self { addresses, workers: Some(workers), commands, control: Some(control), hosts_stop, hosts, inner };
+        match is_ready.recv() {
+            Ok(Ok(())) => Ok(gateway),
+            Ok(Err(fault)) => Err(StartProblem::machine("start the control thread")(fault)),
+            Err(_) => Err(StartProblem::machine("start the control thread")("it died while it started")),
+        }
+    }
+
+    /// Where everything listens.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The counters, summed over all workers. It does not need the control thread.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut sum = Totals::default();
+        for one in self.workers.iter().flat_map(Workers::totals) {
+            sum.add(&one);
+        }
+        sum
+    }
+
+    /// The counters by name; ends of sessions by reason as `closed_…`.
+    #[must_use]
+    pub fn counters(&self) -> BTreeMap<String, u64> {
+        let totals = self.totals();
+        let ends = Reason::ALL.iter().map(|reason| (format!("closed_{}", reason.word()), totals.ended(*reason)));
+        totals.list().into_iter().map(|(name, _, _, value)| (name.to_owned(), value)).chain(ends).collect()
+    }
+
+    /// Takes no new connections; sessions run on until they end or `within` has passed.
+    pub fn drain(&self, within: Duration) {
+        // A control thread that is gone drains nothing; then the caller's own deadline ends the sessions.
+        let _ = self.commands.try_send(Command::Drain { within });
+    }
+
+    /// Ends all sessions, telling clients by close_notify, and joins all threads.
+    pub fn stop(mut self) {
+        self.halt();
+    }
+
+    fn halt(&mut self) {
+        // Workers first: they tell their clients. Control hears of the ends, then it goes, then the demonstration hosts.
+        if let Some(Err(end)) = self.workers.take().map(Workers::stop) {
+            tracing::error!(message = "a worker had ended", why = %crate::chain(&end));
+        }
+        let _ = self.commands.try_send(Command::Stop);
+        let _ = self.hosts_stop.send(true);
+        for thread in [self.control.take(), self.hosts.take()].into_iter().flatten() {
+            if thread.join().is_err() {
+                tracing::error!(message = "a thread had panicked");
+            }
+        }
+        self.inner.remove();
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.halt();
+    }
+}
+
+/// The control plane counts from an origin, the workers read the monotonic clock as it is: this origin makes them agree.
+fn origin() -> Instant {
+    let since_boot = Duration::from_nanos(sluice_worker::now().0);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the two ways to read the monotonic clock are tied together"
+    )]
+    let now = Instant::now();
+    now.checked_sub(since_boot).unwrap_or(now)
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartProblem> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(StartProblem::machine(format!("start thread {name}")))
+}
+
+fn bind_all(wanted: impl Iterator<Item = (String, SocketAddr)>) -> Result<Vec<(String, TcpListener)>, StartProblem> {
+    wanted
+        .map(|(name, address)| {
+            let listener =
+                TcpListener::bind(address).map_err(StartProblem::machine(format!("listen on {address} for {name}")))?;
+            Ok((name, listener))
+        })
+        .collect()
+}
+
+fn named(listeners: &[(String, TcpListener)]) -> Result<Vec<NamedAddress>, StartProblem> {
+    let one = |(name, listener): &(String, TcpListener)| {
+        let address = listener.local_addr().map_err(StartProblem::machine("learn an address"))?;
+        Ok(NamedAddress { name: name.clone(), address })
+    };
+    listeners.iter().map(one).collect()
+}
+
+fn worker_settings(model: &Model) -> WorkerSettings {
+    let worker = &model.worker;
+    WorkerSettings {
+        placement: Placement { count: worker.count, cores: worker.cores.clone() },
+        engine: match worker.engine {
+            Engine::Auto => Choice::Auto,
+            Engine::Uring => Choice::Uring,
+            Engine::Mio => Choice::Mio,
+        },
+        busy_poll: worker.busy_poll,
+        sockets: SocketSettings { congestion: worker.congestion.clone().map(String::from), ..SocketSettings::default() },
+        ..WorkerSettings::default()
+    }
+}
+
+/// One line per worker and per thing that its engine found out; loudly, if it is not the engine hoped for.
+fn log_workers(workers: &Workers) {
+    for report in workers.reports() {
+        let worker = report.worker.0;
+        for item in &report.found.items {
+            tracing::debug!(message = "engine", worker, subject = item.subject, outcome = ?item.outcome, detail = %item.detail);
+        }
+        if let Some(why) = &report.found.fallback {
+            tracing::warn!(message = "io_uring is not to be had, mio serves instead", worker, why = %why);
+        }
+        tracing::info!(message = "worker", worker, engine = %report.engine, core = ?report.core, pinned = report.pinned);
+    }
+}
+
+/// Where workers bring connections that speak HTTP: a Unix socket in a folder that nobody else may enter.
+struct InnerSocket {
+    path: PathBuf,
+    listener: Option<UnixListener>,
+}
+
+impl InnerSocket {
+    /// Makes the folder if it is missing, takes away a socket that an earlier process has left, and listens.
+    fn prepare(wanted: &Path) -> Result<Self, StartProblem> {
+        let failed = |source: io::Error| StartProblem::machine(format!("listen on {}", wanted.display()))(source);
+        if let Some(folder) = wanted.parent().filter(|folder| !folder.exists()) {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        }
+        if fs::symlink_metadata(wanted).is_ok_and(|found| found.file_type().is_socket()) {
+            // One that answers belongs to a gateway that runs; only one left over is taken away.
+            if UnixStream::connect(wanted).is_ok() {
+                return Err(failed(io::ErrorKind::AddrInUse.into()));
+            }
+            fs::remove_file(wanted).map_err(failed)?;
+        }
+        let listener = UnixListener::bind(wanted).map_err(failed)?;
+        fs::set_permissions(wanted, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        Ok(Self { path: wanted.to_path_buf(), listener: Some(listener) })
+    }
+
+    fn listener(&self) -> Result<UnixListener, StartProblem> {
+        let listener = self.listener.as_ref().ok_or_else(|| StartProblem::machine("listen inside")("the socket is gone"))?;
+        listener.try_clone().map_err(StartProblem::machine("share the inner socket"))
+    }
+
+    fn remove(&mut self) {
+        if self.listener.take().is_some() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

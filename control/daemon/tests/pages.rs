@@ -1,0 +1,54 @@
+//! Pages of the documentation that are written by the source: they must say what the source says.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use sluice_link::count::{Kind, Totals};
+use sluice_link::reason::{Blame, Reason};
+
+/// Compares `docs/operate/NAME` with `page`, or rewrites it with `UPDATE=1`.
+fn compare(name: &str, page: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operate").join(name);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, page).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == page, "{} is old: UPDATE=1 cargo test -p gate-daemon --test pages", path.display());
+}
+
+#[test]
+fn reasons() {
+    let mut page = String::from(
+        "# Why a session ended\n\nEvery end of a session has one of these reasons: in the log by its word, in counters as `closed_` and the word. \
+         Codes are stable. Written by the source; see `core/link/src/reason.rs`.\n\n| code | word | whose fault | meaning |\n| --- | --- | --- | --- |\n",
+    );
+    for reason in Reason::ALL {
+        let blame = match reason.blame() {
+            Blame::Nobody => "nobody's",
+            Blame::Client => "the client's",
+            Blame::Host => "the host's, or the inner network's",
+            Blame::Sta => "the ticket authority's",
+            Blame::Operator => "the operator's wish or setting",
+            Blame::Gateway => "the gateway's, or its machine's",
+        };
+        writeln!(page, "| SG-{} | `{}` | {blame} | {} |", *reason as u16, reason.word(), reason.meaning()).unwrap();
+    }
+    compare("reasons.md", &page);
+}
+
+#[test]
+fn counters() {
+    let mut page = String::from(
+        "# Counters\n\nOf the data plane, summed over all workers: `kill -USR1` prints them, the C interface reads them. Written by the source; see \
+         `core/link/src/count.rs`. Ends of sessions are counted as `closed_` and the word from [reasons.md](reasons.md).\n\n\
+         | name | kind | meaning |\n| --- | --- | --- |\n",
+    );
+    for (name, kind, help, _) in Totals::default().list() {
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        };
+        writeln!(page, "| `{name}` | {kind} | {help} |").unwrap();
+    }
+    compare("counters.md", &page);
+}
