@@ -188,14 +188,16 @@ impl Farm {
         }
     }
 
-    /// The embedded authority that answers at `url`, with its number.
+    /// The embedded authority that answers at `url`, with its number. Its address may be given as it is or as it is configured:
+    /// they differ where port 0 lets the system choose.
     fn at(&self, url: &model::Url) -> Option<(usize, &Arc<Inside>)> {
         let asked = url.at.address()?;
-        let is_here = |own: &SocketAddr| {
+        let is_here = |own: SocketAddr| {
             let ip = asked.ip().to_canonical();
             own.port() == asked.port() && (own.ip().to_canonical() == ip || (own.ip().is_unspecified() && ip.is_loopback()))
         };
-        let number = self.addresses.iter().position(is_here)?;
+        let mut both = self.addresses.iter().zip(&self.servers);
+        let number = both.position(|(actual, served)| is_here(*actual) || is_here(served.inside.server.address))?;
         Some((number, &self.servers.get(number)?.inside))
     }
 }
@@ -233,6 +235,9 @@ impl<'b> Build<'b> {
     fn sta(&self, bound: &model::Sta) -> Result<Sta, String> {
         if let Some((number, inside)) = self.farm.at(&bound.url) {
             return Ok(Sta::embedded(&bound.url, number, inside.sta.id.clone(), self.owned.clone()));
+        }
+        if bound.url.at.port == 0 {
+            return Err("no farm server has this address".to_owned());
         }
         let roots = self.roots(bound.roots.as_deref())?;
         let endpoint = Endpoint::new(&bound.url, STA_PATH, roots, self.helpers.clone()).map_err(|bad| bad.to_string())?;

@@ -251,6 +251,7 @@ impl Owner {
                 client = %closed.client,
                 reason = closed.reason.word(),
                 code = code(closed.reason),
+                meaning = closed.reason.meaning(),
                 lived_ms = millis(closed.lived),
                 unsaid,
                 "connection ended without a launch"

@@ -321,7 +321,7 @@ pub struct Url {
 }
 
 impl Url {
-    /// Reads `http://host[:port][/path]` or the same with `https`.
+    /// Reads `http://host[:port][/path]` or the same with `https`. Port 0 is allowed for a loopback address only.
     ///
     /// # Errors
     /// [`NotAnAddress`] says what is wrong.
@@ -341,7 +341,12 @@ impl Url {
         }
         let (at, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let path = if path == "/" { "" } else { path };
-        Ok(Self { scheme, at: HostPort::parse(at, port_default)?, path: path.into(), written: text.into() })
+        // A farm server that lets the system choose its port is named by the address that it was given, port 0 and all.
+        let at = match at.parse::<SocketAddr>() {
+            Ok(own) if own.port() == 0 && own.ip().is_loopback() => own.into(),
+            Ok(_) | Err(_) => HostPort::parse(at, port_default)?,
+        };
+        Ok(Self { scheme, at, path: path.into(), written: text.into() })
     }
 }
 
