@@ -39,6 +39,9 @@ mod turn;
 pub mod wake;
 
 #[cfg(not(loom))]
+pub use sluice_engine::{Choice, SocketSettings, now};
+
+#[cfg(not(loom))]
 pub use self::{
     mailbox::{ASK_CAPACITY, ASK_FULL, TELL_CAPACITY, TELL_CREDIT, TELL_RESERVE},
     pin::{Misplaced, Placement, WORKERS_MAX},
