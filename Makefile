@@ -11,7 +11,7 @@ demo:            ## all 14 steps of a launch on this machine, then stays up (ONC
 
 test: packages lint ## everything that is checked before a change lands
 	cargo test --workspace $(ARGS)
-	$(MAKE) fuzz ARGS="--seconds 1" && $(MAKE) micro ARGS="--quick" && $(MAKE) bench-quick
+	$(MAKE) loom && $(MAKE) fuzz ARGS="--seconds 1" && $(MAKE) micro ARGS="--quick" && $(MAKE) bench-quick
 
 packages:        ## the Debian packages that the tests drive as peers
 	@tests/packages.sh test
@@ -33,7 +33,7 @@ sim:             ## the seeded simulation, longer: SEED=7 make sim replays one
 	cargo test --profile sim -p sluicegate-tests --test sim -- --nocapture $(ARGS)
 
 loom:            ## every interleaving of the wake protocol
-	cargo test -p sluice-worker --test loom $(ARGS)
+	RUSTFLAGS="--cfg loom" cargo test -q -p sluice-worker --test loom --release --target-dir target/loom $(ARGS)
 
 fuzz:            ## mutate the corpora through every codec (ARGS="socks5 --seconds 60 --seed 1")
 	cargo run -q --manifest-path tests/fuzz/Cargo.toml -- $(ARGS)

@@ -270,10 +270,13 @@ fn sink() -> Result<(Ended, SocketAddr), Fault> {
 }
 
 fn gateway(plan: &Plan, dir: &Path, host: SocketAddr) -> Result<Peer, Fault> {
+    let inside = dir.display();
     let config = format!(
         "enable ns feature SSLVPN AAA\nset ns worker -count 1 -cores 0\n\
+         set ns config -innerSocket {inside}/inner.sock -controlSocket {inside}/control.sock\n\
          add ssl certKey gw -cert gw.pem -key gw.key\nadd vpn vserver vpn1 SSL 127.0.0.1 0 -vserverFqdn {NAME}\n\
-         bind ssl vserver vpn1 -certkeyName gw\nadd farm server inside 127.0.0.1 0\nbind vpn vserver vpn1 -farmServer inside\n\
+         bind ssl vserver vpn1 -certkeyName gw\nadd farm server inside 127.0.0.1 0\n\
+         bind vpn vserver vpn1 -staServer http://127.0.0.1:0\n\
          add vpn allowedHost sink {}/32 -port {} -allowLoopback YES\nset ns limits -unprovenPerSource 20000\n",
         host.ip(),
         host.port()

@@ -84,9 +84,14 @@ impl Outcome {
         }
     }
 
+    /// The unit behind a number.
+    fn plural(&self) -> String {
+        if self.unit == "GiB" { self.unit.clone() } else { format!("{}s", self.unit) }
+    }
+
     fn table(&self) -> String {
-        let mut text = format!("{:<28}{:.3} {}s in {:.2} s\n", "done", self.units, self.unit, self.seconds);
-        text += &format!("{:<28}{:.1} {}s/s\n", "rate", self.units / self.seconds, self.unit);
+        let mut text = format!("{:<28}{:.3} {} in {:.2} s\n", "done", self.units, self.plural(), self.seconds);
+        text += &format!("{:<28}{:.1} {}/s\n", "rate", self.units / self.seconds, self.plural());
         if let (Some(cpu), Some(each)) = (self.cpu_seconds, self.cpu_per_unit) {
             text += &format!("{:<28}{cpu:.3} s, {:.1} % of one core\n", "CPU of the process", cpu / self.seconds * 100.0);
             text += &format!("{:<28}{:.3} µs\n", format!("CPU per {}", self.unit), each * 1e6);
