@@ -13,6 +13,7 @@ use std::time::Duration;
 use fake::{GRANTED, Gateway, HELLO, TICKET, WAIT, goodbye, grant, say, take, take_request, ticket};
 use gate_cli::launch::fault::{Fault, Reply, Stage};
 use gate_cli::launch::open::Opening;
+use gate_cli::launch::relay::Broken;
 use gate_cli::launch::run::{read_file, serve_socket};
 use gate_cli::launch::trust::Trust;
 
@@ -276,7 +277,27 @@ fn an_end_without_goodbye_is_a_session_cut_off() {
     let served = serve_socket_in_background(session, far);
     assert_eq!(read_all(&mut near), HELLO);
     let carried = served.join().unwrap().unwrap();
-    assert_eq!(carried.down.end.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+    assert!(matches!(&carried.down.end, Err(Broken::Gateway(why)) if why.kind() == std::io::ErrorKind::UnexpectedEof));
+    assert_eq!(Fault::CutOff(carried.down.end.unwrap_err()).exit_code(), 30);
+    gateway.join();
+}
+
+#[test]
+fn a_local_end_that_goes_away_ends_the_session() {
+    let gateway = Gateway::start("localhost", |mut line| {
+        grant(&mut line);
+        // More than all buffers on the way hold: it ends because nobody takes it any more.
+        let piece = vec![7; 1024 * 1024];
+        let sent = (0..4096).try_for_each(|_| line.write_all(&piece));
+        assert_ne!(sent.map_err(|error| error.kind()), Ok(()));
+    });
+    let session = gateway.plan(Opening::Negotiated).open(&ticket()).unwrap();
+    let (near, far) = pair();
+    let served = serve_socket_in_background(session, far);
+    drop(near);
+    let carried = served.join().unwrap().unwrap();
+    assert!(matches!(&carried.down.end, Err(Broken::Local(_))), "{carried:?}");
+    assert_eq!(Fault::CutOff(carried.down.end.unwrap_err()).exit_code(), 31);
     gateway.join();
 }
 

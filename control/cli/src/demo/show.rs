@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
 /// Columns for the name of a step.
-const NAME_COLUMNS: usize = 34;
+const NAME_COLUMNS: usize = 27;
 /// Columns for what happened.
-const NEWS_COLUMNS: usize = 62;
+const NEWS_COLUMNS: usize = 52;
 /// Cells of the bar.
 const BAR_CELLS: u64 = 32;
 

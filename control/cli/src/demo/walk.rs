@@ -125,7 +125,7 @@ impl<'s> Walk<'s> {
     fn plan(&self) -> Result<Plan, NotPassed> {
         let gateway = HostPort { host: Host::Name(GATEWAY_NAME.to_owned()), port: self.stage.listens.port() };
         let tls = Trust::File(self.stage.directory.join("ca.pem")).client_config()?;
-        Ok(Plan { gateway, tls, opening: Opening::Negotiated, wait: OPEN_WAIT })
+        Ok(Plan { gateway, tls, opening: Opening::Pipelined, wait: OPEN_WAIT })
     }
 
     /// Steps 1 to 5: to the list of resources.
@@ -134,9 +134,9 @@ impl<'s> Walk<'s> {
         let tls = browser.connect()?;
         let front = browser.fetch("/")?;
         wanted(&front, "the front page sends on to the login form", &[302, 303])?;
-        show.step("1", at.1, &format!("certificate verified; {tls}"), Tie::Alone, Some(now() - start))?;
+        show.step("1", at.1, &format!("verified; {tls}"), Tie::Alone, Some(now() - start))?;
 
-        *at = At("2", "the gateway asks who it is");
+        *at = At("2", "gateway asks who it is");
         let start = now();
         let form = browser.fetch(front.header("location").unwrap_or("/vpn/index.html"))?;
         wanted(&form, "the login form", &[200])?;
@@ -148,7 +148,7 @@ impl<'s> Walk<'s> {
         let news = format!("{USER} is in; cookie {}", cookies.join(", "));
         show.step("2", at.1, &news, Tie::Alone, Some(now() - start))?;
 
-        *at = At("3", "the portal asks the XML Service");
+        *at = At("3", "portal asks XML Service");
         let start = now();
         let list = browser.fetch(entered.header("location").unwrap_or("/portal"))?;
         wanted(&list, "the list of resources", &[200])?;
@@ -157,15 +157,15 @@ impl<'s> Walk<'s> {
             return Err(NotPassed::Absent("the list of resources"));
         }
         let shown = names.iter().take(NAMES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-        show.step("3", at.1, &format!("RequestAppData, with the credentials of {USER}"), Tie::First, None)?;
-        show.step("4", "the XML Service answers", &format!("{} applications for {USER}", names.len()), Tie::Middle, None)?;
-        show.step("5", "the portal shows them", &shown, Tie::Last, Some(now() - start))?;
+        show.step("3", at.1, &format!("RequestAppData with the credentials of {USER}"), Tie::First, None)?;
+        show.step("4", "XML Service answers", &format!("{} applications for {USER}", names.len()), Tie::Middle, None)?;
+        show.step("5", "portal shows the list", &shown, Tie::Last, Some(now() - start))?;
         Ok(list)
     }
 
     /// Steps 6 to 10: from a click to a launch file, which must tell nothing of the host.
     fn click(&self, browser: &mut Browser, list: &Page, show: &mut Show<'_>, at: &mut At) -> Result<String, NotPassed> {
-        *at = At("6", "a click: the XML Service is asked");
+        *at = At("6", "click: XML Service is asked");
         let start = now();
         let token = input_value(&list.body, "csrf").ok_or(NotPassed::Absent("the list's token"))?;
         let resource = input_value(&list.body, "resource").ok_or(NotPassed::Absent("a resource"))?;
@@ -181,11 +181,11 @@ impl<'s> Walk<'s> {
         };
         let logon = format!("a host for {resource}; logon ticket …{}", tail(logon_ticket.expose()));
         show.step("6", at.1, &format!("RequestAddress and RequestTicket for {resource}"), Tie::First, None)?;
-        show.step("7", "it picks a host", &logon, Tie::Middle, None)?;
-        show.step("8", "the portal asks the STA", "RequestTicket, with the host's address", Tie::Middle, None)?;
-        show.step("9", "the STA gives a ticket for it", &masked(file.ticket.expose()), Tie::Middle, None)?;
+        show.step("7", "XML Service picks a host", &logon, Tie::Middle, None)?;
+        show.step("8", "portal asks the STA", "RequestTicket, with the host's address", Tie::Middle, None)?;
+        show.step("9", "STA issues a ticket", &masked(file.ticket.expose()), Tie::Middle, None)?;
 
-        *at = At("10", "the ICA file is downloaded");
+        *at = At("10", "ICA file is downloaded");
         let port = self.stage.host.port();
         let written = self.stage.host.to_string();
         let leaks = leak::find(&answer.body, HostFacts { names: &[INSIDE, &written], ports: &[port] });
@@ -194,20 +194,20 @@ impl<'s> Walk<'s> {
             return Err(NotPassed::Leak(all.join("; ")));
         }
         let length = answer.body.len();
-        let news = format!("{length} bytes; no address, name or port of the host in it");
+        let news = format!("no address, name or port of the host in {length} bytes");
         show.step("10", at.1, &news, Tie::Last, Some(took))?;
         Ok(answer.body)
     }
 
     /// Steps 11 to 14: TLS by the launch file, the ticket, the host.
     fn launch(&self, plan: &Plan, file: &LaunchFile, show: &mut Show<'_>, at: &mut At) -> Result<Session, NotPassed> {
-        *at = At("11", "the client shows the ticket");
+        *at = At("11", "client comes with the file");
         let session = plan.open(&file.ticket)?;
         let took = session.took;
-        let news = format!("{}; {}", plan.gateway, session.tls_in_words());
-        show.step("11", "the client comes with the ICA file", &news, Tie::Alone, Some(took.connect + took.handshake))?;
-        show.step("12", "the gateway asks the STA", "SOCKS5 CONNECT to the ticket, then RequestData", Tie::First, None)?;
-        show.step("13", "the STA gives the address", "the gateway connects to the host", Tie::Middle, None)?;
+        let news = format!("verified; {}", session.tls_in_words());
+        show.step("11", "client comes with the file", &news, Tie::Alone, Some(took.connect + took.handshake))?;
+        show.step("12", "gateway asks the STA", "the ticket as SOCKS5 name, then RequestData", Tie::First, None)?;
+        show.step("13", "STA gives the address", "the gateway connects to the host", Tie::Middle, None)?;
         show.step("14", "connected", "SOCKS5 reply 00", Tie::Last, Some(took.reply))?;
         Ok(session)
     }
@@ -215,7 +215,7 @@ impl<'s> Walk<'s> {
     /// The session itself: hello, bytes both ways at once, sums.
     fn carry(&self, session: Session, show: &mut Show<'_>, at: &mut At) -> Result<(), NotPassed> {
         show.heading("The session")?;
-        *at = At("", "the host says hello");
+        *at = At("", "host says hello");
         let total = self.mib * MIB;
         let progress = Arc::new(Progress::default());
         let (made_tell, made) = mpsc::channel();
@@ -237,20 +237,14 @@ impl<'s> Walk<'s> {
         show.progress_over()?;
         let down = carrier.join().map_err(|_| NotPassed::Stream("down thread panicked".to_owned()))?;
         let up = up.wait();
-        down.end.and(up.end).map_err(|error| NotPassed::Stream(format!("the session broke off: {error}")))?;
+        down.end.and(up.end).map_err(|broken| NotPassed::Stream(format!("the session broke off: {}", chain(&broken))))?;
         let sent = made.try_recv().map_err(|_| NotPassed::Stream("not everything was sent".to_owned()))?;
         same(&sent, &came_back)?;
         let speed = rate(total, took);
-        let news = format!("{} MiB up, {} MiB down at once, {speed} MiB/s each way", self.mib, self.mib);
+        let news = format!("{} MiB each way at once, {speed} MiB/s up and down", self.mib);
         show.step("", at.1, &news, Tie::Alone, Some(took))?;
         let sum: String = came_back.1.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        show.step(
-            "",
-            "every byte came back",
-            &format!("SHA-256 {sum}… at both ends; both sides closed in order"),
-            Tie::Alone,
-            None,
-        )?;
+        show.step("", "every byte came back", &format!("SHA-256 {sum}… at both ends"), Tie::Alone, None)?;
         Ok(())
     }
 
@@ -286,17 +280,19 @@ impl<'s> Walk<'s> {
             Err(other) => Err(NotPassed::Launch(other)),
             Ok(_) => Err(NotPassed::Open(wrong)),
         };
-        refused(plan.open(&file.ticket), "a ticket was good twice")?;
+        let bare = Plan { opening: Opening::Bare, ..plan.clone() };
+        refused(bare.open(&file.ticket), "a ticket was good twice")?;
         show.step("", at.1, "refused, reply 02: a ticket is good once", Tie::Alone, Some(now() - start))?;
 
         *at = At("", "a made-up ticket");
         let start = now();
         let (front, code) = file.ticket.expose().rsplit_once(';').unwrap_or_default();
         let made_up = format!("{front};{}", "0".repeat(code.len())).as_str().into();
-        refused(plan.open(&made_up), "a made-up ticket was good")?;
+        let negotiated = Plan { opening: Opening::Negotiated, ..plan.clone() };
+        refused(negotiated.open(&made_up), "a made-up ticket was good")?;
         show.step("", at.1, "refused, reply 02", Tie::Alone, Some(now() - start))?;
 
-        *at = At("", "the STA through the gateway's port");
+        *at = At("", "STA at the gateway's port");
         let start = now();
         let inside = Browser::new(plan.clone()).post("/scripts/ctxsta.dll", &[("a", "b")])?;
         wanted(&inside, "no such page", &[404])?;

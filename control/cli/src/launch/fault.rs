@@ -9,7 +9,7 @@
 //!      15      TLS refused                    16  deadline passed
 //!      17      closed without a reply         18  not a SOCKS5 reply      19  no method accepted
 //!      21–28   refused, with SOCKS5 reply 01 to 08; 29 for any other
-//!      30      cut off after it was connected
+//!      30      cut off after it was connected, by the gateway; 31 by the local end
 //! ```
 
 use std::io;
@@ -20,6 +20,8 @@ use gate_proto::host_port::HostPort;
 use gate_proto::ica_file::read::NotLaunchable;
 use rustls::AlertDescription;
 use thiserror::Error;
+
+use super::relay::Broken;
 
 /// Why there is no session. The message says what was tried; the cause is its source.
 #[derive(Debug, Error)]
@@ -143,7 +145,7 @@ pub enum Fault {
     },
     /// The session broke off after it was connected.
     #[error("the session was cut off")]
-    CutOff(#[source] io::Error),
+    CutOff(#[source] Broken),
 }
 
 /// What a launch is waiting for.
@@ -244,7 +246,8 @@ impl Fault {
             Self::NotSocks { .. } => 18,
             Self::NoMethod { .. } => 19,
             Self::Refused { reply, .. } => reply.exit_code(),
-            Self::CutOff(_) => 30,
+            Self::CutOff(Broken::Gateway(_) | Broken::Ours) => 30,
+            Self::CutOff(Broken::Local(_)) => 31,
         }
     }
 

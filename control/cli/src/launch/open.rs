@@ -270,14 +270,21 @@ impl Session {
     }
 }
 
-/// Version and cipher suite of a line, for display.
+/// Version, cipher and key exchange of a line, for display: `TLS 1.3, AES-256-GCM, X25519MLKEM768`.
 #[must_use]
 pub fn tls_in_words(line: &Line) -> String {
     let version = line.conn.protocol_version().and_then(|version| version.as_str());
     let suite = line.conn.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
     let group = line.conn.negotiated_key_exchange_group().and_then(|group| group.name().as_str());
-    let words = [version, suite, group].map(|word| word.unwrap_or("?").replace("TLSv1_", "TLS 1."));
-    words.join(", ")
+    let version = version.unwrap_or("TLS ?").replace("TLSv1_", "TLS 1.");
+    [version, cipher(suite.unwrap_or("?")), group.unwrap_or("?").to_owned()].join(", ")
+}
+
+/// The cipher in a suite's name: what is left without key exchange, signature and hash.
+fn cipher(suite: &str) -> String {
+    let (_, cipher) = suite.split_once("WITH_").or_else(|| suite.split_once('_')).unwrap_or(("", suite));
+    let (cipher, _) = cipher.split_once("_SHA").unwrap_or((cipher, ""));
+    cipher.replace('_', "-")
 }
 
 impl std::fmt::Debug for Session {
@@ -327,5 +334,29 @@ impl Write for Timed {
 
     fn flush(&mut self) -> io::Result<()> {
         self.socket.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ciphers_have_short_names() {
+        for (suite, name) in [
+            ("TLS13_AES_256_GCM_SHA384", "AES-256-GCM"),
+            ("TLS13_CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305"),
+            ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "AES-128-GCM"),
+            ("?", "?"),
+        ] {
+            assert_eq!(cipher(suite), name);
+        }
+    }
+
+    #[test]
+    fn a_ticket_that_does_not_fit_is_not_sent() {
+        assert_eq!(request(""), None);
+        assert_eq!(request(&"x".repeat(256)), None);
+        assert_eq!(request("ab").unwrap(), [5, 1, 0, 3, 2, b'a', b'b', 0x05, 0xD6]);
     }
 }

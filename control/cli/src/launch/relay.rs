@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use rustls::ClientConnection;
+use thiserror::Error;
 
 use super::open::Session;
 
@@ -60,7 +61,21 @@ pub struct Way {
     /// Bytes carried, without TLS.
     pub bytes: u64,
     /// How it ended.
-    pub end: io::Result<()>,
+    pub end: Result<(), Broken>,
+}
+
+/// Which side broke a session that was running.
+#[derive(Debug, Error)]
+pub enum Broken {
+    /// The local end, while there was still something to say or to hear.
+    #[error("the local end went away")]
+    Local(#[source] io::Error),
+    /// The gateway, without saying goodbye.
+    #[error("the gateway ended it without a goodbye")]
+    Gateway(#[source] io::Error),
+    /// We, by a mistake of ours.
+    #[error("a thread of ours panicked")]
+    Ours,
 }
 
 /// The session as both threads hold it.
@@ -97,8 +112,7 @@ impl Up {
     /// Waits until the local end has said all that it had to say.
     #[must_use]
     pub fn wait(self) -> Way {
-        let broken = |_| Way { bytes: 0, end: Err(io::Error::other("up thread panicked")) };
-        self.thread.join().unwrap_or_else(broken)
+        self.thread.join().unwrap_or(Way { bytes: 0, end: Err(Broken::Ours) })
     }
 }
 
@@ -122,16 +136,16 @@ impl Shared {
         let mut bytes = 0;
         let end = loop {
             let read = match from.read(&mut piece) {
-                Ok(0) => break self.say_goodbye(&mut sealed),
+                Ok(0) => break self.say_goodbye(&mut sealed).map_err(Broken::Gateway),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
                     let _closed = self.socket.shutdown(Shutdown::Both);
-                    break Err(error);
+                    break Err(Broken::Local(error));
                 }
             };
             if let Err(error) = self.seal(&piece[..read], &mut sealed).and_then(|()| (&self.socket).write_all(&sealed)) {
-                break Err(error);
+                break Err(Broken::Gateway(error));
             }
             bytes += u64::try_from(read).unwrap_or(u64::MAX);
         };
@@ -164,20 +178,20 @@ impl Shared {
             plain.clear();
             let over = match self.open(&sealed[..arrived], &mut plain) {
                 Ok(over) => over,
-                Err(error) => break Err(error),
+                Err(error) => break Err(Broken::Gateway(error)),
             };
             if let Err(error) = to.write_all(&plain).and_then(|()| to.flush()) {
-                break Err(error);
+                break Err(Broken::Local(error));
             }
             bytes += u64::try_from(plain.len()).unwrap_or(u64::MAX);
             if over {
-                break to.finish();
+                break to.finish().map_err(Broken::Local);
             }
             arrived = match (&self.socket).read(&mut sealed) {
-                Ok(0) => break Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(0) => break Err(Broken::Gateway(io::ErrorKind::UnexpectedEof.into())),
                 Ok(arrived) => arrived,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
-                Err(error) => break Err(error),
+                Err(error) => break Err(Broken::Gateway(error)),
             };
         };
         Way { bytes, end }

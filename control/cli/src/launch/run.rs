@@ -11,7 +11,7 @@ use gate_proto::ica_file::read::{FILE_BYTES_MAX, LaunchFile};
 
 use super::fault::Fault;
 use super::open::{Opening, Plan, Session};
-use super::relay::{self, Carried, Sink};
+use super::relay::{self, Broken, Carried, Sink};
 use super::trust::Trust;
 
 /// Longest wait for a connected session, in seconds.
@@ -25,7 +25,8 @@ const WAIT_S_MAX: u64 = 600;
 ///
 /// Exit codes: 0 the session ended in order; 10 the ICA file; 11 local end or certificates; 12 no way to the
 /// gateway; 13 certificate not trusted; 14 certificate for another name; 15 TLS refused; 16 deadline passed; 17
-/// closed without a reply; 18, 19 not a gateway's answer; 21 to 29 refused (22: ticket refused); 30 cut off.
+/// closed without a reply; 18, 19 not a gateway's answer; 21 to 29 refused (22: ticket refused); 30 cut off by the
+/// gateway, 31 by the local end.
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Launch {
@@ -169,8 +170,11 @@ fn finish(talk: &mut dyn Write, carried: Carried) -> Result<(), Fault> {
     let Carried { up, down } = carried;
     let _said = writeln!(talk, "sluicectl: session ended, {} bytes up, {} bytes down", up.bytes, down.bytes);
     down.end.map_err(Fault::CutOff)?;
-    // A host that closed first is no fault of the local end, which may have been talking still.
-    up.end.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(Fault::CutOff(error)) })
+    match up.end {
+        // A host that closes both ways while the local end is still talking: it has said goodbye.
+        Err(Broken::Gateway(error)) if is_gone(&error) => Ok(()),
+        end => end.map_err(Fault::CutOff),
+    }
 }
 
 fn is_gone(error: &io::Error) -> bool {
