@@ -1,5 +1,4 @@
 //! The help texts, as people read them. `UPDATE=1` writes them anew.
-#![expect(clippy::unwrap_used, reason = "a helper of tests fails loudly")]
 
 use std::process::Command;
 
