@@ -185,7 +185,6 @@ for_each_engine! {
 fn a_ticket_leads_to_its_host_and_every_step_is_reported(engine: Choice) {
     let rig = Rig::new(engine, 2);
     for report in rig.workers.reports() {
-        println!("{report:?}");
         assert_eq!(engine == Choice::Mio, report.engine.starts_with("mio") && report.found.fallback.is_none(), "{report:?}");
     }
     let mut client = rig.launch();
