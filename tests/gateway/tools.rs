@@ -152,7 +152,7 @@ fn sluicectl_opens_an_ica_file() {
     }
     let mut command = Command::new(sluicectl);
     command.arg("launch").arg(file).arg("--stdio").arg("--ca").arg(&gateway.ca_file);
-    command.arg("--connect").arg(gateway.public().to_string());
+    command.arg("--at").arg(gateway.public().to_string());
     let mut running = Running::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
     let (mut to, mut from) = (running.0.stdin.take().unwrap(), running.0.stdout.take().unwrap());
     let _ = read_until(&mut from, HELLO);

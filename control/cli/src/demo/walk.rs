@@ -125,7 +125,7 @@ impl<'s> Walk<'s> {
     fn plan(&self) -> Result<Plan, NotPassed> {
         let gateway = HostPort { host: Host::Name(GATEWAY_NAME.to_owned()), port: self.stage.listens.port() };
         let tls = Trust::File(self.stage.directory.join("ca.pem")).client_config()?;
-        Ok(Plan { gateway, tls, opening: Opening::Pipelined, wait: OPEN_WAIT })
+        Ok(Plan { gateway, at: None, tls, opening: Opening::Pipelined, wait: OPEN_WAIT })
     }
 
     /// Steps 1 to 5: to the list of resources.

@@ -46,6 +46,8 @@ pub enum Opening {
 pub struct Plan {
     /// The gateway; its certificate must be for this name.
     pub gateway: HostPort,
+    /// Where to connect instead of asking the resolver for that name, as a line in `/etc/hosts` would have it.
+    pub at: Option<SocketAddr>,
     /// TLS settings, from [`Trust`](super::trust::Trust).
     pub tls: Arc<ClientConfig>,
     /// How to begin.
@@ -118,12 +120,13 @@ impl Plan {
 
     /// Tries each address of the name in turn.
     fn connect(&self, deadline: Deadline) -> Result<TcpStream, Fault> {
-        let addresses: Vec<SocketAddr> = match &self.gateway.host {
-            Host::Name(name) => (name.as_str(), self.gateway.port)
+        let addresses: Vec<SocketAddr> = match (self.at, &self.gateway.host) {
+            (Some(address), _) => vec![address],
+            (None, Host::Name(name)) => (name.as_str(), self.gateway.port)
                 .to_socket_addrs()
                 .map_err(|source| Fault::Unreachable { gateway: self.gateway.clone(), source })?
                 .collect(),
-            Host::Address(address) => vec![(*address, self.gateway.port).into()],
+            (None, Host::Address(address)) => vec![(*address, self.gateway.port).into()],
         };
         let mut last = self.unreachable(io::ErrorKind::NotFound);
         for address in addresses {

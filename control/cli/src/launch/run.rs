@@ -47,6 +47,9 @@ pub struct Launch {
     /// How long it may take until the session is connected, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=WAIT_S_MAX))]
     pub timeout: u64,
+    /// Connect to this address instead of resolving the gateway's name; its certificate must still be for the name.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub at: Option<SocketAddr>,
     /// How to begin with the gateway.
     #[arg(long, value_enum, default_value_t)]
     pub opening: Opening,
@@ -69,6 +72,7 @@ impl Launch {
         };
         let plan = Plan {
             gateway: file.gateway.clone(),
+            at: self.at,
             tls: trust.client_config()?,
             opening: self.opening,
             wait: Duration::from_secs(self.timeout),

@@ -74,6 +74,7 @@ impl Gateway {
 
     pub(crate) fn plan(&self, opening: Opening) -> Plan {
         Plan {
+            at: None,
             gateway: HostPort::parse(&format!("localhost:{}", self.address.port()), 443).unwrap(),
             tls: Trust::File(self.ca()).client_config().unwrap(),
             opening,
