@@ -18,7 +18,7 @@ use std::time::Duration;
 use gate_auth::guard::Source;
 use gate_config::model::{AllowList, Denied, Model};
 use gate_proto::host_port::{Host, HostPort};
-use gate_proto::xml::sta::{NotRedeemed, Redeemed};
+use gate_proto::xml::sta::Redeemed;
 use sluice_link::ask::{Redeem, Wanted};
 use sluice_link::id::{ListenerId, SessionKey};
 use sluice_link::tell::{Refusal, Target};
@@ -92,9 +92,7 @@ impl Why {
             Self::Throttled => Refusal::Throttled,
             Self::Listener | Self::UnknownSta(_) => Refusal::UnknownSta,
             Self::NeverKnown(..) | Self::Time => Refusal::StaOutage,
-            // An answer that is none in the protocol says nothing about the ticket.
-            Self::Sta { why: NoData::Refused(NotRedeemed::Malformed(_) | NotRedeemed::Crossed), .. } => Refusal::StaOutage,
-            Self::Sta { why: NoData::Refused(NotRedeemed::Refused(_) | NotRedeemed::NoAddress), .. } => Refusal::Ticket,
+            Self::Sta { why: NoData::Refused(_), .. } => Refusal::Ticket,
             Self::Sta { why: NoData::Outage(_), .. } => Refusal::StaOutage,
             Self::NoAddress | Self::Denied(..) => Refusal::Address,
             Self::Unresolved(_) => Refusal::Unresolved,

@@ -1,4 +1,5 @@
 //! The embedded farm as its neighbours see it: ticket authority and XML Service on the inside listener.
+#![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "what fails here has failed the test")]
 
 #[expect(dead_code, reason = "each test file uses its part of the kit")]
 mod kit;
@@ -144,10 +145,8 @@ fn credentials_are_checked_in_every_encoding() {
         |credentials| ask(farm, &Request::ValidateCredentials(ValidateCredentials { credentials, wants_identity: true }));
     let password = |password| Credentials::Password { user: "alice@demo".into(), password, domain: None };
     for good in [alice(), password(Password::Cleartext("s3cret".into())), password(Password::Ctx1(ctx1::encode("s3cret")))] {
-        match validate(good).unwrap() {
-            Answer::ValidateCredentials(ids) => assert_eq!(ids[0].text, "DEMO\\alice"),
-            other => panic!("{other:?}"),
-        }
+        let Answer::ValidateCredentials(ids) = validate(good).unwrap() else { panic!() };
+        assert_eq!(ids[0].text, "DEMO\\alice");
     }
     for (bad, id) in [
         (password(Password::Cleartext("wrong".into())), ErrorId::FailedCredentials),
@@ -171,9 +170,9 @@ fn credentials_are_checked_in_every_encoding() {
 #[test]
 fn resources_are_listed_for_those_who_may_use_them() {
     let (_house, farm) = house();
-    let names = |asked: AppDataRequest| match ask(farm, &Request::AppData(asked)).unwrap() {
-        Answer::AppData(apps) => apps.into_iter().map(|app| app.in_name).collect::<Vec<_>>(),
-        other => panic!("{other:?}"),
+    let names = |asked: AppDataRequest| {
+        let Answer::AppData(apps) = ask(farm, &Request::AppData(asked)).unwrap() else { panic!() };
+        apps.into_iter().map(|app| app.in_name).collect::<Vec<_>>()
     };
     let all = || AppDataRequest { details: vec![Detail::All, Detail::AccessList], ..AppDataRequest::default() };
     assert_eq!(names(AppDataRequest { credentials: Some(alice()), ..all() }), ["Notepad", "Desktop"]);

@@ -336,3 +336,47 @@ fn the_inside_listener_is_another_door() {
     );
     assert_eq!(outside.status, 404);
 }
+
+#[test]
+fn who_is_slow_is_cut_off() {
+    let house = house();
+    let starts = [
+        String::new(),
+        format!("GET / HTTP/1.1\r\nHost: {FQDN}\r\n"),
+        format!("POST /cgi/login HTTP/1.1\r\nHost: {FQDN}\r\nContent-Length: 10\r\n\r\nlogin"),
+    ];
+    let mut streams: Vec<_> = starts
+        .iter()
+        .map(|start| {
+            let mut stream = house.connect(CLIENT);
+            stream.write_all(start.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    // Meanwhile one who is not: the deadline belongs to the connection.
+    assert_eq!(house.get("/", "").status, 302);
+    for (stream, start) in streams.iter_mut().zip(&starts) {
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap_or_else(|error| panic!("{start}: still open: {error}"));
+        assert_eq!(String::from_utf8_lossy(&answer), "", "{start}");
+    }
+}
+
+#[test]
+fn who_ends_his_side_is_still_answered() {
+    let house = house();
+    let mut stream = house.connect(CLIENT);
+    stream.write_all(format!("GET /vpn/index.html HTTP/1.1\r\nHost: {FQDN}\r\n\r\n").as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(read_reply(&mut stream).status, 200);
+}
+
+#[test]
+fn stop_lets_no_connection_linger() {
+    let house = house();
+    let mut idle = house.connect(CLIENT);
+    idle.write_all(format!("GET / HTTP/1.1\r\nHost: {FQDN}\r\n\r\n").as_bytes()).unwrap();
+    assert_eq!(read_reply(&mut idle).status, 302);
+    drop(house);
+    assert_eq!(idle.read(&mut [0]).unwrap(), 0);
+}

@@ -3,8 +3,8 @@
 //! ```text
 //!   body ──► idle connection, if there is one ──fails before an answer──► fresh connection ──fails──► outage
 //!            (one request on it at a time)                                     │
-//!   answer read whole ──► connection goes back to the idle ones                │
-//!   deadline, cancel, half an answer, another status ──► connection destroyed ─┘  no second try: it may have been done
+//!   answer read whole, and understood ──► back to the idle ones                │
+//!   deadline, cancel, half an answer, nonsense ──► connection destroyed ───────┘  no second try: it may have been done
 //! ```
 //!
 //! A connection carries one request at a time and is destroyed unless its answer was read to the end, so an answer that
@@ -75,6 +75,9 @@ pub(crate) enum Outage {
     /// It answered with another status than 200.
     #[error("answered with status {0}")]
     Status(u16),
+    /// It answered, but not in its protocol, or to another question.
+    #[error("answered outside its protocol: {0}")]
+    Protocol(String),
     /// Its answer is longer than allowed, or ended early.
     #[error("answer too long or cut off")]
     Body,
@@ -134,8 +137,14 @@ impl Endpoint {
         })
     }
 
-    /// Posts `body` and returns the body of the answer, of at most `bytes_max`, within [`REPLY_TIME`] of being sent.
-    pub(crate) async fn post(&self, body: Vec<u8>, bytes_max: usize) -> Result<Bytes, Outage> {
+    /// Posts `body` and has the answer, of at most `bytes_max` bytes and within [`REPLY_TIME`] of being sent, read by `read`.
+    /// If that cannot make sense of it, the connection is not used again: what follows on it may be off by one.
+    pub(crate) async fn post<T>(
+        &self,
+        body: Vec<u8>,
+        bytes_max: usize,
+        read: impl Fn(&[u8]) -> Result<T, Outage>,
+    ) -> Result<T, Outage> {
         let body = Bytes::from(body);
         let waiting = Counted::new(&self.waiting);
         if waiting.before >= WAITING_MAX {
@@ -144,19 +153,19 @@ impl Endpoint {
         let Ok(_place) = self.places.acquire().await else { return Err(Outage::Busy) };
         drop(waiting);
         if let Some(connection) = self.take_idle() {
-            match self.exchange(connection, body.clone(), bytes_max).await {
+            match self.exchange(connection, body.clone(), bytes_max, &read).await {
                 Err(Outage::Ended) => {} // it was dead already; a fresh one may not be
                 done => return done,
             }
         }
         let first = match self.connect().await {
-            Ok(connection) => self.exchange(connection, body.clone(), bytes_max).await,
+            Ok(connection) => self.exchange(connection, body.clone(), bytes_max, &read).await,
             Err(outage) => Err(outage),
         };
         match first {
             Err(Outage::Ended | Outage::Connect(_)) => {
                 let connection = self.connect().await?;
-                self.exchange(connection, body, bytes_max).await
+                self.exchange(connection, body, bytes_max, &read).await
             }
             done => done,
         }
@@ -184,7 +193,13 @@ impl Endpoint {
     }
 
     /// One request and its answer. The connection is owned here: whatever ends this future early destroys it.
-    async fn exchange(&self, mut connection: Connection, body: Bytes, bytes_max: usize) -> Result<Bytes, Outage> {
+    async fn exchange<T>(
+        &self,
+        mut connection: Connection,
+        body: Bytes,
+        bytes_max: usize,
+        read: impl Fn(&[u8]) -> Result<T, Outage>,
+    ) -> Result<T, Outage> {
         let exchange = async {
             connection.sender.ready().await.map_err(|_| Outage::Ended)?;
             let mut request = Request::post(self.path.as_str()).body(Full::new(body)).map_err(|_| Outage::Ended)?;
@@ -198,8 +213,9 @@ impl Endpoint {
             Ok(body.to_bytes())
         };
         let answer = tokio::time::timeout(REPLY_TIME, exchange).await.map_err(|_| Outage::Time)??;
+        let meaning = read(&answer)?;
         self.put_back(connection);
-        Ok(answer)
+        Ok(meaning)
     }
 
     async fn connect(&self) -> Result<Connection, Outage> {

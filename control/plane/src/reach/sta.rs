@@ -42,7 +42,7 @@ pub(crate) const TICKET_VERSION: &str = "40";
 /// Why an authority did not turn a ticket into an address.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum NoData {
-    /// The ticket is bad. Another authority cannot help.
+    /// It said no: the ticket is bad, and another authority cannot help.
     #[error("refused: {0}")]
     Refused(NotRedeemed),
     /// The authority cannot be asked.
@@ -160,8 +160,15 @@ impl Sta {
                 let id = self.id().unwrap_or_else(|| pair.sta_id.into());
                 let version = if version == "42" { TICKET_VERSION } else { version };
                 let asked = remote.template.render(&id, pair.code, version);
-                let answer = remote.endpoint.post(asked, REQUEST_CAPS.document_bytes).await.inspect_err(|_| self.doubt())?;
-                Redeemed::read(&answer, &id, pair.code).map_err(NoData::Refused)
+                let read = |answer: &[u8]| match Redeemed::read(answer, &id, pair.code) {
+                    Ok(redeemed) => Ok(Ok(redeemed)),
+                    Err(no @ (NotRedeemed::Refused(_) | NotRedeemed::NoAddress)) => Ok(Err(NoData::Refused(no))),
+                    // This says nothing about the ticket.
+                    Err(nonsense @ (NotRedeemed::Crossed | NotRedeemed::Malformed(_))) => {
+                        Err(Outage::Protocol(nonsense.to_string()))
+                    }
+                };
+                remote.endpoint.post(asked, REQUEST_CAPS.document_bytes, read).await.inspect_err(|_| self.doubt())?
             }
         }
     }
@@ -180,11 +187,7 @@ impl Sta {
                     ticket_version: TICKET_VERSION.to_owned(),
                 })
             }
-            Reach::Remote(remote) => {
-                let asked = IssueRequest::new(values, refreshable).write();
-                let answer = remote.endpoint.post(asked, REQUEST_CAPS.document_bytes).await.inspect_err(|_| self.doubt())?;
-                Ok(IssuedTicket::read(&answer)?)
-            }
+            Reach::Remote(remote) => Ok(issue(&remote.endpoint, values, refreshable).await.inspect_err(|_| self.doubt())?),
         }
     }
 
@@ -253,9 +256,17 @@ impl Sta {
 /// An ordinary request for a ticket that leads nowhere; the answer tells the id, and the ticket is dropped.
 async fn probe(endpoint: &Endpoint) -> Result<Arc<str>, NoTicket> {
     let values = vec![Value { name: "ICAAddress".to_owned(), text: PROBE_ADDRESS.to_owned() }];
-    let asked = IssueRequest::new(values, false).write();
-    let answer = endpoint.post(asked, REQUEST_CAPS.document_bytes).await?;
-    Ok(IssuedTicket::read(&answer)?.authority_id.into())
+    Ok(issue(endpoint, values, false).await?.authority_id.into())
+}
+
+async fn issue(endpoint: &Endpoint, values: Vec<Value>, refreshable: bool) -> Result<IssuedTicket, NoTicket> {
+    let asked = IssueRequest::new(values, refreshable).write();
+    let read = |answer: &[u8]| match IssuedTicket::read(answer) {
+        Ok(issued) => Ok(Ok(issued)),
+        Err(no @ NotIssued::Refused(_)) => Ok(Err(no)),
+        Err(nonsense @ NotIssued::Malformed(_)) => Err(Outage::Protocol(nonsense.to_string())),
+    };
+    Ok(endpoint.post(asked, REQUEST_CAPS.document_bytes, read).await??)
 }
 
 /// The authorities of one virtual server that can have issued a ticket with `id`: those of exactly this id, else those whose

@@ -61,10 +61,16 @@ impl XmlService {
     /// Asks `request`.
     pub(crate) async fn ask(&self, request: &Request) -> Result<Answer, NoReply> {
         let asked = request.write(Encoding::Utf8);
-        let answer = match self {
-            Self::Embedded(service) => Answer::read(&service.answer(&asked, OURSELVES).await, request.kind()),
-            Self::Remote(endpoint) => Answer::read(&endpoint.post(asked, ANSWER_CAPS.document_bytes).await?, request.kind()),
-        };
-        Ok(answer?)
+        match self {
+            Self::Embedded(service) => Ok(Answer::read(&service.answer(&asked, OURSELVES).await, request.kind())?),
+            Self::Remote(endpoint) => {
+                let read = |answer: &[u8]| match Answer::read(answer, request.kind()) {
+                    Ok(answer) => Ok(Ok(answer)),
+                    Err(no @ NoAnswer::Refused(_)) => Ok(Err(no)),
+                    Err(nonsense @ NoAnswer::Malformed(_)) => Err(Outage::Protocol(nonsense.to_string())),
+                };
+                Ok(endpoint.post(asked, ANSWER_CAPS.document_bytes, read).await??)
+            }
+        }
     }
 }

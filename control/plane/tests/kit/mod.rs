@@ -1,4 +1,5 @@
 //! A whole control plane in a thread, with fake workers in front of it and whatever a test wants behind it.
+#![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "what fails here has failed the test")]
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -29,13 +30,13 @@ use sluice_proto::ticket::Ticket;
 use tokio::sync::mpsc;
 
 /// Nothing in these tests takes longer.
-pub const SOON: Duration = Duration::from_secs(20);
-pub const FQDN: &str = "gw.example.test";
-pub const CLIENT: &str = "198.51.100.7:50123";
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const FQDN: &str = "gw.example.test";
+pub(crate) const CLIENT: &str = "198.51.100.7:50123";
 
 /// The test's side of the fake workers.
 #[derive(Clone)]
-pub struct Workers {
+pub(crate) struct Workers {
     shared: Arc<Shared>,
     wake: Arc<UnixStream>,
     next: Arc<AtomicU64>,
@@ -101,17 +102,17 @@ impl Workers {
         (workers, FakeSluice { shared, wake: theirs })
     }
 
-    pub fn set_sessions(&self, sessions: u64) {
+    pub(crate) fn set_sessions(&self, sessions: u64) {
         self.shared.sessions.store(sessions, SeqCst);
     }
 
-    pub fn ask(&self, ask: Ask) {
+    pub(crate) fn ask(&self, ask: Ask) {
         self.shared.asks.lock().unwrap().push_back(ask);
         (&*self.wake).write_all(&[1; 8]).unwrap();
     }
 
     /// Presents a ticket and gives the key under which the answer will come.
-    pub fn present(&self, ticket: &str, client: &str) -> SessionKey {
+    pub(crate) fn present(&self, ticket: &str, client: &str) -> SessionKey {
         let n = u32::try_from(self.next.fetch_add(1, SeqCst)).unwrap();
         let key = SessionKey {
             worker: WorkerId(u16::try_from(n % 2).unwrap()),
@@ -128,7 +129,7 @@ impl Workers {
     }
 
     /// Waits for the first message that `pick` wants, and takes it out.
-    pub fn wait<T>(&self, mut pick: impl FnMut(&WorkerId, &Tell) -> Option<T>) -> T {
+    pub(crate) fn wait<T>(&self, mut pick: impl FnMut(&WorkerId, &Tell) -> Option<T>) -> T {
         let by = now() + SOON;
         let mut tells = self.shared.tells.lock().unwrap();
         loop {
@@ -146,42 +147,42 @@ impl Workers {
     }
 
     /// How many messages of a kind are waiting to be taken.
-    pub fn count(&self, fits: impl Fn(&Tell) -> bool) -> usize {
+    pub(crate) fn count(&self, fits: impl Fn(&Tell) -> bool) -> usize {
         self.shared.tells.lock().unwrap().iter().filter(|(_, tell)| fits(tell)).count()
     }
 
-    pub fn verdict(&self, wanted: SessionKey) -> Result<Target, Refusal> {
-        self.wait(|worker, tell| match tell {
-            Tell::Redeemed { key, verdict } if *key == wanted => {
+    pub(crate) fn verdict(&self, wanted: SessionKey) -> Result<Target, Refusal> {
+        self.wait(|worker, tell| {
+            let Tell::Redeemed { key, verdict } = tell else { return None };
+            (*key == wanted).then(|| {
                 assert_eq!(*worker, key.worker);
-                Some(verdict.clone())
-            }
-            _ => None,
+                verdict.clone()
+            })
         })
     }
 
     /// Presents a ticket and waits for the verdict.
-    pub fn redeem(&self, ticket: &str) -> Result<Target, Refusal> {
+    pub(crate) fn redeem(&self, ticket: &str) -> Result<Target, Refusal> {
         self.verdict(self.present(ticket, CLIENT))
     }
 }
 
 /// One read of the clock for all tests.
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "the tests' one read of the clock, for deadlines")]
     Instant::now()
 }
 
 /// What a house is made of.
-pub struct Plan {
-    pub model: Model,
-    pub farm_servers: Vec<TcpListener>,
-    pub files: Loaded,
+pub(crate) struct Plan {
+    pub(crate) model: Model,
+    pub(crate) farm_servers: Vec<TcpListener>,
+    pub(crate) files: Loaded,
 }
 
 impl Plan {
     /// Users `alice` (group Staff) and `bob`; resources `Notepad` (Staff) and `Desktop` (alice), all on `host`.
-    pub fn new(host: &str) -> Self {
+    pub(crate) fn new(host: &str) -> Self {
         let mut model = Model::default();
         model.features.ssl_vpn = true;
         model.vpn.nt_domain = Some("DEMO".into());
@@ -232,7 +233,7 @@ impl Plan {
     }
 
     /// Adds an inside listener on loopback and gives its address.
-    pub fn farm_server(&mut self, id: &str) -> SocketAddr {
+    pub(crate) fn farm_server(&mut self, id: &str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = FarmServer {
@@ -250,23 +251,23 @@ impl Plan {
     }
 
     /// Binds an authority to the virtual server.
-    pub fn bind_sta(&mut self, url: &str) {
+    pub(crate) fn bind_sta(&mut self, url: &str) {
         let sta = Sta { url: Url::parse(url).unwrap(), insecure: true, roots: None };
         self.model.vservers.find_mut("gw").unwrap().stas.push(sta);
     }
 }
 
 /// A control plane that runs.
-pub struct House {
-    pub workers: Workers,
-    pub commands: mpsc::Sender<Command>,
+pub(crate) struct House {
+    pub(crate) workers: Workers,
+    pub(crate) commands: mpsc::Sender<Command>,
     inner: PathBuf,
     _directory: tempfile::TempDir,
     thread: Option<JoinHandle<()>>,
 }
 
 impl House {
-    pub fn open(plan: Plan) -> Self {
+    pub(crate) fn open(plan: Plan) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let inner = directory.path().join("inner.sock");
         let snapshot = Snapshot {
@@ -302,14 +303,14 @@ impl House {
         Self { workers, commands, inner, _directory: directory, thread: Some(thread) }
     }
 
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         let (reply, answer) = sync_channel(1);
         self.commands.blocking_send(Command::Status(reply)).unwrap();
         answer.recv_timeout(SOON).unwrap()
     }
 
     /// Waits until the status fits.
-    pub fn wait_status(&self, fits: impl Fn(&Status) -> bool) -> Status {
+    pub(crate) fn wait_status(&self, fits: impl Fn(&Status) -> bool) -> Status {
         let by = now() + SOON;
         loop {
             let status = self.status();
@@ -322,7 +323,7 @@ impl House {
     }
 
     /// A connection as a worker brings it.
-    pub fn connect(&self, client: &str) -> UnixStream {
+    pub(crate) fn connect(&self, client: &str) -> UnixStream {
         let mut stream = UnixStream::connect(&self.inner).unwrap();
         stream.set_read_timeout(Some(SOON)).unwrap();
         let header = Header {
@@ -338,22 +339,22 @@ impl House {
     }
 
     /// One request on a connection of its own.
-    pub fn raw(&self, request: &[u8]) -> Reply {
+    pub(crate) fn raw(&self, request: &[u8]) -> Reply {
         let mut stream = self.connect(CLIENT);
         stream.write_all(request).unwrap();
         read_reply(&mut stream)
     }
 
-    pub fn get(&self, path: &str, cookies: &str) -> Reply {
+    pub(crate) fn get(&self, path: &str, cookies: &str) -> Reply {
         let cookie = if cookies.is_empty() { String::new() } else { format!("Cookie: {cookies}\r\n") };
         self.raw(format!("GET {path} HTTP/1.1\r\nHost: {FQDN}\r\n{cookie}\r\n").as_bytes())
     }
 
-    pub fn post(&self, path: &str, cookies: &str, fields: &[(&str, &str)]) -> Reply {
+    pub(crate) fn post(&self, path: &str, cookies: &str, fields: &[(&str, &str)]) -> Reply {
         self.post_from(CLIENT, path, cookies, fields, "")
     }
 
-    pub fn post_from(&self, client: &str, path: &str, cookies: &str, fields: &[(&str, &str)], more: &str) -> Reply {
+    pub(crate) fn post_from(&self, client: &str, path: &str, cookies: &str, fields: &[(&str, &str)], more: &str) -> Reply {
         let body = gate_proto::form::encode(fields);
         let cookie = if cookies.is_empty() { String::new() } else { format!("Cookie: {cookies}\r\n") };
         let length = body.len();
@@ -366,7 +367,7 @@ impl House {
     }
 
     /// Posts the login form as a browser would that has just been shown it.
-    pub fn try_login(&self, client: &str, user: &str, password: &str) -> Reply {
+    pub(crate) fn try_login(&self, client: &str, user: &str, password: &str) -> Reply {
         let form = self.get("/vpn/index.html", "");
         let cookie = format!("__Host-sg-form={}", form.cookie("__Host-sg-form"));
         let fields = [("login", user), ("passwd", password), ("csrf", &form.hidden("csrf"))];
@@ -374,7 +375,7 @@ impl House {
     }
 
     /// Logs in and gives the cookie.
-    pub fn login(&self, user: &str, password: &str) -> String {
+    pub(crate) fn login(&self, user: &str, password: &str) -> String {
         let reply = self.try_login(CLIENT, user, password);
         assert_eq!(reply.status, 303, "{reply:?}");
         assert_eq!(reply.field("location"), "/portal");
@@ -382,13 +383,13 @@ impl House {
     }
 
     /// Clicks a resource.
-    pub fn launch(&self, cookie: &str, resource: &str) -> Reply {
+    pub(crate) fn launch(&self, cookie: &str, resource: &str) -> Reply {
         let list = self.get("/portal", cookie);
         self.post("/portal/launch", cookie, &[("csrf", &list.hidden("csrf")), ("resource", resource)])
     }
 
     /// Clicks a resource and gives the ticket in its launch file.
-    pub fn ticket(&self, cookie: &str, resource: &str) -> String {
+    pub(crate) fn ticket(&self, cookie: &str, resource: &str) -> String {
         let reply = self.launch(cookie, resource);
         assert_eq!(reply.status, 200, "{reply:?}");
         let file = gate_proto::ica_file::read::LaunchFile::read(&reply.body).unwrap();
@@ -409,10 +410,10 @@ impl Drop for House {
 
 /// An answer.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Reply {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl std::fmt::Debug for Reply {
@@ -422,29 +423,29 @@ impl std::fmt::Debug for Reply {
 }
 
 impl Reply {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
-    pub fn fields(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn fields(&self, name: &str) -> Vec<&str> {
         let of_name = |line: &&str| line.split_once(':').is_some_and(|(n, _)| n.eq_ignore_ascii_case(name));
         self.head.lines().filter(of_name).map(|line| line.split_once(':').unwrap().1.trim()).collect()
     }
 
-    pub fn field(&self, name: &str) -> &str {
+    pub(crate) fn field(&self, name: &str) -> &str {
         match self.fields(name).as_slice() {
             [only] => only,
             other => panic!("{name}: {other:?} in {}", self.head),
         }
     }
 
-    pub fn cookie(&self, name: &str) -> String {
+    pub(crate) fn cookie(&self, name: &str) -> String {
         let set = self.fields("set-cookie");
         let found = set.iter().find_map(|set| set.strip_prefix(name)?.strip_prefix('='));
         found.unwrap_or_else(|| panic!("no cookie {name} in {}", self.head)).split(';').next().unwrap().to_owned()
     }
 
-    pub fn hidden(&self, name: &str) -> String {
+    pub(crate) fn hidden(&self, name: &str) -> String {
         let text = self.text();
         let start = format!("name=\"{name}\" value=\"");
         let at = text.find(&start).unwrap_or_else(|| panic!("no field {name} in {text}")) + start.len();
@@ -453,7 +454,7 @@ impl Reply {
 }
 
 /// Reads one answer, by its length.
-pub fn read_reply(stream: &mut impl Read) -> Reply {
+pub(crate) fn read_reply(stream: &mut impl Read) -> Reply {
     let mut bytes = Vec::new();
     let mut byte = [0];
     while !bytes.ends_with(b"\r\n\r\n") {
@@ -470,7 +471,7 @@ pub fn read_reply(stream: &mut impl Read) -> Reply {
 }
 
 /// Posts a document to an inside listener.
-pub fn post_xml(address: SocketAddr, path: &str, body: &str) -> Reply {
+pub(crate) fn post_xml(address: SocketAddr, path: &str, body: &str) -> Reply {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();
     let length = body.len();
@@ -480,13 +481,13 @@ pub fn post_xml(address: SocketAddr, path: &str, body: &str) -> Reply {
 }
 
 /// An authority of the test's own: `answer` gets each request's body and writes what it likes.
-pub struct FakeSta {
-    pub address: SocketAddr,
-    pub redemptions: Receiver<String>,
+pub(crate) struct FakeSta {
+    pub(crate) address: SocketAddr,
+    pub(crate) redemptions: Receiver<String>,
 }
 
 impl FakeSta {
-    pub fn new(id: &'static str, answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(id: &'static str, answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, redemptions) = channel();
@@ -500,7 +501,7 @@ impl FakeSta {
         Self { address, redemptions }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }
@@ -537,13 +538,13 @@ fn read_request(stream: &mut TcpStream) -> Option<String> {
 }
 
 /// Writes an answer with status 200. The caller may have gone.
-pub fn write_sta(stream: &mut TcpStream, inner: &str) {
+pub(crate) fn write_sta(stream: &mut TcpStream, inner: &str) {
     let body = format!("<?xml version=\"1.0\"?><CtxSTAProtocol version=\"4.0\">{inner}</CtxSTAProtocol>");
     let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n", body.len());
     let _ = stream.write_all((head + &body).as_bytes());
 }
 
 /// `ResponseData` with an address.
-pub fn data(address: &str) -> String {
+pub(crate) fn data(address: &str) -> String {
     format!("<ResponseData><TicketData><Value name=\"ICAAddress\">{address}</Value></TicketData></ResponseData>")
 }
