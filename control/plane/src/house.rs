@@ -81,7 +81,7 @@ async fn live(
     let farm = Farm::open(&model, &files, farm_servers, state.as_deref(), &owned, &helpers)?;
     let build = Build { model: &model, files: &files, farm: &farm, owned: &owned, helpers: &helpers };
     let stas = build.stas()?;
-    let xml_service = build.xml_service()?;
+    let xml_service = Arc::new(build.xml_service()?);
 
     let mut allowed = model.allow_list();
     listening.iter().chain(farm.addresses()).for_each(|address| allowed.refuse(*address));
@@ -95,7 +95,7 @@ async fn live(
         sites.push(Site { listens: *listens, vserver: name, fqdn: vserver.fqdn.clone(), stas });
     }
     watch_stas(&stas);
-    let desk = Desk { model: model.clone(), vservers, allowed, owner: owned.clone(), helpers: helpers.clone() };
+    let desk = Desk { model, vservers, allowed, xml: xml_service.clone(), owner: owned.clone(), helpers: helpers.clone() };
     let mut turn = Turn::new(sluice, Arc::new(desk), clock)?;
 
     let (stop, stopped) = watch::channel(false);

@@ -28,6 +28,7 @@ use tokio::sync::mpsc;
 use crate::action::{Action, Launch, Owned};
 use crate::helpers::Helpers;
 use crate::reach::sta::{self, NoData, Sta};
+use crate::reach::xml::XmlService;
 
 /// Tickets being redeemed at the same time; further ones are refused as busy.
 pub(crate) const REDEMPTIONS_MAX: usize = 4096;
@@ -118,6 +119,7 @@ pub(crate) struct Desk {
     pub(crate) model: Arc<Model>,
     pub(crate) vservers: HashMap<ListenerId, Vserver>,
     pub(crate) allowed: AllowList,
+    pub(crate) xml: Arc<XmlService>,
     pub(crate) owner: Owned,
     pub(crate) helpers: Arc<Helpers>,
 }
@@ -221,8 +223,10 @@ impl Desk {
 
     fn check(&self, address: SocketAddr) -> Result<(), Denied> {
         self.allowed.check(address)?;
-        let is_ours = |sta: &Arc<Sta>| sta.addresses().iter().any(|own| is_same(*own, address));
-        if self.vservers.values().flat_map(|vserver| &vserver.stas).any(is_ours) { Err(Denied::Own) } else { Ok(()) }
+        // What the names of our neighbours resolved to is known only now.
+        let stas = self.vservers.values().flat_map(|vserver| &vserver.stas).flat_map(|sta| sta.addresses());
+        let is_neighbour = stas.chain(self.xml.addresses()).any(|own| is_same(own, address));
+        if is_neighbour { Err(Denied::Own) } else { Ok(()) }
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) enum Outage {
     #[error("no answer in time")]
     Time,
     /// It closed, or sent something that is not HTTP.
-    #[error("connection ended without an answer")]
+    #[error("connection ended without an answer (http spoken to https, perhaps)")]
     Ended,
     /// It answered with another status than 200.
     #[error("answered with status {0}")]

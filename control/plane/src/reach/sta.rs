@@ -21,7 +21,7 @@ use gate_proto::xml::sta::{IssueRequest, IssuedTicket, NotIssued, NotRedeemed, R
 use sluice_proto::ticket::Pair;
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::post::{Endpoint, Outage};
 use crate::action::{self, Action, Owned};
@@ -88,8 +88,8 @@ pub(crate) struct Sta {
 struct State {
     /// What it called itself last.
     id: Option<Arc<str>>,
-    /// It said so when it was last asked.
-    is_up: bool,
+    /// It said so when it was last asked; `None`: it was never asked.
+    is_up: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -117,7 +117,7 @@ impl Sta {
 
     fn new(url: &Url, reach: Reach, id: Option<Arc<str>>) -> Self {
         let insecure = url.scheme == Scheme::Http && matches!(reach, Reach::Remote(_));
-        let state = State { is_up: id.is_some(), id };
+        let state = State { is_up: id.is_some().then_some(true), id };
         Self { url: url.to_string(), insecure, reach, state: watch::Sender::new(state), doubt: Notify::new() }
     }
 
@@ -128,7 +128,7 @@ impl Sta {
 
     /// Whether it told its id when it was last asked.
     pub(crate) fn is_up(&self) -> bool {
-        self.state.borrow().is_up
+        self.state.borrow().is_up == Some(true)
     }
 
     /// Addresses of the authority itself, which are never hosts.
@@ -231,8 +231,8 @@ impl Sta {
     }
 
     fn is_now_up(&self, id: Arc<str>, others: &[Arc<Self>]) {
-        let before = self.state.send_replace(State { id: Some(id.clone()), is_up: true });
-        if before.is_up && before.id.as_ref() == Some(&id) {
+        let before = self.state.send_replace(State { id: Some(id.clone()), is_up: Some(true) });
+        if before.is_up == Some(true) && before.id.as_ref() == Some(&id) {
             return;
         }
         info!(sta = %self.url, %id, "ticket authority is up");
@@ -243,12 +243,12 @@ impl Sta {
     }
 
     fn is_now_down(&self, why: &NoTicket) {
-        let was_up = self.state.borrow().is_up;
-        self.state.send_modify(|state| state.is_up = false);
-        if was_up {
-            warn!(sta = %self.url, %why, "ticket authority is down");
+        let before = self.state.borrow().is_up;
+        self.state.send_modify(|state| state.is_up = Some(false));
+        if before == Some(false) {
+            debug!(sta = %self.url, %why, "ticket authority is still down");
         } else {
-            info!(sta = %self.url, %why, "ticket authority is still down");
+            warn!(sta = %self.url, %why, "ticket authority is down");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The XML Service as the portal asks it: every question is a real NFuse exchange, also with the embedded one.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use gate_config::model::{Scheme, Url};
@@ -56,6 +56,14 @@ impl XmlService {
             return Err(Unusable::Clear(url.to_string()));
         }
         Ok(Self::Remote(Box::new(Endpoint::new(url, XML_PATH, roots_pem, helpers)?)))
+    }
+
+    /// Addresses of the service itself, which are never hosts.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        match self {
+            Self::Embedded(_) => Vec::new(),
+            Self::Remote(endpoint) => endpoint.addresses(),
+        }
     }
 
     /// Asks `request`.

@@ -75,7 +75,7 @@ pub(crate) struct Portal {
     pub(crate) sites: Vec<Site>,
     pub(crate) owner: Owned,
     pub(crate) helpers: Arc<Helpers>,
-    pub(crate) xml: XmlService,
+    pub(crate) xml: Arc<XmlService>,
     pub(crate) clock: Clock,
     pub(crate) login_form: LoginForm,
     /// Seals names for ICA files: client names, session-sharing keys.
