@@ -283,7 +283,9 @@ fn late_answers_reach_nobody() {
         Err(other) => panic!("{n}: {other:?}"),
     };
     let first: Vec<_> = (0..1000).map(present).collect();
-    assert_eq!(first.into_iter().filter(|asked| check(*asked)).count(), 900);
+    // On a machine that is busy with other things more than the hundred may be late; that many are not.
+    let in_time = first.into_iter().filter(|asked| check(*asked)).count();
+    assert!((500..=900).contains(&in_time), "{in_time}");
     let mut asked = 1000;
     for _ in 0..100 {
         is_written.recv_timeout(SOON).unwrap();

@@ -39,6 +39,9 @@ pub(crate) const CONNECT_TIME: Duration = Duration::from_secs(1);
 pub(crate) const REPLY_TIME: Duration = Duration::from_secs(3);
 /// Connections to one server at the same time; more wait within their deadline.
 pub(crate) const CONNECTIONS_MAX: usize = 256;
+/// Connections to one server that may be in the making at the same time: fewer than servers let queue up, since one that
+/// falls out of such a queue is tried again by the kernel only after [`CONNECT_TIME`] is over.
+const CONNECTING_MAX: usize = 32;
 /// Requests to one server that may wait for a connection; beyond that it counts as an outage, so that a server that hangs
 /// does not use up what the others need.
 pub(crate) const WAITING_MAX: usize = 1024;
@@ -93,6 +96,7 @@ pub(crate) struct Endpoint {
     tls: Option<Tls>,
     helpers: Arc<Helpers>,
     places: Semaphore,
+    connecting: Semaphore,
     waiting: AtomicUsize,
     idle: Mutex<Vec<Idle>>,
     /// What its name resolved to last.
@@ -131,6 +135,7 @@ impl Endpoint {
             tls,
             helpers,
             places: Semaphore::new(CONNECTIONS_MAX),
+            connecting: Semaphore::new(CONNECTING_MAX),
             waiting: AtomicUsize::new(0),
             idle: Mutex::new(Vec::new()),
             resolved: Mutex::new(Vec::new()),
@@ -219,6 +224,7 @@ impl Endpoint {
     }
 
     async fn connect(&self) -> Result<Connection, Outage> {
+        let Ok(_place) = self.connecting.acquire().await else { return Err(Outage::Busy) };
         let stream = tokio::time::timeout(CONNECT_TIME, self.open()).await.map_err(|_| Outage::Time)??;
         let mut builder = http1::Builder::new();
         builder.max_headers(FIELDS_MAX).max_buf_size(HEAD_BYTES_MAX);
