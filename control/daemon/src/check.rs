@@ -17,7 +17,7 @@ pub fn report(file: &Path, strictness: Strictness, json: bool, out: &mut impl Wr
             return ExitCode::from(2);
         }
     };
-    let base = file.parent().unwrap_or(Path::new("."));
+    let base = file.parent().unwrap_or_else(|| Path::new("."));
     let checked = gate_config::check(&file.display().to_string(), &text, strictness, &Disk::below(base));
     let mut errors = 0;
     let mut warnings = 0;

@@ -61,10 +61,14 @@ impl Disk {
 
 impl Files for Disk {
     fn read(&self, path: &Path, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, FileError> {
-        let fault = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => FileError::Missing,
-            io::ErrorKind::PermissionDenied => FileError::Denied,
-            _ => FileError::Other(source.to_string()),
+        let fault = |source: io::Error| {
+            if source.kind() == io::ErrorKind::NotFound {
+                FileError::Missing
+            } else if source.kind() == io::ErrorKind::PermissionDenied {
+                FileError::Denied
+            } else {
+                FileError::Other(source.to_string())
+            }
         };
         // Certificates are often links into a folder of renewals; keys that are links invite a swap.
         let (file, mode) = open(&self.base.join(path), purpose != Purpose::Key).map_err(fault)?;

@@ -200,6 +200,13 @@ impl Gateway {
         totals.list().into_iter().map(|(name, _, _, value)| (name.to_owned(), value)).chain(ends).collect()
     }
 
+    /// Writes to the log what has gone wrong at workers since the last call.
+    pub fn log_troubles(&self) {
+        for (worker, fault) in self.workers.iter().flat_map(Workers::troubles) {
+            tracing::error!(message = "trouble at a worker, which goes on", worker = worker.0, why = %crate::chain(&fault));
+        }
+    }
+
     /// Takes no new connections; sessions run on until they end or `within` has passed.
     pub fn drain(&self, within: Duration) {
         // A control thread that is gone drains nothing; then the caller's own deadline ends the sessions.

@@ -70,7 +70,7 @@ fn run(file: &Path, strictness: Strictness, ready_file: Option<&Path>, drain: u6
         Ok(signals) => signals,
         Err(source) => return fail(&format!("signals: {source}")),
     };
-    let base = file.parent().unwrap_or(Path::new("."));
+    let base = file.parent().unwrap_or_else(|| Path::new("."));
     let options = Options { strictness, log: true, ..Options::below(base) };
     let gateway = match Gateway::start(&file.display().to_string(), &text, &options) {
         Ok(gateway) => gateway,

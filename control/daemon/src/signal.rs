@@ -8,8 +8,8 @@ use signal_hook::iterator::Signals;
 
 use crate::Gateway;
 
-/// How often a drain looks whether the last session has ended.
-const DRAIN_LOOK: Duration = Duration::from_millis(200);
+/// How often to look for signals, for trouble at workers, and during a drain for its end.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Starts to collect signals.
 ///
@@ -22,30 +22,33 @@ pub fn listen() -> std::io::Result<Signals> {
 /// Serves signals until the gateway shall stop: at the first SIGTERM or SIGINT if `drain` is zero or no session is left,
 /// otherwise once they have ended, `drain` has passed or the signal comes again.
 pub fn serve(mut signals: Signals, gateway: &Gateway, drain: Duration) {
-    for signal in signals.forever() {
-        if signal == SIGUSR1 {
-            print_counters(gateway);
-            continue;
-        }
-        if drain.is_zero() {
-            return;
-        }
-        break;
+    while !asked_to_stop(&mut signals, gateway) {
+        gateway.log_troubles();
+        std::thread::park_timeout(LOOK);
+    }
+    if drain.is_zero() {
+        return;
     }
     gateway.drain(drain);
-    let looks = drain.as_millis() / DRAIN_LOOK.as_millis() + 1;
-    for _ in 0..looks {
-        if gateway.totals().sessions == 0 {
+    for _ in 0..=drain.as_millis() / LOOK.as_millis() {
+        if gateway.totals().sessions == 0 || asked_to_stop(&mut signals, gateway) {
             return;
         }
-        std::thread::park_timeout(DRAIN_LOOK);
-        for signal in signals.pending() {
-            if signal != SIGUSR1 {
-                return;
-            }
+        std::thread::park_timeout(LOOK);
+    }
+}
+
+/// Serves what has come; whether a signal to stop was among it.
+fn asked_to_stop(signals: &mut Signals, gateway: &Gateway) -> bool {
+    let mut stop = false;
+    for signal in signals.pending() {
+        if signal == SIGUSR1 {
             print_counters(gateway);
+        } else {
+            stop = true;
         }
     }
+    stop
 }
 
 /// One line of JSON on standard error, where the log goes: every counter, and ends of sessions by reason as `closed_…`.

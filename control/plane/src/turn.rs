@@ -191,7 +191,10 @@ impl Turn {
 
     /// Ends the workers, and writes down what they still have to say.
     async fn stop(&mut self) {
-        self.tell_all(&Tell::Stop);
+        for worker in (0..self.sluice.workers()).map(WorkerId) {
+            // One that has ended already need not be told.
+            let _ = self.sluice.tell(worker, Tell::Stop);
+        }
         let by = Instant::now() + STOP_TIME;
         while self.sessions() > 0 && Instant::now() < by {
             self.take_asks().await;
