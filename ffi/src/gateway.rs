@@ -99,7 +99,12 @@ pub unsafe extern "C" fn sg_gateway_address(
 /// # Safety
 /// As for `sg_gateway_address`; `out` must be NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sg_gateway_counter(gateway: *const sg_gateway, name: *const c_char, name_len: usize, out: *mut u64) -> sg_status {
+pub unsafe extern "C" fn sg_gateway_counter(
+    gateway: *const sg_gateway,
+    name: *const c_char,
+    name_len: usize,
+    out: *mut u64,
+) -> sg_status {
     guarded(|| {
         // SAFETY: the caller promises that the pointer is NULL or a live handle.
         let handle = unsafe { gateway.as_ref() }.ok_or(sg_status::NullPointer)?;

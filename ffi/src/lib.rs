@@ -17,6 +17,7 @@ mod gateway;
 mod guard;
 
 pub use gateway::{
-    sg_counter_name, sg_gateway, sg_gateway_address, sg_gateway_counter, sg_gateway_drain, sg_gateway_start, sg_gateway_stop, sg_version,
+    sg_counter_name, sg_gateway, sg_gateway_address, sg_gateway_counter, sg_gateway_drain, sg_gateway_start, sg_gateway_stop,
+    sg_version,
 };
 pub use guard::sg_status;

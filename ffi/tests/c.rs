@@ -1,4 +1,5 @@
 //! The C side: the header is what the source says, and C programs built against it run.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
@@ -28,7 +29,10 @@ fn header_is_current() {
         std::fs::write(&checked_in, &generated).unwrap();
     }
     let found = std::fs::read_to_string(&checked_in).unwrap_or_default();
-    assert!(found == generated, "include/sluicegate.h is not what the source says: UPDATE=1 cargo test -p sluicegate-ffi\n{generated}");
+    assert!(
+        found == generated,
+        "include/sluicegate.h is not what the source says: UPDATE=1 cargo test -p sluicegate-ffi\n{generated}"
+    );
 }
 
 /// Builds `smoke.c` with `flags` and runs it.

@@ -1,6 +1,7 @@
 //! The promise, tested from outside: the real binary, real TLS, real sockets, each engine.
 //!
 //! One module per promise. Every test that says `engine` runs twice, once on io_uring and once on mio.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use sluicegate_tests::gateway::Wish;
 

@@ -101,7 +101,8 @@ impl Wish {
                 .stdout(log_file.try_clone().expect("a log file"))
                 .stderr(log_file),
         );
-        let mut gateway = Gateway { child, dir, log, at: BTreeMap::new(), tls: trust(&ca.pem, rustls::ALL_VERSIONS), ca_file, ca };
+        let mut gateway =
+            Gateway { child, dir, log, at: BTreeMap::new(), tls: trust(&ca.pem, rustls::ALL_VERSIONS), ca_file, ca };
         let told = until("the gateway to be ready", || {
             if let Some(status) = gateway.child.0.try_wait().expect("a child of ours") {
                 panic!("the gateway ended with {status}:\n{config}\n{}", gateway.log());

@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         let _ = writeln!(std::io::stdout(), "sluice-epa {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
-    let _ = writeln!(std::io::stderr(), "sluice-epa: this release's gateways do not ask for endpoint scans; there is nothing to do");
+    let _ =
+        writeln!(std::io::stderr(), "sluice-epa: this release's gateways do not ask for endpoint scans; there is nothing to do");
     ExitCode::from(UNAVAILABLE)
 }

@@ -77,11 +77,11 @@ fn run(file: &Path, strictness: Strictness, ready_file: Option<&Path>, drain: u6
         Err(StartProblem::Configuration(report)) => return fail(report.trim_end()),
         Err(problem @ StartProblem::Machine { .. }) => return fail(&chain(&problem)),
     };
-    if let Some(path) = ready_file {
-        if let Err(source) = ready::write(path, gateway.addresses()) {
-            gateway.stop();
-            return fail(&format!("{}: {source}", path.display()));
-        }
+    if let Some(path) = ready_file
+        && let Err(source) = ready::write(path, gateway.addresses())
+    {
+        gateway.stop();
+        return fail(&format!("{}: {source}", path.display()));
     }
     signal::serve(signals, &gateway, Duration::from_secs(drain));
     gateway.stop();
