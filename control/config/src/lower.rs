@@ -241,7 +241,7 @@ impl Lowering<'_> {
         if kept != line.text {
             note.cause.push_str(", without the secret that stands in it openly");
         }
-        self.model.kept_lines.push(KeptLine { text: kept.trim().into() });
+        self.model.kept_lines.push(KeptLine { text: kept.trim_matches([' ', '\t', '\r', '\n']).into() });
         self.report(Severity::Warning, note, Some(masked.place(line.number, at)));
     }
 

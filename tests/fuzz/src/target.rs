@@ -267,8 +267,7 @@ fn path(data: &[u8]) {
 }
 
 fn nsconf(data: &[u8]) {
-    // A kept line loses at its ends what Unicode calls white space and the lexer a letter, so none of that is tried.
-    let text = String::from_utf8_lossy(data).replace(|c: char| c.is_whitespace() && !" \t\r\n".contains(c), "_");
+    let text = String::from_utf8_lossy(data);
     let pem = |label: &str| format!("-----BEGIN {label}-----\n-----END {label}-----\n").into_bytes();
     let files: BTreeMap<PathBuf, Vec<u8>> =
         [("demo.pem", "CERTIFICATE"), ("demo.key", "PRIVATE KEY")].map(|(path, label)| (path.into(), pem(label))).into();

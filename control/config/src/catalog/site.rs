@@ -95,7 +95,7 @@ impl Site<'_> {
 
     /// Remembers a line without effect for printing back.
     pub(crate) fn keep_line(&mut self, shown: &str) {
-        self.model.kept_lines.push(KeptLine { text: shown.trim().into() });
+        self.model.kept_lines.push(KeptLine { text: shown.trim_matches([' ', '\t', '\r', '\n']).into() });
     }
 }
 

@@ -127,3 +127,14 @@ fn the_corpus_is_answered() {
     }
     assert_eq!(kinds.len(), 2, "the corpus has files that load and files that do not");
 }
+
+/// The lexer divides words at blanks and tabs only; whatever else Unicode calls white space is part of a word.
+#[test]
+fn a_kept_line_keeps_what_only_unicode_calls_white_space() {
+    for odd in ['\u{b}', '\u{c}', '\u{85}', '\u{3000}'] {
+        let text = format!("add odd thing {odd}\n");
+        let model = lenient(&text).model.unwrap();
+        assert!(model.print().contains(text.trim_matches('\n')), "{odd:?}: {}", model.print());
+        assert_eq!(lenient(&model.print()).model, Some(model), "{odd:?}");
+    }
+}
