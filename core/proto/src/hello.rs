@@ -8,8 +8,8 @@
 //!
 //! The first byte decides whether this is TLS at all, so that a scanner is told from a slow client at once. Then the records
 //! are walked: headers only, nothing is copied or allocated. A hello in one record, the usual case even with post-quantum key
-//! shares, is also read: server name, ALPN, versions, groups. One that is cut into several records is only known to be complete;
-//! the TLS library reads it anyway, and judges what is inside.
+//! shares, is also read: server name, ALPN, versions, groups. One that is cut into several records is only known to be complete:
+//! whoever puts its message together anyway, as a handshake does, has it read by [`read`].
 //!
 //! RFC 8446 §4.1.2, §5.1; RFC 6066 §3 (server_name); RFC 7301 §3.1 (ALPN).
 
@@ -141,6 +141,14 @@ pub fn scan(bytes: &[u8]) -> Result<Hello<'_>, HelloStop> {
         at = end;
     }
     Err(Malformed::RecordCount.into())
+}
+
+/// Reads a complete ClientHello message, its header of four bytes included, without its records.
+///
+/// # Errors
+/// [`Malformed`]; in the header, its length is all that is looked at.
+pub fn read(message: &[u8]) -> Result<Details<'_>, Malformed> {
+    details(message.get(MESSAGE_HEADER_BYTES..).ok_or(Malformed::HelloLength)?)
 }
 
 /// Checks a record's header, each byte as soon as it is there, and says how long the record is.
@@ -441,6 +449,8 @@ mod tests {
         fn what_was_said_is_read(said in said()) {
             let bytes = said.record();
             let details = scan(&bytes).unwrap().details.unwrap();
+            let message = message(&said.body());
+            prop_assert_eq!(read(&message), Ok(details), "with and without its record");
             prop_assert_eq!(details.suites().collect::<Vec<_>>(), said.suites);
         }
 
@@ -473,6 +483,7 @@ mod tests {
 
         #[test]
         fn nothing_panics(bytes in vec(any::<u8>(), 0..400), head in any::<bool>()) {
+            let _ = read(&bytes);
             let bytes = if head { cut(&message(&bytes), &[]) } else { bytes };
             let _ = scan(&bytes);
         }

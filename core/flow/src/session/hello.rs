@@ -6,6 +6,8 @@
 //!                  ├─ not TLS ───► End, without an answer
 //!                  └─ wrong ─────► alert, drain
 //! ```
+//!
+//! The handshake reads the message again, with the same reader, once it has taken it out of its records: here it is only filtered.
 
 use sluice_link::reason::Reason;
 use sluice_proto::hello::{HELLO_BYTES_MAX, HelloStop, scan};

@@ -19,17 +19,15 @@ use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{AlertDescription, CommonState, Error, ExtractedSecrets, HandshakeKind, NamedGroup, ProtocolVersion};
+use sluice_proto::hello::{self, HELLO_BYTES_MAX};
 
 use super::alert::{Cause, TlsFault};
-use super::hello::Hello;
 use super::record::Records;
 use super::rekey::Rekey;
 use super::secret::{HEADER, KeyFault, OpeningKey, SealingKey, content};
 use super::serve::{HostProfile, ServedListener, ServerConfigs};
 use crate::buf::Buf;
 
-/// Most bytes of a ClientHello. With post-quantum keys real ones have about 2 KiB.
-const HELLO_MAX: usize = 16 * 1024;
 /// Most bytes that one handshake may receive.
 const HANDSHAKE_MAX: usize = 64 * 1024;
 /// Most bytes behind the header of a record, as in TLS 1.2.
@@ -273,15 +271,18 @@ impl Inner {
         }
         let Some([_, a, b, c]) = message.first_chunk() else { return Ok(()) };
         let len = usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c);
-        if len > HELLO_MAX {
+        if len > HELLO_BYTES_MAX {
             return Err(TlsFault::HelloTooLong);
         }
         if let Some(message) = message.get(..4 + len) {
-            let hello = Hello::read(message);
-            let config = if hello.http11 { &configs.http11 } else { &configs.silent };
+            // What cannot be read says nothing here; refusing it, with the right alert, is for rustls.
+            let hello = hello::read(message).unwrap_or_default();
+            let http11 = hello.alpn().any(|protocol| protocol == b"http/1.1");
+            let config = if http11 { &configs.http11 } else { &configs.silent };
+            let sni = hello.server_name.map(|name| name.to_ascii_lowercase().into_boxed_str());
             let server = UnbufferedServerConnection::new(Arc::clone(config)).map_err(|_| TlsFault::Never)?;
             self.stage = Stage::Server(server);
-            self.sni = hello.sni;
+            self.sni = sni;
         }
         Ok(())
     }

@@ -16,13 +16,12 @@
 //!
 //! * `serve`: certificates, keys and policies of a snapshot, built and tested before it comes into force.
 //! * `tickets`: session tickets, whose keys all workers share.
-//! * `handshake`, with `hello` that looks at the ClientHello: from the first byte to [`Established`].
+//! * `handshake`, which looks at the ClientHello with [`sluice_proto::hello`]: from the first byte to [`Established`].
 //! * `record`, `secret`, `rekey`: the record engine, the keys of one direction, when keys are changed.
 //! * `alert`: what went wrong, which alert says so, and which [`sluice_link::reason::Reason`] is logged.
 
 mod alert;
 mod handshake;
-mod hello;
 mod record;
 mod rekey;
 mod secret;
