@@ -87,8 +87,6 @@ pub enum Command {
     },
     /// How things are. Nobody waits if the asker is gone.
     Status(SyncSender<Status>),
-    /// Fault hook: do nothing at all for that long, as a control thread that hangs would. Sessions must not notice.
-    Stall(Duration),
 }
 
 /// How things are.

@@ -149,11 +149,6 @@ impl Turn {
                     let _ = reply.try_send(Status { workers, stas, logins, tickets, launches });
                 });
             }
-            Command::Stall(time) => {
-                warn!(time_ms = time.as_millis(), "fault hook: the control thread stands still");
-                #[expect(clippy::disallowed_methods, reason = "the hook's very purpose is to block this thread")]
-                std::thread::sleep(time);
-            }
         }
         Next::GoOn
     }

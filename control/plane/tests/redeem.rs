@@ -5,6 +5,9 @@
 mod kit;
 
 use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use gate_plane::Command;
@@ -257,10 +260,13 @@ fn an_authority_that_hangs_holds_up_nobody_else() {
 fn late_answers_reach_nobody() {
     // Every ticket has its own host; each tenth answer comes after its asker has given up, while others ask.
     let (written, is_written) = std::sync::mpsc::channel();
+    let late = Arc::new(AtomicUsize::new(0));
+    let counted = late.clone();
     let sta = FakeSta::new("STA01", move |body, stream| {
         let code = body.split("<Ticket>").nth(1).unwrap().split('<').next().unwrap();
         let n: u32 = code.trim_start_matches('A').parse().unwrap();
         if n < 1000 && n % 10 == 9 {
+            counted.fetch_add(1, SeqCst);
             // The gateway waits 3 s.
             std::thread::park_timeout(Duration::from_secs(4));
             write_sta(stream, &data(&host_of(n)));
@@ -287,7 +293,9 @@ fn late_answers_reach_nobody() {
     let in_time = first.into_iter().filter(|asked| check(*asked)).count();
     assert!((500..=900).contains(&in_time), "{in_time}");
     let mut asked = 1000;
-    for _ in 0..100 {
+    let late = late.load(SeqCst);
+    assert!(late > 0, "nothing was ever late");
+    for _ in 0..late {
         is_written.recv_timeout(SOON).unwrap();
         for n in asked..asked + 5 {
             assert!(check(present(n)), "{n}");
@@ -399,8 +407,12 @@ fn launches_are_counted_until_their_session_ends() {
 fn a_stalled_control_thread_catches_up() {
     let (house, farm) = embedded();
     let tickets: Vec<_> = (0..20).map(|_| issued(farm, HOST, false)).collect();
-    house.commands.blocking_send(Command::Stall(Duration::from_millis(300))).unwrap();
-    let keys: Vec<_> = tickets.iter().enumerate().map(|(n, t)| house.workers.present(t, &format!("198.51.{n}.1:9"))).collect();
+    let keys: Vec<_> = house.workers.stalled(|| {
+        let present = |(n, ticket): (usize, &String)| house.workers.present(ticket, &format!("198.51.{n}.1:9"));
+        let keys = tickets.iter().enumerate().map(present).collect();
+        assert_eq!(house.workers.count(|tell| matches!(tell, Tell::Redeemed { .. })), 0, "nothing is redeemed meanwhile");
+        keys
+    });
     for key in keys {
         assert_eq!(house.workers.verdict(key).unwrap().address, HOST.parse().unwrap());
     }

@@ -48,6 +48,8 @@ struct Shared {
     tells: Mutex<Vec<(WorkerId, Tell)>>,
     told: Condvar,
     sessions: AtomicU64,
+    /// Who holds this keeps the control thread where it is.
+    gate: Mutex<()>,
 }
 
 struct FakeSluice {
@@ -69,6 +71,7 @@ impl Sluice for FakeSluice {
     }
 
     fn next_ask(&mut self) -> Option<Ask> {
+        drop(self.shared.gate.lock().unwrap());
         self.shared.asks.lock().unwrap().pop_front()
     }
 
@@ -100,6 +103,12 @@ impl Workers {
         let shared = Arc::new(Shared::default());
         let workers = Self { shared: shared.clone(), wake: Arc::new(ours), next: Arc::new(AtomicU64::new(0)) };
         (workers, FakeSluice { shared, wake: theirs })
+    }
+
+    /// Does `meanwhile` while the control thread stands still, at the latest when it next looks for something to do.
+    pub(crate) fn stalled<T>(&self, meanwhile: impl FnOnce() -> T) -> T {
+        let _held = self.shared.gate.lock().unwrap();
+        meanwhile()
     }
 
     pub(crate) fn set_sessions(&self, sessions: u64) {
