@@ -107,7 +107,8 @@ pub struct Limits {
     pub connect: Duration,
     /// Without a byte either way in a spliced session; `None` is for ever.
     pub idle: Option<Duration>,
-    /// After one side has ended: how long the other may go on.
+    /// After one side has ended: how long the other may go on without a byte. It runs from the last byte moved either way, so a
+    /// long answer to a half-closed request is not cut.
     pub half_closed: Duration,
     /// After everything has been said: how long until the sockets are closed hard.
     pub linger: Duration,
