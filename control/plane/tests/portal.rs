@@ -363,6 +363,27 @@ fn who_is_slow_is_cut_off() {
 }
 
 #[test]
+fn a_refusal_arrives_even_if_more_was_sent_than_is_read() {
+    let house = house();
+    let junk = "j".repeat(300_000);
+    for (request, status) in [
+        (format!("GET / HTTP/1.1\r\nHost: {junk}\r\n\r\n"), 431),
+        (format!("GET /{junk} HTTP/1.1\r\nHost: {FQDN}\r\n\r\n"), 431),
+        (format!("GET / HTTP/1.1\r\nHost: {FQDN}\r\nA : b\r\n\r\n{junk}"), 400),
+        (format!("POST /cgi/login HTTP/1.1\r\nHost: {FQDN}\r\nContent-Length: 300000\r\n\r\n{junk}"), 413),
+    ] {
+        let mut stream = house.connect(CLIENT);
+        stream.write_all(request.as_bytes()).unwrap();
+        assert_eq!(read_reply(&mut stream).status, status);
+        // And then an orderly end: a reset would run over the answer on its way through the data plane.
+        let mut rest = Vec::new();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        stream.read_to_end(&mut rest).unwrap();
+        assert_eq!(rest, b"");
+    }
+}
+
+#[test]
 fn who_ends_his_side_is_still_answered() {
     let house = house();
     let mut stream = house.connect(CLIENT);

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Head ──► Body ──► Answering ──► Writing ──► Idle ──► Head …        each with its own deadline; past it, the end
+//!                                      └──► Parting
 //! ```
 //!
 //! The reading half says when bytes come, the service when it begins and ends, the writing half when all is out. One
@@ -21,6 +22,8 @@ pub(crate) const HEAD_TIME: Duration = Duration::from_secs(5);
 pub(crate) const IDLE_TIME: Duration = Duration::from_secs(60);
 /// For the service to answer. Its own deadlines are shorter; this is for the one that was forgotten.
 pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// For the other side to end, once everything has been said.
+pub(crate) const PARTING_TIME: Duration = Duration::from_secs(2);
 /// What a transfer may take in any case.
 pub(crate) const TRANSFER_TIME: Duration = Duration::from_secs(5);
 /// Slowest transfer beyond that, in bytes per second.
@@ -35,6 +38,7 @@ enum Part {
     Answering,
     Writing,
     Idle,
+    Parting,
 }
 
 /// See the module. Shared within one connection's task.
@@ -77,6 +81,11 @@ impl Pace {
     /// Everything written so far has left.
     pub(crate) fn flushed(&self) {
         self.change(|part| (part == Part::Writing).then_some((Part::Idle, IDLE_TIME)));
+    }
+
+    /// Everything has been said; the other side may still end.
+    pub(crate) fn parting(&self) {
+        self.change(|_| Some((Part::Parting, PARTING_TIME)));
     }
 
     /// Returns when a deadline has passed.

@@ -67,8 +67,8 @@ pub(crate) enum Length {
 /// Where in the stream of requests we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// Before or in a head.
-    Head,
+    /// Before or in a head, in that many bytes of which there is no end.
+    Head(usize),
     /// That many bytes of a body are still to come.
     Body(u64),
     /// Before or in the line with a chunk's size.
@@ -96,16 +96,19 @@ pub(crate) enum Cleared {
 }
 
 impl Framing {
+    /// Before a head.
+    pub(crate) const HEAD: Self = Self::Head(0);
+
     /// Looks at `raw`, the bytes not yet cleared, and moves on.
     pub(crate) fn clear(&mut self, raw: &[u8]) -> Result<Cleared, Fault> {
         match *self {
             Self::Refused => Ok(Cleared::Need),
-            Self::Head => self.clear_head(raw),
+            Self::Head(seen) => self.clear_head(raw, seen),
             Self::Body(_) | Self::Chunk(..) if raw.is_empty() => Ok(Cleared::Need),
             Self::Body(left) => {
                 let taken = at_most(raw.len(), left);
                 let left = left - as_u64(taken);
-                *self = if left == 0 { Self::Head } else { Self::Body(left) };
+                *self = if left == 0 { Self::HEAD } else { Self::Body(left) };
                 Ok(Cleared::Body(taken))
             }
             Self::ChunkSize => self.clear_chunk_size(raw),
@@ -113,11 +116,15 @@ impl Framing {
         }
     }
 
-    fn clear_head(&mut self, raw: &[u8]) -> Result<Cleared, Fault> {
-        let end = raw.windows(4).take(HEAD_BYTES_MAX).position(|four| four == b"\r\n\r\n");
-        let Some(end) = end else {
+    /// `seen` bytes of `raw` were looked at before: a head that comes byte by byte is not searched from its begin each time.
+    fn clear_head(&mut self, raw: &[u8], seen: usize) -> Result<Cleared, Fault> {
+        let from = seen.saturating_sub(3);
+        let end = raw.windows(4).take(HEAD_BYTES_MAX).skip(from).position(|four| four == b"\r\n\r\n");
+        let Some(end) = end.map(|end| from + end) else {
             // A bare line feed can never become right: say so at once instead of waiting for an end that will not come.
-            let doubtful = raw.iter().enumerate().any(|(at, b)| *b == b'\n' && (at == 0 || raw[at - 1] != b'\r'));
+            let mut fresh = raw.iter().enumerate().skip(seen);
+            let doubtful = fresh.any(|(at, b)| *b == b'\n' && (at == 0 || raw[at - 1] != b'\r'));
+            *self = Self::Head(raw.len());
             return match raw.len() >= HEAD_BYTES_MAX {
                 true => Err(Fault::HeadTooLarge),
                 false if doubtful => Err(Fault::Malformed),
@@ -126,7 +133,7 @@ impl Framing {
         };
         let length = read_head(&raw[..end])?;
         *self = match length {
-            Length::Bytes(0) => Self::Head,
+            Length::Bytes(0) => Self::HEAD,
             Length::Bytes(bytes) => Self::Body(bytes),
             Length::Chunked => Self::ChunkSize,
         };
@@ -161,7 +168,7 @@ impl Framing {
         }
         *self = match (after, more) {
             (0, true) => Self::ChunkSize,
-            (0, false) => Self::Head,
+            (0, false) => Self::HEAD,
             (after, more) => Self::Chunk(after, more),
         };
         Ok(Cleared::Body(taken))
@@ -262,7 +269,7 @@ mod tests {
 
     /// Feeds `bytes` in pieces of `piece` and returns what was cleared, or the fault.
     fn feed(bytes: &[u8], piece: usize) -> Result<Vec<Cleared>, Fault> {
-        let (mut framing, mut raw, mut found) = (Framing::Head, Vec::new(), Vec::new());
+        let (mut framing, mut raw, mut found) = (Framing::HEAD, Vec::new(), Vec::new());
         for part in bytes.chunks(piece) {
             raw.extend_from_slice(part);
             loop {
@@ -284,7 +291,7 @@ mod tests {
                 raw.drain(..taken);
             }
         }
-        assert!(raw.is_empty() || framing == Framing::Head || framing == Framing::ChunkSize, "{raw:?}");
+        assert!(raw.is_empty() || matches!(framing, Framing::Head(_)) || framing == Framing::ChunkSize, "{raw:?}");
         Ok(found)
     }
 
