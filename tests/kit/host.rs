@@ -44,15 +44,7 @@ impl Host {
     /// Echoes every byte; passes a half-close on.
     #[must_use]
     pub fn echo() -> Self {
-        Self::start(|mut connection| {
-            let mut buf = vec![0; 64 * 1024];
-            loop {
-                match connection.read(&mut buf)? {
-                    0 => return connection.shutdown(Shutdown::Write),
-                    n => connection.write_all(&buf[..n])?,
-                }
-            }
-        })
+        Self::greets(b"")
     }
 
     /// Speaks first with `greeting`, then echoes.
