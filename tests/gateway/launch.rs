@@ -16,6 +16,7 @@ on_each_engine!(
     dual_ticket_uses_the_second_when_the_first_is_out,
     dual_ticket_uses_the_second_when_the_first_is_refused,
     rsa_certificate_serves_too,
+    session_reliability_is_passed_on_if_switched_on,
 );
 
 fn three_openings_reach_the_host(engine: &'static str) {
@@ -93,6 +94,25 @@ fn dual_ticket_uses_the_second_when_the_first_is_refused(engine: &'static str) {
     let unknown = sta::Issued { code: "00112233445566778899AABBCCDDEEFF".into(), ..good.clone() };
     let mut client = gateway.connect();
     assert_eq!(client.present(&sta::dual(&unknown, &good), Opening::Bare).unwrap(), 0);
+}
+
+fn session_reliability_is_passed_on_if_switched_on(engine: &'static str) {
+    let gateway = wish(engine).line("set vpn vserver vpn1 -cgp RELAY").start();
+    let (ica, cgp) = (Host::echo(), Host::echo());
+    let values = [("ICAAddress", ica.address.to_string()), ("CGPAddress", cgp.address.to_string())];
+    let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let ticket = sta::issue_for(gateway.address("inside"), &values, true).single();
+    // What the opening looks like is not public but for its first bytes and the ticket in it: it is passed on as it came. A
+    // client that comes back presents the same ticket.
+    let opening = [b"\x1aCGP/01\x00\x42Citrix.TcpProxyService\x00", ticket.as_bytes(), b"\x00\x01rest"].concat();
+    for _ in 0..2 {
+        let mut client = gateway.connect();
+        client.stream.write_all(&opening).unwrap();
+        let mut back = vec![0; opening.len()];
+        client.stream.read_exact(&mut back).unwrap();
+        assert_eq!(back, opening);
+    }
+    assert_eq!((ica.accepted(), cgp.accepted()), (0, 2));
 }
 
 fn rsa_certificate_serves_too(engine: &'static str) {

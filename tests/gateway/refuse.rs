@@ -1,7 +1,7 @@
 //! What does not get in: every bad ticket and opening has its own answer, nobody else is touched.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use sluicegate_tests::client::{Opening, request};
 use sluicegate_tests::deadline::{PATIENCE, until};
@@ -21,6 +21,7 @@ on_each_engine!(
     an_address_is_never_dialled,
     other_commands_and_names_are_refused,
     host_down_is_told,
+    host_that_does_not_accept_is_told,
     cgp_is_refused_with_the_cure,
     garbage_is_closed_and_counted_and_others_go_on,
 );
@@ -151,6 +152,22 @@ fn host_down_is_told(engine: &'static str) {
     assert_eq!(client.rest().unwrap(), b"", "closed with close_notify after the reply");
     drop(client);
     until("the refusal to be counted", || (gateway.count("closed_host_refused") == 1).then_some(()));
+}
+
+fn host_that_does_not_accept_is_told(engine: &'static str) {
+    // A queue of pending connections that is full: the kernel drops what comes, as a host that hangs does.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let host = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(connection) = TcpStream::connect_timeout(&host, std::time::Duration::from_millis(300)) {
+        waiting.push(connection);
+        assert!(waiting.len() < 10_000, "the queue does not fill");
+    }
+    let gateway = wish(engine).line("set ns limits -connectTimeoutMs 500").start();
+    assert_eq!(reply(&gateway, &gateway.ticket(host).single()), 4);
+    until("the time-out to be counted", || (gateway.count("closed_host_timeout") == 1).then_some(()));
 }
 
 fn cgp_is_refused_with_the_cure(engine: &'static str) {

@@ -16,6 +16,7 @@ on_each_engine!(
     host_may_end_its_direction_first,
     host_reset_ends_the_client,
     vanished_client_ends_the_host,
+    a_silent_host_costs_nothing,
     two_hundred_sessions_at_once_keep_their_bytes,
     a_slow_reader_gets_everything,
 );
@@ -94,6 +95,18 @@ fn vanished_client_ends_the_host(engine: &'static str) {
     drop(client);
     until("the host's connection to end", || (host.open() == 0).then_some(()));
     assert_eq!(gateway.count("closed_truncated") + gateway.count("closed_client_lost"), 1);
+}
+
+fn a_silent_host_costs_nothing(engine: &'static str) {
+    let (gateway, host) = (wish(engine).start(), Host::silent());
+    let mut client = gateway.launch(host.address);
+    client.stream.write_all(&Pattern::new(4).bytes(100_000)).unwrap();
+    until("all bytes to be with the host", || (gateway.count("up_bytes") == 100_000).then_some(()));
+    assert_eq!(gateway.count("buffers_lent"), 0, "a session that waits holds no buffer");
+    assert_eq!(gateway.count("spliced"), 1);
+    client.finish().unwrap();
+    assert_eq!(client.rest().unwrap(), b"");
+    until("the session to end", || (gateway.count("sessions") == 0).then_some(()));
 }
 
 /// Sends and receives `bytes` at the same time and compares every one.

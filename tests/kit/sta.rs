@@ -44,10 +44,20 @@ pub fn issue(sta: SocketAddr, host: &str) -> Issued {
 /// If it does not give one.
 #[must_use]
 pub fn issue_kind(sta: SocketAddr, host: &str, refreshable: bool) -> Issued {
+    issue_for(sta, &[("ICAAddress", host)], refreshable)
+}
+
+/// The same for any values, such as `CGPAddress`.
+///
+/// # Panics
+/// If it does not give one.
+#[must_use]
+pub fn issue_for(sta: SocketAddr, values: &[(&str, &str)], refreshable: bool) -> Issued {
+    let values: String = values.iter().map(|(name, value)| format!("<Value name=\"{name}\">{value}</Value>")).collect();
     let body = format!(
         "<?xml version=\"1.0\"?>\n<!DOCTYPE CtxSTAProtocol SYSTEM \"CtxSTA.dtd\">\n<CtxSTAProtocol version=\"4.0\"><RequestTicket>\
          <AllowedTicketType>STA-v4</AllowedTicketType><AllowedAuthorityIDType>STA-v1</AllowedAuthorityIDType>\
-         <TicketData><Value name=\"ICAAddress\">{host}</Value></TicketData>\
+         <TicketData>{values}</TicketData>\
          <Control><Refreshable>{refreshable}</Refreshable></Control></RequestTicket></CtxSTAProtocol>"
     );
     let answer = post(sta, "/scripts/ctxsta.dll", &body).expect("an answer of the authority");
