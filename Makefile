@@ -30,7 +30,7 @@ doc:             ## API documentation, warnings are errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items $(ARGS)
 
 sim:             ## the seeded simulation, longer: SEED=7 make sim replays one
-	cargo test --profile sim -p sluicegate-tests --test sim -- --nocapture $(ARGS)
+	WORLDS=$(or $(WORLDS),400) cargo test --profile sim -p sluicegate-tests --test sim -- --nocapture $(ARGS)
 
 loom:            ## every interleaving of the wake protocol
 	RUSTFLAGS="--cfg loom" cargo test -q -p sluice-worker --test loom --release --target-dir target/loom $(ARGS)
@@ -48,8 +48,8 @@ bench:           ## against Debian's HAProxy in the same run; writes docs/perfor
 bench-quick:     ## the same for a few seconds with unoptimised binaries, so that it keeps working; writes nothing
 	cargo build -q -p gate-daemon -p bench-load && target/debug/sluice-load compare --gateway target/debug/sluicegate --quick $(ARGS)
 
-soak:            ## hours of mixed sessions; descriptors and memory must come back (ARGS="--minutes 60")
-	cargo build --release -p gate-daemon && SLUICE_SOAK_MINUTES=$(or $(MINUTES),60) cargo test --release -p gate-daemon --test gateway -- --ignored soak --nocapture
+soak:            ## hours of mixed sessions; descriptors and memory must come back (MINUTES=60)
+	SLUICE_SOAK_SECONDS=$$(( $(or $(MINUTES),60) * 60 )) cargo test --release -p gate-daemon --test gateway -- soak --nocapture
 
 dist:            ## the release build: link-time optimised, one unit
 	cargo build --profile dist -p gate-daemon -p gate-cli -p sluicegate-ffi

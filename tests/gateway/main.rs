@@ -17,6 +17,7 @@ mod launch;
 mod portal;
 mod posture;
 mod refuse;
+mod soak;
 mod splice;
 mod steady;
 mod tools;

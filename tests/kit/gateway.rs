@@ -189,8 +189,17 @@ impl Gateway {
     /// If the gateway does not say that it is connected.
     #[must_use]
     pub fn launch(&self, host: SocketAddr) -> Client {
+        self.launch_with(host, Opening::Negotiated)
+    }
+
+    /// The same with another opening.
+    ///
+    /// # Panics
+    /// If the gateway does not say that it is connected.
+    #[must_use]
+    pub fn launch_with(&self, host: SocketAddr, opening: Opening) -> Client {
         let mut client = self.connect();
-        let reply = client.present(&self.ticket(host).single(), Opening::Negotiated);
+        let reply = client.present(&self.ticket(host).single(), opening);
         assert_eq!(reply.ok(), Some(0), "{}", self.log());
         client
     }
