@@ -340,7 +340,7 @@ fn two_authorities_with_one_id_are_both_tried_and_reported() {
 
 #[test]
 fn connections_are_used_again() {
-    let connections = std::sync::Arc::new(std::sync::Mutex::new(std::collections::HashSet::new()));
+    let connections = Arc::new(std::sync::Mutex::new(std::collections::HashSet::new()));
     let seen = connections.clone();
     let sta = FakeSta::new("STA01", move |_, stream| {
         seen.lock().unwrap().insert(stream.peer_addr().unwrap());
