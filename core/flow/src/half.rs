@@ -17,7 +17,7 @@ use sluice_link::time::Moment;
 use crate::buf::{Buf, Chain, Class, Pool};
 use crate::event::Leg;
 use crate::intent::{Intent, Into};
-use crate::limits::{FULL_READS_TO_GROW, QUIET, SMALL_READS_TO_SHRINK};
+use crate::limits::{FULL_READS_TO_GROW, QUIET, RECORD_TIME_MAX, SMALL_READS_TO_SHRINK};
 use crate::outgoing::Outgoing;
 use crate::session::Turn;
 use crate::tls::{Parts, RECORD_MAX, RecordFault, Records, SealFault};
@@ -51,8 +51,10 @@ pub(crate) struct Half {
     pub(crate) receiving: bool,
     /// Part of a record, when it is not lent to a receive.
     pub(crate) tail: Option<Buf>,
-    /// Since when part of a record is waiting for its rest; never if none is.
+    /// Since when the rest of a record that has begun is waited for; never if none has.
     pub(crate) tail_since: Moment,
+    /// Nothing is received since the destination is slow: the source cannot be blamed for what does not come.
+    held_back: bool,
     /// Plaintext that is not on its way yet.
     held: Option<Chain>,
     /// Plaintext behind that. Only when a splice begins with more than one piece; then in a box, since this is rare.
@@ -77,6 +79,7 @@ impl Half {
             receiving: false,
             tail: None,
             tail_since: Moment::NEVER,
+            held_back: false,
             held: None,
             behind: None,
             appetite: Appetite::new(),
@@ -187,15 +190,28 @@ impl Half {
         if self.ended {
             return self.pass_end(sealer, out, turn);
         }
-        if !self.receiving && self.held.is_none() && out.wants_more() {
+        if self.receiving {
+            return Ok(());
+        }
+        if self.held.is_none() && out.wants_more() {
+            if std::mem::take(&mut self.held_back) && self.tail.is_some() {
+                self.tail_since = turn.now;
+            }
             self.receiving = true;
             let into = match self.tail.take() {
                 Some(tail) => Into::Behind(tail),
                 None => Into::Any(self.appetite.class()),
             };
             turn.out.push(Intent::Receive { leg: self.source, into });
+        } else {
+            self.held_back = true;
         }
         Ok(())
+    }
+
+    /// Until when the rest of a record must have come.
+    pub(crate) fn record_due(&self) -> Moment {
+        if self.held_back { Moment::NEVER } else { self.tail_since + RECORD_TIME_MAX }
     }
 
     fn pass_end(&mut self, sealer: Option<&mut Records>, out: &mut Outgoing, turn: &mut Turn<'_>) -> Result<(), Broken> {
@@ -296,7 +312,10 @@ pub(crate) fn open(
             done.tail = Some(buf);
             return Ok(done);
         }
-        let Some(mut fresh) = fit(rest + opened.lacks).and_then(|class| take(turn.pool, class.max(least))) else {
+        // `least` is what is wanted, not what is needed: many who are held back may have all bulk buffers.
+        let fitting = fit(rest + opened.lacks);
+        let Some(mut fresh) = fitting.and_then(|class| take(turn.pool, class.max(least)).or_else(|| take(turn.pool, class)))
+        else {
             turn.pool.give(buf);
             return Err(Broken::Exhausted);
         };

@@ -495,3 +495,39 @@ fn an_empty_pool_delays_and_loses_nothing() {
     rig.pass(Duration::from_millis(20));
     assert_eq!(rig.take_at_client(), down);
 }
+
+#[test]
+fn a_client_is_not_blamed_for_a_record_that_a_slow_host_holds_back() {
+    let mut rig = Rig::spliced();
+    rig.slow = true;
+    let sent: Vec<u8> = (0..400_000_u32).map(|n| (n % 241) as u8).collect();
+    // No receive ends where a record does.
+    rig.at_once = 1_777;
+    let sealed: Vec<u8> = sent.chunks(10_000).flat_map(|part| rig.sealed_by_client(part)).collect();
+    rig.client_sends_raw(&sealed);
+    assert!(!rig.receives(Leg::Client) && rig.waiting() > 0, "nothing slows the client down");
+    rig.pass(Duration::from_secs(600));
+    assert_eq!(rig.stage(), Some(Stage::Splice));
+    rig.slow = false;
+    rig.flush();
+    rig.deliver();
+    assert_eq!(rig.at_host, sent);
+}
+
+#[test]
+fn who_finds_no_bulk_buffer_for_half_a_record_takes_a_smaller_one() {
+    let mut rig = Rig::spliced();
+    let sent: Vec<u8> = (0..1_200_000_u32).map(|n| (n % 241) as u8).collect();
+    let (first, second) = sent.split_at(1_000_000);
+    let sealed = [first, second].map(|half| half.chunks(10_000).flat_map(|part| rig.sealed_by_client(part)).collect::<Vec<_>>());
+    rig.client_sends_raw(&sealed[0]);
+    // One for what is received next, none for the record that is cut there.
+    let bulk = rig.starve(Class::Bulk, 1);
+    rig.at_once = 100_000;
+    rig.client_sends_raw(&sealed[1]);
+    assert_eq!(rig.stage(), Some(Stage::Splice));
+    assert_eq!(rig.at_host, sent);
+    for buf in bulk {
+        rig.pool.give(buf);
+    }
+}

@@ -22,7 +22,6 @@ use crate::buf::{Buf, Chain, Class};
 use crate::event::{Doing, Event, Fault, Leg};
 use crate::half::{Broken, Half, take};
 use crate::intent::Intent;
-use crate::limits::RECORD_TIME_MAX;
 use crate::never::never;
 use crate::outgoing::Outgoing;
 use crate::tls::Records;
@@ -304,10 +303,9 @@ impl Splice {
 
     /// When something must have happened.
     fn due(&self) -> Moment {
-        let record = |half: &Half| half.tail_since + RECORD_TIME_MAX;
         let idle = self.facts.limits().idle.map_or(Moment::NEVER, |idle| self.last + idle);
         let closing = self.grace().map_or(Moment::NEVER, |grace| self.last + grace);
-        idle.min(closing).min(record(&self.up)).min(record(&self.down))
+        idle.min(closing).min(self.up.record_due()).min(self.down.record_due())
     }
 
     /// How long the session may go on without a byte, once an end of it has come.
@@ -322,10 +320,10 @@ impl Splice {
     }
 
     fn overdue(&self, now: Moment) -> Option<(Reason, Say)> {
-        if now >= self.up.tail_since + RECORD_TIME_MAX {
+        if now >= self.up.record_due() {
             return Some((Reason::TlsBroken, Say::Close));
         }
-        if now >= self.down.tail_since + RECORD_TIME_MAX {
+        if now >= self.down.record_due() {
             return Some((Reason::HostTls, Say::Close));
         }
         if self.grace().is_some_and(|grace| now >= self.last + grace) {
