@@ -234,8 +234,11 @@ impl Inner {
     fn take_record(&mut self, incoming: &mut Buf) -> Result<Option<usize>, TlsFault> {
         loop {
             let have = &self.gather[self.whole..];
-            let first = matches!(self.stage, Stage::Hello { .. }) && self.received <= HEADER;
-            if first && (have.first().is_some_and(|b| *b != content::HANDSHAKE) || have.get(1).is_some_and(|b| *b != 3)) {
+            let hello = matches!(self.stage, Stage::Hello { .. });
+            // A server may refuse with an alert. Anything else is somebody who does not speak TLS, and would never end a record.
+            let begins = |b: &u8| *b == content::HANDSHAKE || (*b == content::ALERT && !hello);
+            let first = self.received <= HEADER;
+            if first && (have.first().is_some_and(|b| !begins(b)) || have.get(1).is_some_and(|b| *b != 3)) {
                 return Err(TlsFault::NotTls);
             }
             let wanted = match *have {
@@ -243,7 +246,7 @@ impl Inner {
                 _ => HEADER,
             };
             if wanted > HEADER + RECORD_BODY_MAX {
-                return Err(if first { TlsFault::HelloTooLong } else { TlsFault::TooLong });
+                return Err(if first && hello { TlsFault::HelloTooLong } else { TlsFault::TooLong });
             }
             if have.len() == wanted {
                 return Ok(Some(std::mem::replace(&mut self.whole, self.gather.len())));
