@@ -1,12 +1,14 @@
 //! An ICA client as the gateway sees one: TLS, SOCKS5 with a ticket, then bytes both ways.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+use socket2::{Domain, Socket, Type};
 
 use crate::deadline::PATIENCE;
 
@@ -54,7 +56,14 @@ impl Client {
     /// # Errors
     /// Whatever TCP or TLS says.
     pub fn connect(gateway: SocketAddr, name: &str, tls: &Arc<ClientConfig>) -> io::Result<Self> {
-        let tcp = TcpStream::connect(gateway)?;
+        Self::over(TcpStream::connect(gateway)?, name, tls)
+    }
+
+    /// Shakes hands over a connection.
+    ///
+    /// # Errors
+    /// Whatever TCP or TLS says.
+    pub fn over(tcp: TcpStream, name: &str, tls: &Arc<ClientConfig>) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
         tcp.set_read_timeout(Some(PATIENCE))?;
         tcp.set_write_timeout(Some(PATIENCE))?;
@@ -122,6 +131,14 @@ impl Client {
         Ok(())
     }
 
+    /// Ends the connection with a reset, as a client does that crashes or is cut off.
+    ///
+    /// # Panics
+    /// If the socket does not take the option.
+    pub fn reset(self) {
+        reset(self.stream.sock);
+    }
+
     /// Everything up to the other side's close_notify.
     ///
     /// # Errors
@@ -141,4 +158,68 @@ impl Client {
 pub fn request(name: &[u8]) -> Vec<u8> {
     let length = u8::try_from(name.len()).expect("a SOCKS5 name of at most 255 bytes");
     [&[5, 1, 0, 3, length], name, &1494_u16.to_be_bytes()].concat()
+}
+
+/// Ends a connection with a reset instead of FIN.
+///
+/// # Panics
+/// If the socket does not take the option.
+pub fn reset(tcp: TcpStream) {
+    socket2::SockRef::from(&tcp).set_linger(Some(Duration::ZERO)).expect("a socket option");
+    drop(tcp);
+}
+
+/// A connection to `gateway` from the address `source` of this machine.
+///
+/// # Errors
+/// Whatever TCP says.
+pub fn tcp_from(source: IpAddr, gateway: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(gateway), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(source, 0).into())?;
+    socket.connect(&gateway.into())?;
+    Ok(socket.into())
+}
+
+/// The first flight of a client: one record with a ClientHello of TLS 1.3, made `bytes` long by padding if that is longer.
+///
+/// # Panics
+/// If rustls does not begin with a hello as it should.
+#[must_use]
+pub fn hello(name: &str, tls: &Arc<ClientConfig>, bytes: usize) -> Vec<u8> {
+    const HEADERS: usize = 5 + 4;
+    const PADDING: [u8; 2] = [0, 21];
+    let name = ServerName::try_from(name.to_owned()).expect("a name");
+    let mut said = Vec::new();
+    ClientConnection::new(Arc::clone(tls), name).expect("a client").write_tls(&mut said).expect("a hello");
+    assert_eq!((said[0], said[5]), (22, 1), "one record with a hello");
+    if bytes < said.len() + 4 {
+        return said;
+    }
+    // The extensions end the message; their length stands behind version, random, session, suites and compressions.
+    let session = HEADERS + 2 + 32;
+    let suites = session + 1 + usize::from(said[session]);
+    let compressions = suites + 2 + usize::from(u16::from_be_bytes([said[suites], said[suites + 1]]));
+    let extensions = compressions + 1 + usize::from(said[compressions]);
+    let padding = bytes - said.len() - 4;
+    said.extend(PADDING);
+    said.extend(short(padding));
+    said.resize(bytes, 0);
+    let lengths = [(extensions, bytes - extensions - 2), (7, bytes - HEADERS), (3, bytes - 5)];
+    for (at, length) in lengths {
+        said[at..at + 2].copy_from_slice(&short(length));
+    }
+    said
+}
+
+/// `record`, a TLS record, cut into records of at most `bytes` bytes of its content.
+///
+/// # Panics
+/// If `bytes` is more than a record may have.
+#[must_use]
+pub fn fragments(record: &[u8], bytes: usize) -> Vec<u8> {
+    record[5..].chunks(bytes).flat_map(|part| [&record[..3], &short(part.len()), part].concat()).collect()
+}
+
+fn short(n: usize) -> [u8; 2] {
+    u16::try_from(n).expect("a length of two bytes").to_be_bytes()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::certs::{Ca, write};
-use crate::client::{Client, Opening, trust};
+use crate::client::{self, Client, Opening, trust};
 use crate::deadline::until;
 use crate::sta::{self, Issued};
 use crate::tools::Running;
@@ -26,6 +26,7 @@ pub struct Wish {
     binary: PathBuf,
     engine: &'static str,
     lines: Vec<String>,
+    files: Vec<(String, String)>,
     rsa: bool,
     farm: bool,
 }
@@ -34,13 +35,20 @@ impl Wish {
     /// A gateway from `binary` (of `CARGO_BIN_EXE_sluicegate`) with one worker, one virtual server `vpn1` and an embedded farm.
     #[must_use]
     pub fn new(binary: impl Into<PathBuf>, engine: &'static str) -> Self {
-        Self { binary: binary.into(), engine, lines: Vec::new(), rsa: false, farm: true }
+        Self { binary: binary.into(), engine, lines: Vec::new(), files: Vec::new(), rsa: false, farm: true }
     }
 
     /// With one more line of configuration. `DIR` stands for the test's folder.
     #[must_use]
     pub fn line(mut self, line: impl Into<String>) -> Self {
         self.lines.push(line.into());
+        self
+    }
+
+    /// With a file in the test's folder, beside the configuration.
+    #[must_use]
+    pub fn file(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.files.push((name.into(), text.into()));
         self
     }
 
@@ -70,6 +78,9 @@ impl Wish {
         let ca_file = ca.write(dir.path());
         let _ = write(dir.path(), "gw.pem", &chain);
         let _ = write(dir.path(), "gw.key", &key);
+        for (name, text) in &self.files {
+            let _ = write(dir.path(), name, text);
+        }
         let inside = dir.path().display();
         let mut config = format!(
             "enable ns feature SSLVPN AAA\n\
@@ -181,6 +192,40 @@ impl Gateway {
     #[must_use]
     pub fn connect(&self) -> Client {
         Client::connect(self.public(), NAME, &self.tls).unwrap_or_else(|e| panic!("{e}\n{}", self.log()))
+    }
+
+    /// The same from another address of this machine, as another source would.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    #[must_use]
+    pub fn connect_from(&self, source: IpAddr) -> Client {
+        let tcp = client::tcp_from(source, self.public()).expect("a connection");
+        Client::over(tcp, NAME, &self.tls).unwrap_or_else(|e| panic!("{e}\n{}", self.log()))
+    }
+
+    /// Memory of its process that is not backed by files, in KiB.
+    ///
+    /// # Panics
+    /// If it is gone.
+    #[must_use]
+    pub fn memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the gateway runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a line RssAnon");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// Waits until nobody is connected and no buffer is out, then gives the number of descriptors once it has come to `wanted`.
+    ///
+    /// # Panics
+    /// If that does not come.
+    pub fn settles_at(&self, wanted: usize) {
+        until("sessions and buffers to be zero", || {
+            let counters = self.counters();
+            let left = ["sessions", "spliced", "portal", "buffers_lent"].map(|name| counters[name]);
+            (left == [0; 4]).then_some(())
+        });
+        until("no descriptor to be left over", || (self.descriptors() <= wanted).then_some(()));
     }
 
     /// A session with `host`, spliced.

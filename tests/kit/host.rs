@@ -5,6 +5,11 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use socket2::{Domain, Socket, Type};
+
 /// A host.
 #[derive(Debug)]
 pub struct Host {
@@ -62,6 +67,31 @@ impl Host {
         })
     }
 
+    /// Echoes inside TLS, with this certificate chain and key.
+    ///
+    /// # Panics
+    /// If they are none.
+    #[must_use]
+    pub fn tls_echo(chain_pem: &str, key_pem: &str) -> Self {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let chain = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).map(|one| one.expect("PEM")).collect();
+        let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).expect("a key");
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+        let config = Arc::new(config.with_no_client_auth().with_single_cert(chain, key).expect("a certificate"));
+        Self::start(move |connection| {
+            let tls = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
+            let mut stream = StreamOwned::new(tls, connection);
+            let mut buf = vec![0; 16 * 1024];
+            loop {
+                match stream.read(&mut buf)? {
+                    0 => return Ok(()),
+                    n => stream.write_all(&buf[..n])?,
+                }
+                stream.flush()?;
+            }
+        })
+    }
+
     /// Accepts and says nothing until the other side ends.
     #[must_use]
     pub fn silent() -> Self {
@@ -88,4 +118,35 @@ impl Host {
 #[must_use]
 pub fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port")
+}
+
+/// A listener whose queue is full: who connects gets no answer at all, as from a machine that is switched off.
+#[derive(Debug)]
+pub struct Void {
+    /// Where it is.
+    pub address: SocketAddr,
+    _listener: Socket,
+    _queued: Vec<Socket>,
+}
+
+impl Void {
+    /// Opens one.
+    ///
+    /// # Panics
+    /// If no port is to be had.
+    #[must_use]
+    pub fn open() -> Self {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+        listener.listen(0).expect("a listener");
+        let address = listener.local_addr().ok().and_then(|a| a.as_socket()).expect("an address");
+        // A queue of length 0 holds one; the second may still be answered, the others are not.
+        let queued = (0..4).map(|_| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            socket.set_nonblocking(true).expect("a socket option");
+            let _ = socket.connect(&address.into());
+            socket
+        });
+        Self { address, _queued: queued.collect(), _listener: listener }
+    }
 }

@@ -16,5 +16,7 @@ pub mod client;
 pub mod deadline;
 pub mod gateway;
 pub mod host;
+pub mod records;
 pub mod sta;
 pub mod tools;
+pub mod web;

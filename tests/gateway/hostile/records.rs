@@ -1,0 +1,174 @@
+//! Inside an established TLS session: records that are wrong, too many, or cut.
+
+use std::io::{Read as _, Write as _};
+use std::sync::{Arc, mpsc};
+
+use sluicegate_tests::client::{Client, request, reset};
+use sluicegate_tests::deadline::{PATIENCE, until};
+use sluicegate_tests::gateway::{Gateway, NAME};
+use sluicegate_tests::host::Host;
+use sluicegate_tests::records::{ContentType, Records};
+
+use super::{counted, still_served, until_end};
+use crate::{Pattern, wish};
+
+on_each_engine!(
+    a_bad_record_ends_its_session_and_no_other,
+    a_record_cut_by_fin_is_not_delivered,
+    a_reset_in_mid_stream_delivers_a_prefix,
+    empty_records_in_a_row_are_counted,
+    a_flood_of_key_updates_is_ended,
+    some_key_updates_are_served,
+    a_thousand_tiny_records_arrive,
+);
+
+/// A host that tells what it got, up to its end, once per connection.
+fn witness_host() -> (Host, mpsc::Receiver<Vec<u8>>) {
+    let (tell, told) = mpsc::channel();
+    let host = Host::start(move |mut connection| {
+        let mut all = Vec::new();
+        let mut buf = [0; 4096];
+        // A reset is an end, too: what came before it counts.
+        while let Ok(n) = connection.read(&mut buf)
+            && n > 0
+        {
+            all.extend(&buf[..n]);
+        }
+        tell.send(all).map_err(std::io::Error::other)
+    });
+    (host, told)
+}
+
+/// A session whose records are made by hand.
+fn by_hand(gateway: &Gateway, host: &Host) -> Records {
+    let mut tls = (*gateway.tls).clone();
+    tls.enable_secret_extraction = true;
+    let ticket = gateway.ticket(host.address).single();
+    let connected = gateway.count("socks_connected");
+    let client = Client::connect(gateway.public(), NAME, &Arc::new(tls)).unwrap();
+    let mut client = Records::of(client);
+    let opening = client.data(&request(ticket.as_bytes()));
+    client.send(&opening).unwrap();
+    counted(gateway, "socks_connected", connected + 1);
+    client
+}
+
+/// T08: bad tag, a type that may not come, an oversized length, plaintext: an alert or nothing, and the end.
+fn a_bad_record_ends_its_session_and_no_other(engine: &'static str) {
+    let (gateway, echo, (host, told)) = (wish(engine).start(), Host::echo(), witness_host());
+    let mut witness = gateway.launch(echo.address);
+    type Bad = fn(&mut Records) -> Vec<u8>;
+    let bad: [(&str, Bad); 6] = [
+        ("bad tag", |r| {
+            let mut sealed = r.data(b"forged");
+            *sealed.last_mut().unwrap() ^= 1;
+            sealed
+        }),
+        ("replayed", |r| {
+            let sealed = r.data(b"");
+            [sealed.as_slice(), &sealed].concat()
+        }),
+        ("a hello", |r| r.seal(ContentType::Handshake, &[1, 0, 0, 0])),
+        ("change cipher spec inside", |r| r.seal(ContentType::ChangeCipherSpec, &[1])),
+        ("too long", |_| vec![23, 3, 3, 0xff, 0xff]),
+        ("plaintext", |_| vec![23, 3, 3, 0, 5, b'p', b'l', b'a', b'i', b'n']),
+    ];
+    for (n, (what, bytes)) in bad.into_iter().enumerate() {
+        let mut client = by_hand(&gateway, &host);
+        let good = client.data(b"good");
+        client.send(&good).unwrap();
+        let bytes = bytes(&mut client);
+        client.send(&bytes).unwrap();
+        until_end(&client.tcp);
+        // The host gets what was whole, or a part of it, and nothing else.
+        assert!(b"good".starts_with(&told.recv_timeout(PATIENCE).unwrap()), "{what}");
+        counted(&gateway, "closed_tls_broken", n as u64 + 1);
+    }
+    still_served(&mut witness);
+}
+
+/// T08: nothing of a record is passed on before its tag has been checked.
+fn a_record_cut_by_fin_is_not_delivered(engine: &'static str) {
+    let (gateway, (host, told)) = (wish(engine).start(), witness_host());
+    let mut client = by_hand(&gateway, &host);
+    let (whole, cut) = (client.data(b"whole"), client.data(&Pattern::new(7).bytes(10_000)));
+    client.send(&[whole.as_slice(), &cut[..cut.len() - 1]].concat()).unwrap();
+    client.tcp.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), b"whole");
+    drop(client);
+    counted(&gateway, "closed_truncated", 1);
+}
+
+/// I3: a prefix, then the end; counted as lost, and nothing is left over.
+fn a_reset_in_mid_stream_delivers_a_prefix(engine: &'static str) {
+    let (gateway, (host, told)) = (wish(engine).start(), witness_host());
+    let before = gateway.descriptors();
+    for seed in 0..20 {
+        let mut client = gateway.launch(host.address);
+        let sent = Pattern::new(seed).bytes(200_000);
+        client.stream.write_all(&sent).unwrap();
+        reset(client.stream.sock);
+        let got = told.recv_timeout(PATIENCE).unwrap();
+        assert!(sent.starts_with(&got), "{} bytes that are no prefix", got.len());
+    }
+    gateway.settles_at(before);
+    assert_eq!(gateway.count("closed_client_lost") + gateway.count("closed_truncated"), 20);
+}
+
+/// T08: empty records cost work and bring nothing. A few are allowed (a guard against old attacks sends them), a flood is not.
+fn empty_records_in_a_row_are_counted(engine: &'static str) {
+    let (gateway, echo) = (wish(engine).start(), Host::echo());
+    let mut witness = gateway.launch(echo.address);
+    let mut client = by_hand(&gateway, &echo);
+    for _ in 0..20 {
+        let mut flight: Vec<u8> = (0..30).flat_map(|_| client.data(b"")).collect();
+        flight.extend(client.data(b"x"));
+        client.send(&flight).unwrap();
+    }
+    counted(&gateway, "up_bytes", 20);
+    let flood: Vec<u8> = (0..10_000).flat_map(|_| client.data(b"")).collect();
+    let _ = client.send(&flood);
+    until_end(&client.tcp);
+    counted(&gateway, "closed_tls_broken", 1);
+    still_served(&mut witness);
+}
+
+/// T08: each KeyUpdate costs a key derivation and an answer.
+fn a_flood_of_key_updates_is_ended(engine: &'static str) {
+    let (gateway, echo) = (wish(engine).start(), Host::echo());
+    let mut witness = gateway.launch(echo.address);
+    let mut client = gateway.launch(echo.address);
+    let flooded = (0..5_000).try_for_each(|_| {
+        client.stream.conn.refresh_traffic_keys().map_err(std::io::Error::other)?;
+        client.stream.conn.write_tls(&mut client.stream.sock).map(drop)
+    });
+    let _ = flooded;
+    until_end(&client.stream.sock);
+    counted(&gateway, "closed_tls_broken", 1);
+    assert!(gateway.count("key_updates") < 100, "{}", gateway.count("key_updates"));
+    still_served(&mut witness);
+}
+
+/// The same message, as often as an honest client might, changes nothing.
+fn some_key_updates_are_served(engine: &'static str) {
+    let (gateway, echo) = (wish(engine).start(), Host::echo());
+    let mut client = gateway.launch(echo.address);
+    for _ in 0..5 {
+        client.stream.conn.refresh_traffic_keys().unwrap();
+        still_served(&mut client);
+    }
+    assert!(gateway.count("key_updates") >= 5);
+}
+
+/// Section 18, "1 000 tiny records": in one flight, each with one byte.
+fn a_thousand_tiny_records_arrive(engine: &'static str) {
+    let (gateway, (host, told)) = (wish(engine).start(), witness_host());
+    let mut client = by_hand(&gateway, &host);
+    let sent = Pattern::new(8).bytes(1_000);
+    let mut flight: Vec<u8> = sent.iter().flat_map(|byte| client.data(&[*byte])).collect();
+    // close_notify, so that the host's side ends in order.
+    flight.extend(client.seal(ContentType::Alert, &[1, 0]));
+    client.send(&flight).unwrap();
+    assert!(told.recv_timeout(PATIENCE).unwrap() == sent);
+    until("the session to end", || (gateway.count("sessions") <= 1).then_some(()));
+}
