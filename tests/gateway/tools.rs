@@ -146,10 +146,9 @@ fn sluicectl_opens_an_ica_file() {
     let file = sluicegate_tests::certs::write(gateway.dir(), "Demo.ica", &crate::portal::click(&browser, &page, "Demo").body);
     // The name in the file is not in any resolver; the tool is told where it is as a person would do with /etc/hosts.
     let sluicectl = std::path::Path::new(env!("CARGO_BIN_EXE_sluicegate")).with_file_name("sluicectl");
-    if !sluicectl.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "-q", "-p", "gate-cli"]).status().unwrap();
-        assert!(built.success());
-    }
+    // Also if it is there: it may be of yesterday.
+    let built = Command::new(env!("CARGO")).args(["build", "-q", "-p", "gate-cli"]).status().unwrap();
+    assert!(built.success());
     let mut command = Command::new(sluicectl);
     command.arg("launch").arg(file).arg("--stdio").arg("--ca").arg(&gateway.ca_file);
     command.arg("--at").arg(gateway.public().to_string());
