@@ -394,7 +394,7 @@ const LIMITS_KEYWORDS: &[Argument] = &[
     Argument::optional(
         "halfClosedTimeoutMs",
         Kind::Number { min: 10, max: 60 * MINUTE_MS, unit: "milliseconds" },
-        "After one side has ended: how long the other may go on.",
+        "After one side has ended: how long the other may go on without a byte.",
     )
     .or("30000"),
     Argument::optional(
