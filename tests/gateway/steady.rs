@@ -86,6 +86,24 @@ fn streams_flow_while_control_is_stalled(engine: &'static str) {
     assert_eq!(waiting.reply().unwrap(), 0);
 }
 
+#[test]
+fn without_io_uring_mio_serves_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let denier = dir.path().join("deny_rings");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/gateway/deny_rings.c");
+    let _ = sluicegate_tests::tools::output("gcc", &["-O1", "-o", denier.to_str().unwrap(), source]);
+    let (gateway, host) = (wish("AUTO").through(denier).start(), Host::echo());
+    let mut client = gateway.launch(host.address);
+    client.stream.write_all(b"without a ring").unwrap();
+    client.stream.read_exact(&mut [0; 14]).unwrap();
+    let log = gateway.log();
+    let said = log.lines().find(|line| line.contains("WARN") && line.contains("io_uring is not to be had"));
+    assert!(
+        said.is_some_and(|line| line.contains("EPERM") || line.contains("denied") || line.contains("not permitted")),
+        "{log}"
+    );
+}
+
 fn stop_is_orderly(engine: &'static str) {
     let (mut gateway, host) = (wish(engine).start(), Host::echo());
     let mut client = gateway.launch(host.address);

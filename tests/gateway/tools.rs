@@ -1,6 +1,7 @@
 //! Tools that know nothing of us reach the demo host with a ticket from a downloaded ICA file.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
 
 use sluicegate_tests::browser::Browser;
@@ -138,21 +139,26 @@ fn nmap_knows_the_demo_host_and_lists_the_farm() {
     assert!(said.contains("Application: Demo"), "{said}");
 }
 
-#[test]
-fn sluicectl_opens_an_ica_file() {
-    let (_inside, gateway) = with_demo_host();
-    let browser = Browser::new(&gateway);
+/// `sluicectl launch` with a file downloaded just now, not started yet.
+fn launch(gateway: &Gateway) -> Command {
+    let browser = Browser::new(gateway);
     let page = browser.log_in("alice", "correct horse");
     let file = sluicegate_tests::certs::write(gateway.dir(), "Demo.ica", &crate::portal::click(&browser, &page, "Demo").body);
-    // The name in the file is not in any resolver; the tool is told where it is as a person would do with /etc/hosts.
     let sluicectl = std::path::Path::new(env!("CARGO_BIN_EXE_sluicegate")).with_file_name("sluicectl");
     // Also if it is there: it may be of yesterday.
     let built = Command::new(env!("CARGO")).args(["build", "-q", "-p", "gate-cli"]).status().unwrap();
     assert!(built.success());
     let mut command = Command::new(sluicectl);
-    command.arg("launch").arg(file).arg("--stdio").arg("--ca").arg(&gateway.ca_file);
-    command.arg("--at").arg(gateway.public().to_string());
-    let mut running = Running::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
+    // The name in the file is not in any resolver; the tool is told where it is as a person would do with /etc/hosts.
+    command.arg("launch").arg(file).arg("--at").arg(gateway.public().to_string());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+}
+
+#[test]
+fn sluicectl_opens_an_ica_file_on_a_pipe() {
+    let (_inside, gateway) = with_demo_host();
+    let mut running = Running::start(launch(&gateway).arg("--stdio").arg("--ca").arg(&gateway.ca_file));
     let (mut to, mut from) = (running.0.stdin.take().unwrap(), running.0.stdout.take().unwrap());
     let _ = read_until(&mut from, HELLO);
     to.write_all(&[HELLO, b"echo this"].concat()).unwrap();
@@ -161,4 +167,45 @@ fn sluicectl_opens_an_ica_file() {
     let mut rest = Vec::new();
     from.read_to_end(&mut rest).unwrap();
     assert!(running.wait().success());
+}
+
+#[test]
+fn sluicectl_opens_an_ica_file_on_a_local_port() {
+    let (_inside, gateway) = with_demo_host();
+    let mut running = Running::start(launch(&gateway).args(["--listen", "127.0.0.1:0", "--ca"]).arg(&gateway.ca_file));
+    let mut address = String::new();
+    BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    let mut local = TcpStream::connect(address.trim()).unwrap();
+    let _ = read_until(&mut local, HELLO);
+    let sent = crate::Pattern::new(5).bytes(300_000);
+    local.write_all(HELLO).unwrap();
+    let mut writer = local.try_clone().unwrap();
+    let copy = sent.clone();
+    let writing = std::thread::spawn(move || {
+        writer.write_all(&copy).unwrap();
+        // One direction may end alone, here too.
+        writer.shutdown(Shutdown::Write).unwrap();
+    });
+    let mut back = Vec::new();
+    local.read_to_end(&mut back).unwrap();
+    writing.join().unwrap();
+    // The host says hello until it is answered, so there may be more than the one already read.
+    assert!(back.ends_with(&sent));
+    assert!(back[..back.len() - sent.len()].chunks(HELLO.len()).all(|part| part == HELLO));
+    assert!(running.wait().success());
+}
+
+#[test]
+fn sluicectl_says_in_its_exit_code_why_not() {
+    let (_inside, gateway) = with_demo_host();
+    // Its authority is not among the system's: nothing is sent, the ticket stays good.
+    let mut untrusting = launch(&gateway);
+    assert_eq!(Running::start(untrusting.arg("--stdio")).wait().code(), Some(13));
+    let mut first = launch(&gateway);
+    let mut running = Running::start(first.arg("--stdio").arg("--ca").arg(&gateway.ca_file));
+    let _ = read_until(&mut running.0.stdout.take().unwrap(), HELLO);
+    // The same file again, as it lies there: its ticket was good once.
+    let mut again = Command::new(first.get_program());
+    again.args(first.get_args()).stdin(Stdio::null()).stdout(Stdio::null());
+    assert_eq!(Running::start(&mut again).wait().code(), Some(22));
 }

@@ -24,6 +24,7 @@ pub const NAME: &str = "gw.example.test";
 #[derive(Debug)]
 pub struct Wish {
     binary: PathBuf,
+    through: Option<PathBuf>,
     engine: &'static str,
     lines: Vec<String>,
     files: Vec<(String, String)>,
@@ -35,7 +36,7 @@ impl Wish {
     /// A gateway from `binary` (of `CARGO_BIN_EXE_sluicegate`) with one worker, one virtual server `vpn1` and an embedded farm.
     #[must_use]
     pub fn new(binary: impl Into<PathBuf>, engine: &'static str) -> Self {
-        Self { binary: binary.into(), engine, lines: Vec::new(), files: Vec::new(), rsa: false, farm: true }
+        Self { binary: binary.into(), through: None, engine, lines: Vec::new(), files: Vec::new(), rsa: false, farm: true }
     }
 
     /// With one more line of configuration. `DIR` stands for the test's folder.
@@ -49,6 +50,13 @@ impl Wish {
     #[must_use]
     pub fn file(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
         self.files.push((name.into(), text.into()));
+        self
+    }
+
+    /// Started by `program`, which is given the gateway's command line.
+    #[must_use]
+    pub fn through(mut self, program: PathBuf) -> Self {
+        self.through = Some(program);
         self
     }
 
@@ -102,8 +110,12 @@ impl Wish {
         let config_file = write(dir.path(), "ns.conf", &config);
         let (ready, log) = (dir.path().join("ready.json"), dir.path().join("log"));
         let log_file = fs::File::create(&log).expect("a log file");
+        let mut command = Command::new(self.through.as_ref().unwrap_or(&self.binary));
+        if self.through.is_some() {
+            command.arg(&self.binary);
+        }
         let child = Running::start(
-            Command::new(&self.binary)
+            command
                 .arg("run")
                 .arg(&config_file)
                 .arg("--ready-file")

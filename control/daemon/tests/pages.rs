@@ -1,8 +1,9 @@
 //! Pages of the documentation that are written by the source: they must say what the source says.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sluice_link::count::{Kind, Totals};
 use sluice_link::reason::{Blame, Reason};
@@ -35,6 +36,16 @@ fn reasons() {
         writeln!(page, "| SG-{} | `{}` | {blame} | {} |", *reason as u16, reason.word(), reason.meaning()).unwrap();
     }
     compare("reasons.md", &page);
+}
+
+/// The commented example that README.md points at loads as it stands, once its certificate is there.
+#[test]
+fn example_configuration_has_no_problems() {
+    let text = include_str!("../dist/ns.conf");
+    let pem = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n").into_bytes();
+    let files = BTreeMap::from([(PathBuf::from("gw.pem"), pem("CERTIFICATE")), (PathBuf::from("gw.key"), pem("PRIVATE KEY"))]);
+    let checked = gate_config::check("ns.conf", text, gate_config::Strictness::Strict, &files);
+    assert_eq!(checked.problems.iter().map(ToString::to_string).collect::<Vec<_>>(), Vec::<String>::new());
 }
 
 #[test]

@@ -47,7 +47,8 @@ pub(crate) fn until<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(begun.elapsed() < PATIENCE, "waited in vain for: {what}");
-        std::thread::sleep(Duration::from_millis(2));
+        // A pause between two looks, not a time that anything depends on.
+        std::thread::park_timeout(Duration::from_millis(2));
     }
 }
 
