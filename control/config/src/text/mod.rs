@@ -2,10 +2,12 @@
 //!
 //! ```text
 //!   file ─line─► numbered lines ─lex─► words with places          value ─word─► one word that reads back
+//!                                                                text of strangers ─visible─► text that does nothing
 //! ```
 //!
 //! Nothing here knows what a command is.
 
 pub mod lex;
 pub mod line;
+pub mod visible;
 pub mod word;
