@@ -15,6 +15,7 @@
 pub mod cookie;
 pub mod ctx1;
 pub mod form;
+pub mod frame;
 pub mod host_port;
 pub mod ica_file;
 pub mod path;
