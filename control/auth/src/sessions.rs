@@ -95,6 +95,8 @@ pub struct Identity {
 /// One login.
 #[derive(Clone, Debug)]
 pub struct Login {
+    /// Names it to operators; counted up from 1, no secret.
+    pub number: u64,
     /// Who.
     pub identity: Identity,
     /// From where it began.
@@ -112,13 +114,15 @@ pub struct Logins {
     limits: Limits,
     table: HashMap<Seal, Login>,
     by_user: HashMap<Arc<str>, VecDeque<Seal>>,
+    begun: u64,
+    expired: u64,
 }
 
 impl Logins {
     /// An empty table.
     #[must_use]
     pub fn new(key: SealKey, limits: Limits) -> Self {
-        Self { key, limits, table: HashMap::new(), by_user: HashMap::new() }
+        Self { key, limits, table: HashMap::new(), by_user: HashMap::new(), begun: 0, expired: 0 }
     }
 
     /// Begins a login under a `token` that was never shown to anybody before (against fixation).
@@ -140,7 +144,8 @@ impl Logins {
             self.take(oldest);
         }
         let seal = self.seal(token.expose());
-        self.table.insert(seal, Login { identity, client, began: now, seen: now });
+        self.begun += 1;
+        self.table.insert(seal, Login { number: self.begun, identity, client, began: now, seen: now });
         self.by_user.entry(user).or_default().push_back(seal);
         Ok(())
     }
@@ -150,6 +155,7 @@ impl Logins {
         let seal = self.seal(token);
         let login = self.table.get(&seal)?;
         if self.is_over(login, now) {
+            self.expired += 1;
             self.take(seal);
             return None;
         }
@@ -180,8 +186,32 @@ impl Logins {
     pub fn sweep(&mut self, now: Now) {
         let over: Vec<Seal> = self.table.iter().filter(|(_, login)| self.is_over(login, now)).map(|(seal, _)| *seal).collect();
         for seal in over {
+            self.expired += 1;
             self.take(seal);
         }
+    }
+
+    /// All that are not over, in no order.
+    pub fn iter(&self, now: Now) -> impl Iterator<Item = &Login> {
+        self.table.values().filter(move |login| !self.is_over(login, now))
+    }
+
+    /// Ends those that `fits` wants, and gives them back.
+    pub fn end_those(&mut self, fits: impl Fn(&Login) -> bool) -> Vec<Login> {
+        let seals: Vec<Seal> = self.table.iter().filter(|(_, login)| fits(login)).map(|(seal, _)| *seal).collect();
+        seals.into_iter().filter_map(|seal| self.take(seal)).collect()
+    }
+
+    /// How many have begun since the start.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    /// How many of them ended because their time was up.
+    #[must_use]
+    pub fn expired(&self) -> u64 {
+        self.expired
     }
 
     /// How many there are, idle ones that were not yet swept included.
@@ -314,6 +344,25 @@ mod tests {
         assert_eq!(logins.begin(&token(6), identity("dave"), CLIENT, T0), Err(TooManyLogins));
         logins.begin(&token(7), identity("dave"), CLIENT, T0 + Duration::from_secs(1800)).unwrap();
         assert_eq!(logins.len(), 1);
+    }
+
+    #[test]
+    fn operators_see_and_end_logins_by_what_they_are() {
+        let mut logins = logins();
+        for (n, user) in [(1, "alice"), (2, "alice"), (3, "bob")] {
+            logins.begin(&token(n), identity(user), CLIENT, T0).unwrap();
+        }
+        let later = T0 + Duration::from_secs(1000);
+        assert!(logins.look_up(token(3).expose(), later).is_some());
+        let ended = logins.end_those(|login| login.number == 1);
+        assert_eq!(ended.iter().map(|login| &*login.identity.user).collect::<Vec<_>>(), ["alice"]);
+        assert!(logins.look_up(token(1).expose(), later).is_none());
+        let over = T0 + Duration::from_secs(1800);
+        assert_eq!(logins.iter(over).map(|login| login.number).collect::<Vec<_>>(), [3], "one that is over is not shown");
+        logins.sweep(over);
+        assert_eq!((logins.begun(), logins.expired(), logins.len()), (3, 1, 1));
+        assert_eq!(logins.end_those(|login| &*login.identity.user == "bob").len(), 1);
+        assert!(logins.is_empty() && logins.by_user.is_empty());
     }
 
     #[test]

@@ -116,6 +116,11 @@ impl<I: Clone + Eq + Hash, T: Clone> Tickets<I, T> {
         Self { key, limits, stored: HashMap::new(), by_end: BTreeSet::new(), by_issuer: HashMap::new() }
     }
 
+    /// Other limits from now on. Tickets that are out keep the life that they were given.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Makes a ticket worth `value` out of `random`, which must come from the system's generator.
     ///
     /// # Errors
@@ -238,6 +243,17 @@ mod tests {
         let logon = table.issue([0x0f; LOGON_RANDOM_BYTES], 0, Kind::Once, 1, T0).unwrap();
         assert_eq!(logon.expose(), "0F0F0F0F0F0F0F0F0F0F0F0F0F0F0F");
         assert_eq!(format!("{sta:?}"), "…A5A5");
+    }
+
+    #[test]
+    fn other_limits_leave_tickets_alone_that_are_out() {
+        let mut table = table(Limits::default());
+        let before = table.issue(random(1), 0, Kind::Once, 1, T0).unwrap();
+        table.set_limits(Limits { once: Duration::from_secs(10), ..Limits::default() });
+        let after = table.issue(random(2), 0, Kind::Once, 2, T0).unwrap();
+        let later = T0 + Duration::from_secs(50);
+        assert_eq!(table.redeem(before.expose(), later), Ok(1));
+        assert_eq!(table.redeem(after.expose(), later), Err(NoSuchTicket));
     }
 
     #[test]

@@ -184,6 +184,18 @@ impl Users {
         Check { verifier: user.map_or(&self.dummy, |u| &u.verifier).clone(), known: user.is_some() }
     }
 
+    /// Whether `check` is still the one for `name`: the user is there and has no other password by now.
+    #[must_use]
+    pub fn is_current(&self, name: &str, check: &Check) -> bool {
+        self.by_name.get(name).is_some_and(|user| user.verifier == check.verifier)
+    }
+
+    /// Whether `other` has the user of that canonical name with the same password, too.
+    #[must_use]
+    pub fn agree_about(&self, other: &Self, name: &str) -> bool {
+        self.by_name.get(name).map(|user| &user.verifier) == other.by_name.get(name).map(|user| &user.verifier)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -276,6 +288,20 @@ mod tests {
 
     fn user(name: &str, password: &str) -> User {
         User { name: name.into(), groups: Arc::new(["Staff".to_owned()]), verifier: cheap(password) }
+    }
+
+    #[test]
+    fn a_check_is_current_until_the_password_changes_or_the_user_goes() {
+        let before = Users::new([user("Alice", "s3cret"), user("bob", "other")], cheap("x"));
+        let after = Users::new([user("Alice", "changed"), user("cid", "new")], cheap("x"));
+        let check = before.check("alice");
+        assert!(before.is_current("alice", &check));
+        assert!(!after.is_current("alice", &check));
+        assert!(!after.is_current("bob", &before.check("bob")));
+        assert!(!before.is_current("nobody", &before.check("nobody")), "nobody is not a user whose password is unchanged");
+        for (name, agree) in [("alice", false), ("bob", false), ("cid", false), ("nobody", true)] {
+            assert_eq!(before.agree_about(&after, name), agree, "{name}");
+        }
     }
 
     #[test]
