@@ -231,6 +231,7 @@ impl Gateway {
             }
         }
         self.inner.remove();
+        crate::log::flush();
     }
 }
 

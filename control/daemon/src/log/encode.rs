@@ -1,0 +1,274 @@
+//! A record as one line, whatever is in it.
+//!
+//! * Text: `2026-11-22T23:59:59.123456Z INFO message key=value key="two words"`. Under journald its priority stands in front
+//!   instead of the time, which the journal writes itself.
+//! * JSON: one object, `time`, `level`, `message`, then the fields; what could act on a terminal is escaped as JSON escapes it,
+//!   so that it reads back equal.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gate_config::text::visible::{is_unseen, visible};
+use tracing::Level;
+
+use super::record::{Record, Value};
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// For people, in a file or a pipe.
+    Text,
+    /// For people at a terminal that shows colours.
+    Colour,
+    /// For the journal.
+    Journal,
+    /// For machines.
+    Json,
+}
+
+impl Style {
+    /// What suits standard error as it is.
+    pub(super) fn of_stderr() -> Self {
+        if goes_to_journal() {
+            Self::Journal
+        } else if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) {
+            Self::Colour
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// systemd says in `JOURNAL_STREAM` which device and inode its journal reads; only if that is our standard error is it the journal.
+fn goes_to_journal() -> bool {
+    let Some((device, inode)) = std::env::var("JOURNAL_STREAM").ok().and_then(|said| {
+        let (device, inode) = said.split_once(':')?;
+        Some((device.parse::<u64>().ok()?, inode.parse::<u64>().ok()?))
+    }) else {
+        return false;
+    };
+    std::fs::metadata("/proc/self/fd/2").is_ok_and(|facts| facts.dev() == device && facts.ino() == inode)
+}
+
+/// The line, with its end.
+pub(super) fn line(record: &Record, style: Style) -> String {
+    let mut line = match style {
+        Style::Json => json(record),
+        Style::Text | Style::Colour | Style::Journal => text(record, style),
+    };
+    line.push('\n');
+    line
+}
+
+fn text(record: &Record, style: Style) -> String {
+    let mut line = String::with_capacity(256);
+    let (word, colour, priority) = match record.level {
+        Level::ERROR => ("ERROR", 31, 3),
+        Level::WARN => ("WARN", 33, 4),
+        Level::INFO => ("INFO", 32, 6),
+        Level::DEBUG => ("DEBUG", 34, 7),
+        Level::TRACE => ("TRACE", 35, 7),
+    };
+    let _ = match style {
+        Style::Journal => write!(line, "<{priority}>"),
+        Style::Colour => write!(line, "\u{1b}[2m{}\u{1b}[0m \u{1b}[{colour}m{word:5}\u{1b}[0m ", Rfc3339(record.at)),
+        Style::Text | Style::Json => write!(line, "{} {word:5} ", Rfc3339(record.at)),
+    };
+    line.push_str(&visible(&record.message));
+    for (name, value) in &record.fields {
+        let _ = match style {
+            Style::Colour => write!(line, " \u{1b}[2m{name}=\u{1b}[0m"),
+            Style::Text | Style::Journal | Style::Json => write!(line, " {name}="),
+        };
+        match value {
+            Value::Text(text) => word_into(&mut line, text),
+            Value::Natural(number) => drop(write!(line, "{number}")),
+            Value::Integer(number) => drop(write!(line, "{number}")),
+            Value::Fraction(number) => drop(write!(line, "{number}")),
+            Value::Flag(flag) => drop(write!(line, "{flag}")),
+        }
+    }
+    if record.left_out > 0 {
+        let _ = write!(line, " fields_left_out={}", record.left_out);
+    }
+    line
+}
+
+/// A value as one word: in quotes if it is empty or has anything in it at which a reader could cut it wrongly.
+fn word_into(line: &mut String, text: &str) {
+    let plain = |c: char| !c.is_whitespace() && !is_unseen(c) && !matches!(c, '"' | '\\' | '=');
+    if !text.is_empty() && text.chars().all(plain) {
+        line.push_str(text);
+        return;
+    }
+    line.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => line.extend(['\\', c]),
+            c if is_unseen(c) => drop(write!(line, "\\u{{{:x}}}", u32::from(c))),
+            c => line.push(c),
+        }
+    }
+    line.push('"');
+}
+
+fn json(record: &Record) -> String {
+    let mut object = serde_json::Map::new();
+    object.insert("time".to_owned(), Rfc3339(record.at).to_string().into());
+    object.insert("level".to_owned(), record.level.as_str().into());
+    object.insert("message".to_owned(), record.message.as_str().into());
+    for (name, value) in &record.fields {
+        let value = match value {
+            Value::Text(text) => text.as_str().into(),
+            Value::Natural(number) => (*number).into(),
+            Value::Integer(number) => (*number).into(),
+            Value::Fraction(number) => (*number).into(),
+            Value::Flag(flag) => (*flag).into(),
+        };
+        // A field that is called like one of ours must not take its place.
+        let name = if matches!(*name, "time" | "level" | "message") { format!("field_{name}") } else { (*name).to_owned() };
+        object.insert(name, value);
+    }
+    if record.left_out > 0 {
+        object.insert("fields_left_out".to_owned(), record.left_out.into());
+    }
+    escape_unseen(&serde_json::Value::Object(object).to_string())
+}
+
+/// JSON leaves much unescaped that acts on terminals; outside of strings there is none of it, so all of it may be escaped.
+fn escape_unseen(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_unseen(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+/// Time of day in UTC with microseconds, as RFC 3339 writes it.
+struct Rfc3339(SystemTime);
+
+impl std::fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+        let (year, month, day) = date(days);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:06}Z", since.subsec_micros())
+    }
+}
+
+/// The date that is `days` after 1 January 1970, in the Gregorian calendar: years that begin in March end with the leap day, and
+/// 400 of them have 146,097 days.
+const fn date(days: u64) -> (u64, u64, u64) {
+    let since = days + 719_468;
+    let (era, of_era) = (since / 146_097, since % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn record(message: &str, fields: Vec<(&'static str, Value)>) -> Record {
+        let at = UNIX_EPOCH + Duration::from_micros(1_795_391_999_123_456);
+        Record { message: message.to_owned(), fields, ..Record::new(Level::INFO, at) }
+    }
+
+    #[test]
+    fn lines_look_as_documented() {
+        let fields = vec![
+            ("user", Value::Text("ann".into())),
+            ("resource", Value::Text("two \"words\"\n".into())),
+            ("empty", Value::Text(String::new())),
+            ("bytes", Value::Natural(7)),
+            ("up", Value::Flag(true)),
+        ];
+        let record = record("session started", fields);
+        assert_eq!(
+            line(&record, Style::Text),
+            "2026-11-22T23:59:59.123456Z INFO  session started user=ann resource=\"two \\\"words\\\"\\u{a}\" empty=\"\" bytes=7 up=true\n"
+        );
+        assert!(line(&record, Style::Journal).starts_with("<6>session started user=ann"));
+        assert!(line(&record, Style::Colour).contains("\u{1b}[32mINFO \u{1b}[0m"));
+        let json: serde_json::Value = serde_json::from_str(&line(&record, Style::Json)).unwrap();
+        assert_eq!(json["time"], "2026-11-22T23:59:59.123456Z");
+        assert_eq!(json["resource"], "two \"words\"\n");
+        assert_eq!(json["bytes"], 7);
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (days, expected) in [
+            (0, (1970, 1, 1)),
+            (58, (1970, 2, 28)),
+            (59, (1970, 3, 1)),
+            (11_016, (2000, 2, 29)),
+            (11_017, (2000, 3, 1)),
+            (20_779, (2026, 11, 22)),
+            (47_540, (2100, 2, 28)),
+            (47_541, (2100, 3, 1)),
+        ] {
+            assert_eq!(date(days), expected, "{days}");
+        }
+    }
+
+    #[test]
+    fn a_field_does_not_take_the_place_of_ours() {
+        let record = record("m", vec![("level", Value::Text("ERROR".into()))]);
+        let json: serde_json::Value = serde_json::from_str(&line(&record, Style::Json)).unwrap();
+        assert_eq!((&json["level"], &json["field_level"]), (&"INFO".into(), &"ERROR".into()));
+    }
+
+    proptest! {
+        /// Whatever is logged: one line, nothing in it that acts, and JSON reads back what was said.
+        #[test]
+        fn no_value_forges_a_line(message in any::<String>(), value in any::<String>(), wild in "[\\x00-\\xff\u{2028}\u{202e}\u{e0001}\"\\\\= ]{0,40}") {
+            let record = record(&message, vec![("one", Value::Text(value.clone())), ("two", Value::Text(wild.clone()))]);
+            for style in [Style::Text, Style::Journal, Style::Json] {
+                let line = line(&record, style);
+                prop_assert_eq!(line.find(is_unseen), Some(line.len() - 1), "{:?}", style);
+            }
+            let json: serde_json::Value = serde_json::from_str(&line(&record, Style::Json)).unwrap();
+            prop_assert_eq!(&json["message"], &message);
+            prop_assert_eq!(&json["one"], &value);
+            prop_assert_eq!(&json["two"], &wild);
+        }
+
+        /// A word in text ends where it seems to end: cutting at ` key=` outside of quotes gives back what was put in.
+        #[test]
+        fn a_value_stays_within_its_word(value in any::<String>()) {
+            let mut line = String::new();
+            word_into(&mut line, &value);
+            if line.starts_with('"') {
+                let inner = &line[1..line.len() - 1];
+                let mut escaped = false;
+                let ends_early = inner.chars().any(|c| {
+                    let ends = c == '"' && !escaped;
+                    escaped = c == '\\' && !escaped;
+                    ends
+                });
+                prop_assert!(!ends_early && !escaped && line.ends_with('"'));
+            } else {
+                prop_assert!(!line.contains(|c: char| c.is_whitespace() || c == '"' || c == '='));
+            }
+        }
+    }
+}
