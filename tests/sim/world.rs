@@ -105,7 +105,7 @@ impl Kit {
                 listener(RELAYS, sluice_link::snapshot::Cgp::Relay),
             ],
             inner: "/run/inner.sock".into(),
-            host_tls: vec![HostTlsProfile { name: "hosts".into(), roots_pem: cert.pem().into_bytes().into() }],
+            host_tls: vec![HostTlsProfile { id: "hosts".into(), roots_pem: cert.pem().into_bytes().into() }],
             limits: Limits { idle: Some(Duration::from_secs(60)), ..Limits::default() },
         };
         let mut roots = RootCertStore::empty();
@@ -268,7 +268,8 @@ impl<'k> World<'k> {
                     };
                     let mut out = Vec::new();
                     let now = self.engine.now;
-                    let mut turn = Turn { now, pool: self.engine.pool(), out: &mut out, count: &self.count };
+                    let newest = &self.kit.served;
+                    let mut turn = Turn { now, pool: self.engine.pool(), out: &mut out, count: &self.count, newest };
                     let session = Session::begin(arrival, &mut turn);
                     self.slots.put(key, Tenant { id, session: Some(session), held: 0, asked: false, born: self.round });
                     self.carry_out(key, out);
@@ -335,7 +336,8 @@ impl<'k> World<'k> {
         let session = tenant.session.take().unwrap();
         let before = lent(self.engine.pool());
         let mut out = Vec::new();
-        let mut turn = Turn { now, pool: self.engine.pool(), out: &mut out, count: &self.count };
+        let newest = &self.kit.served;
+        let mut turn = Turn { now, pool: self.engine.pool(), out: &mut out, count: &self.count, newest };
         let next = session.step(event, &mut turn);
         let after = lent(self.engine.pool());
         let tenant = self.slots.get_mut(key).unwrap();
@@ -412,7 +414,7 @@ impl<'k> World<'k> {
                 tenant.asked = true;
                 let at = self.engine.now + Duration::from_micros(self.chance.below(5_000) as u64);
                 let late = self.engine.now + Duration::from_secs(7);
-                let tls = plan.host_tls.then(|| HostTls { profile: 0, name: NAME.into() });
+                let tls = plan.host_tls.then(|| HostTls { profile: "hosts".into(), name: NAME.into() });
                 let target = Target { address: address(plan.id), launch: LaunchId(plan.id as u64), tls };
                 let wrong = Target { address: address(usize::MAX >> 40), launch: LaunchId(u64::MAX), tls: None };
                 let mut send = |at, key, verdict| self.mail.push(Letter { at, key, verdict });

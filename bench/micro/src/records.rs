@@ -47,7 +47,7 @@ pub(crate) fn run(meter: &mut Meter) {
 
 /// One connection, both of its ends.
 fn shake_hands(served: &Served, pool: &mut Pool) -> Option<(Established, Established)> {
-    let mut client = Handshake::connect(served.host_profile(0)?, NAME).ok()?;
+    let mut client = Handshake::connect(served.host_profile(&"micro".into())?, NAME).ok()?;
     let mut server = Handshake::accept(served.listener(LISTENER)?);
     let (mut up, mut down) = (pool.take(Class::Large)?, pool.take(Class::Large)?);
     let (mut client_done, mut server_done) = (false, false);

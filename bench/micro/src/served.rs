@@ -39,7 +39,7 @@ pub(crate) fn served() -> Served {
         id: SnapshotId(1),
         listeners: vec![listener],
         inner: "unused".into(),
-        host_tls: vec![HostTlsProfile { name: "micro".into(), roots_pem: chain_pem }],
+        host_tls: vec![HostTlsProfile { id: "micro".into(), roots_pem: chain_pem }],
         limits: Limits::default(),
     };
     let keys = Arc::new(TicketKeys::new(Moment(0)).expect("random numbers"));

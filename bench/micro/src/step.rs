@@ -53,6 +53,7 @@ pub(crate) fn run(meter: &mut Meter) {
 
 /// A session with everything that it needs around it.
 struct Table {
+    served: Arc<Served>,
     session: Option<Session>,
     pool: Pool,
     count: Counters,
@@ -78,6 +79,7 @@ impl Table {
             at: Moment(0),
         };
         let mut table = Self {
+            served: Arc::clone(served),
             session: None,
             pool: Pool::new(PoolSizes::default()),
             count: Counters::default(),
@@ -87,11 +89,12 @@ impl Table {
             host_receives: None,
             to_client: Some(Vec::new()),
         };
-        let mut turn = Turn { now: Moment(0), pool: &mut table.pool, out: &mut table.intents, count: &table.count };
+        let mut turn =
+            Turn { now: Moment(0), pool: &mut table.pool, out: &mut table.intents, count: &table.count, newest: &table.served };
         table.session = Some(Session::begin(arrival, &mut turn));
         table.carry_out()?;
 
-        let mut client = Handshake::connect(served.host_profile(0)?, NAME).ok()?;
+        let mut client = Handshake::connect(served.host_profile(&"micro".into())?, NAME).ok()?;
         loop {
             let (mut incoming, mut out) = (table.pool.take(Class::Large)?, table.pool.take(Class::Large)?);
             incoming.append(&table.to_client.replace(Vec::new())?);
@@ -139,7 +142,8 @@ impl Table {
     }
 
     fn step(&mut self, event: Event) -> Option<()> {
-        let mut turn = Turn { now: Moment(0), pool: &mut self.pool, out: &mut self.intents, count: &self.count };
+        let mut turn =
+            Turn { now: Moment(0), pool: &mut self.pool, out: &mut self.intents, count: &self.count, newest: &self.served };
         match self.session.take()?.step(event, &mut turn) {
             Next::Stay(session) => self.session = Some(session),
             Next::End(_) => return None,

@@ -66,7 +66,7 @@ pub fn snapshot(model: &Model, files: &Loaded, id: SnapshotId, ids: &mut Listene
     let mut host_tls = Vec::with_capacity(model.farm.host_tls.len());
     for (name, profile) in model.farm.host_tls.iter() {
         let roots = files.certificate(&profile.roots).ok_or_else(|| not_loaded(name.as_str(), &profile.roots))?;
-        host_tls.push(HostTlsProfile { name: name.to_string(), roots_pem: Arc::clone(roots) });
+        host_tls.push(HostTlsProfile { id: name.as_str().into(), roots_pem: Arc::clone(roots) });
     }
     Ok(Snapshot { id, listeners, inner: model.paths.inner_socket.clone(), host_tls, limits: model.limits })
 }

@@ -64,7 +64,7 @@ fn served() -> Served {
         id: SnapshotId(1),
         listeners: vec![listener(2, false), listener(3, true)],
         inner: "/nowhere".into(),
-        host_tls: vec![HostTlsProfile { name: "hosts".into(), roots_pem: chain.as_bytes().into() }],
+        host_tls: vec![HostTlsProfile { id: "hosts".into(), roots_pem: chain.as_bytes().into() }],
         limits: Limits::default(),
     };
     Served::build(Arc::new(snapshot), &Arc::new(TicketKeys::new(Moment(0)).unwrap())).unwrap()
@@ -73,7 +73,7 @@ fn served() -> Served {
 /// A gateway's and a host's side of one connection with TLS 1.`minor`.
 fn connect(served: &Served, minor: u32, pool: &mut Pool) -> (Established, Established) {
     let mut server = Handshake::accept(served.listener(ListenerId(minor)).unwrap());
-    let mut client = Handshake::connect(served.host_profile(0).unwrap(), NAME).unwrap();
+    let mut client = Handshake::connect(served.host_profile(&"hosts".into()).unwrap(), NAME).unwrap();
     let mut to_server = pool.take(Class::Large).unwrap();
     let mut to_client = pool.take(Class::Large).unwrap();
     let (mut client_done, mut server_done) = (false, false);

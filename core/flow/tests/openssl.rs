@@ -33,7 +33,7 @@ fn served() -> Served {
         id: SnapshotId(1),
         listeners: vec![Listener { id: ListenerId(1), name: "vs".into(), address, tls, cgp: Cgp::Reject }],
         inner: "/nowhere".into(),
-        host_tls: vec![HostTlsProfile { name: "hosts".into(), roots_pem: chain.into() }],
+        host_tls: vec![HostTlsProfile { id: "hosts".into(), roots_pem: chain.into() }],
         limits: Limits::default(),
     };
     Served::build(Arc::new(snapshot), &Arc::new(TicketKeys::new(Moment(0)).unwrap())).unwrap()
@@ -308,7 +308,8 @@ fn hosts_that_are_openssl_are_spoken_to() {
         let address = host.hear("ACCEPT").replace("ACCEPT ", "");
         for resumed in [false, true] {
             let mut line = Line::new(TcpStream::connect(&address).unwrap());
-            let (mut established, rest) = line.shake(Handshake::connect(served.host_profile(0).unwrap(), NAME).unwrap());
+            let (mut established, rest) =
+                line.shake(Handshake::connect(served.host_profile(&"hosts".into()).unwrap(), NAME).unwrap());
             assert_eq!((established.facts.version, established.facts.resumed), (version, resumed));
             line.send(&mut established, b"forwards\n");
             let mut heard = Vec::new();

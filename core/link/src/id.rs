@@ -1,6 +1,7 @@
 //! Names for numbers: who is meant, across threads and across time.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A worker thread, counted from 0 in the order in which they were started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +43,23 @@ impl fmt::Display for SessionKey {
 /// A virtual server's listener. Chosen by control, stable for the life of that virtual server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ListenerId(pub u32);
+
+/// A TLS profile for hosts, by its name. Names are never given to another profile while the process lives, unlike places in a list:
+/// so this means the same one in every snapshot, or none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostTlsId(pub Arc<str>);
+
+impl From<&str> for HostTlsId {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for HostTlsId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// A published configuration, counted up by control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

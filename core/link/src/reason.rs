@@ -130,6 +130,8 @@ reasons! {
     HostUnresolved = 1405, "host_unresolved", Host;
     /// The control plane's inner listener did not take the connection.
     PortalDown = 1406, "portal_down", Gateway;
+    /// The TLS profile by which this host was to be verified was removed while the session was being made. It was not connected to.
+    HostProfileGone = 1407, "host_profile_gone", Operator;
 
     /// An operator ended it.
     Killed = 1500, "killed", Operator;

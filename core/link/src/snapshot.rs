@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::id::{ListenerId, SnapshotId};
+use crate::id::{HostTlsId, ListenerId, SnapshotId};
 
 /// Everything that workers need to know.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Snapshot {
     pub listeners: Vec<Listener>,
     /// Control's inner listener, to which connections that speak HTTP are spliced.
     pub inner: PathBuf,
-    /// TLS profiles for hosts; [`crate::tell::HostTls::profile`] is an index into this.
+    /// TLS profiles for hosts, found by [`crate::tell::HostTls::profile`].
     pub host_tls: Vec<HostTlsProfile>,
     /// Deadlines and caps.
     pub limits: Limits,
@@ -87,7 +87,7 @@ impl fmt::Debug for CertKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostTlsProfile {
     /// As the operator named it.
-    pub name: String,
+    pub id: HostTlsId,
     /// CA certificates in PEM.
     pub roots_pem: Arc<[u8]>,
 }

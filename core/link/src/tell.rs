@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::id::{LaunchId, SessionKey};
+use crate::id::{HostTlsId, LaunchId, SessionKey};
 use crate::reason::Reason;
 use crate::time::Moment;
 
@@ -46,8 +46,8 @@ pub struct Target {
 /// TLS towards a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostTls {
-    /// Which profile of the snapshot (trust anchors).
-    pub profile: u16,
+    /// Which profile (trust anchors). Looked for in the session's own snapshot; if that is older than the profile, in the newest.
+    pub profile: HostTlsId,
     /// The name or address that the host's certificate must be valid for.
     pub name: Box<str>,
 }

@@ -100,7 +100,8 @@ impl<E: Engine> Worker<E> {
     /// died in it with all it owned, what it shares with others are the pool, whose count of buffers lent may stay too high by
     /// the few it held, and counters.
     pub(crate) fn contained<T>(&mut self, run: impl FnOnce(&mut Turn<'_>) -> T) -> Option<T> {
-        let mut turn = Turn { now: self.now, pool: self.engine.pool(), out: &mut self.intents, count: &self.count };
+        let mut turn =
+            Turn { now: self.now, pool: self.engine.pool(), out: &mut self.intents, count: &self.count, newest: &self.served };
         catch_unwind(AssertUnwindSafe(|| run(&mut turn))).ok()
     }
 

@@ -252,7 +252,7 @@ pub struct Farm {
     pub hosts: Table<FarmHostName, FarmHost>,
     /// Published resources.
     pub resources: Table<ResourceName, Resource>,
-    /// TLS towards hosts, in the order of [`sluice_link::tell::HostTls::profile`].
+    /// TLS towards hosts, by the names in [`sluice_link::tell::HostTls::profile`].
     pub host_tls: Table<HostTlsName, HostTls>,
 }
 
@@ -386,18 +386,18 @@ impl Model {
     /// TLS for the host at `address`, if it is configured so.
     #[must_use]
     pub fn host_tls(&self, address: SocketAddr) -> Option<tell::HostTls> {
-        let mut best: Option<((u8, bool), usize, &HostTls)> = None;
-        for (at, profile) in self.farm.host_tls.values().enumerate() {
+        let mut best: Option<((u8, bool), &HostTlsName, &HostTls)> = None;
+        for (id, profile) in self.farm.host_tls.iter() {
             for matched in profile.addresses.iter().filter(|a| a.contains(address)) {
                 let rank = (matched.network.prefix(), matched.port.is_some());
                 if best.is_none_or(|(so_far, ..)| rank > so_far) {
-                    best = Some((rank, at, profile));
+                    best = Some((rank, id, profile));
                 }
             }
         }
-        let (_, at, profile) = best?;
+        let (_, id, profile) = best?;
         let name = profile.server_name.clone().unwrap_or_else(|| address.ip().to_canonical().to_string().into());
-        Some(tell::HostTls { profile: u16::try_from(at).ok()?, name })
+        Some(tell::HostTls { profile: id.as_str().into(), name })
     }
 
     /// Replaces every open password by its hash. After this, printing gives all that there is.
@@ -444,11 +444,12 @@ mod tests {
         table.add(HostTlsName::parse("wide").unwrap(), profile(&["10.0.0.0/8"], Some("vda.example"))).unwrap();
         table.add(HostTlsName::parse("near").unwrap(), profile(&["10.1.0.0/16", "10.1.0.0/16:2598"], None)).unwrap();
         table.add(HostTlsName::parse("port").unwrap(), profile(&["10.1.0.0/16:1494"], None)).unwrap();
-        let found = |address: &str| model.host_tls(address.parse().unwrap()).map(|t| (t.profile, t.name.into_string()));
-        assert_eq!(found("10.2.0.1:1494"), Some((0, "vda.example".into())));
-        assert_eq!(found("10.1.0.1:443"), Some((1, "10.1.0.1".into())));
-        assert_eq!(found("10.1.0.1:1494"), Some((2, "10.1.0.1".into())));
-        assert_eq!(found("[::ffff:10.1.0.1]:1494"), Some((2, "10.1.0.1".into())));
+        let found =
+            |address: &str| model.host_tls(address.parse().unwrap()).map(|t| (t.profile.to_string(), t.name.into_string()));
+        assert_eq!(found("10.2.0.1:1494"), Some(("wide".into(), "vda.example".into())));
+        assert_eq!(found("10.1.0.1:443"), Some(("near".into(), "10.1.0.1".into())));
+        assert_eq!(found("10.1.0.1:1494"), Some(("port".into(), "10.1.0.1".into())));
+        assert_eq!(found("[::ffff:10.1.0.1]:1494"), Some(("port".into(), "10.1.0.1".into())));
         assert_eq!(found("192.0.2.1:1494"), None);
     }
 

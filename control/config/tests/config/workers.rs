@@ -39,7 +39,7 @@ fn workers_get_what_is_to_be_served() {
     assert_eq!(made.inner, Path::new("/tmp/inner.sock"));
     let expected = Limits { idle: Some(Duration::from_secs(60)), sessions_per_worker: 100, ..Limits::default() };
     assert_eq!(made.limits, expected);
-    assert_eq!(made.host_tls.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["p"]);
+    assert_eq!(made.host_tls.iter().map(|p| &*p.id.0).collect::<Vec<_>>(), ["p"]);
     assert!(made.host_tls[0].roots_pem.starts_with(b"-----BEGIN CERTIFICATE-----\nroots.pem"));
 
     let names: Vec<_> = made.listeners.iter().map(|l| (l.name.as_str(), l.id, l.cgp)).collect();

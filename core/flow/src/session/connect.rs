@@ -9,9 +9,11 @@
 //!
 //! The client is told that it is connected when the host is, not earlier; what the host says first waits behind that.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use sluice_link::ask::Wanted;
 use sluice_link::reason::{Blame, Reason};
-use sluice_link::tell::{HostTls, Target};
 use sluice_proto::proxy::{HEADER_BYTES_MAX, Header};
 use sluice_proto::socks5::Reply;
 
@@ -21,7 +23,7 @@ use crate::half::{Broken, fit, take};
 use crate::intent::{Intent, Peer};
 use crate::never::never;
 use crate::outgoing::Outgoing;
-use crate::tls::{self, Version};
+use crate::tls::{self, HostProfile, Version};
 
 use super::client::Client;
 use super::drain::{Drain, Say};
@@ -40,13 +42,24 @@ pub(super) struct Connect {
 
 /// Where to.
 enum To {
-    Host(Wanted, Target),
+    Host {
+        wanted: Wanted,
+        address: SocketAddr,
+        /// How it is verified, and by which name.
+        tls: Option<(Arc<HostProfile>, Box<str>)>,
+    },
     Portal(tls::Facts),
 }
 
 impl Connect {
-    pub(super) fn host(facts: Box<Facts>, client: Client, wanted: Wanted, target: Target) -> Self {
-        Self { facts, client, to: To::Host(wanted, target), shake: None }
+    pub(super) fn host(
+        facts: Box<Facts>,
+        client: Client,
+        wanted: Wanted,
+        address: SocketAddr,
+        tls: Option<(Arc<HostProfile>, Box<str>)>,
+    ) -> Self {
+        Self { facts, client, to: To::Host { wanted, address, tls }, shake: None }
     }
 
     pub(super) fn portal(facts: Box<Facts>, client: Client, tls: tls::Facts) -> Self {
@@ -55,7 +68,7 @@ impl Connect {
 
     pub(super) fn enter(mut self: Box<Self>, turn: &mut Turn<'_>) -> Go {
         let whom = match &self.to {
-            To::Host(_, target) => Peer::Host(target.address),
+            To::Host { address, .. } => Peer::Host(*address),
             To::Portal(_) => Peer::Portal(self.facts.served.snapshot.inner.as_path().into()),
         };
         turn.out.push(Intent::Connect(whom));
@@ -127,28 +140,18 @@ impl Connect {
 
     fn connected(self: Box<Self>, turn: &mut Turn<'_>) -> Go {
         match &self.to {
-            To::Host(_, Target { tls: Some(tls), .. }) => {
-                let begun = self.begin(tls);
-                match begun {
-                    Ok(shake) => {
-                        let shaken = shake.advance(turn);
-                        self.shaken(shaken, turn)
-                    }
-                    Err(reason) => self.refuse(Reply::Failure, reason, turn),
+            To::Host { tls: Some((profile, name)), .. } => match tls::Handshake::connect(profile, name) {
+                Ok(handshake) => {
+                    let shaken = Shake::new(handshake, Leg::Host).advance(turn);
+                    self.shaken(shaken, turn)
                 }
-            }
-            To::Host(_, Target { tls: None, .. }) | To::Portal(_) => {
+                Err(fault) => self.refuse(Reply::Failure, fault.reason(Leg::Host), turn),
+            },
+            To::Host { tls: None, .. } | To::Portal(_) => {
                 let host = HostLeg { records: None, out: Outgoing::new(Leg::Host), receiving: false, left: None };
                 self.splice(host, turn)
             }
         }
-    }
-
-    fn begin(&self, tls: &HostTls) -> Result<Shake, Reason> {
-        // Control redeems by the newest snapshot, the session may have an older one: a profile may be missing.
-        let profile = self.facts.served.host_profile(tls.profile).ok_or(Reason::HostTls)?;
-        let handshake = tls::Handshake::connect(profile, &tls.name).map_err(|fault| fault.reason(Leg::Host))?;
-        Ok(Shake::new(handshake, Leg::Host))
     }
 
     fn shaken(mut self: Box<Self>, shaken: Shaken, turn: &mut Turn<'_>) -> Go {
@@ -181,8 +184,8 @@ impl Connect {
         turn.count.hosts_connected.one();
         let Self { facts, client, to, .. } = *self;
         let (kind, first_up) = match to {
-            To::Host(Wanted::Ica, _) => (Kind::Ica, None),
-            To::Host(Wanted::Cgp, _) => (Kind::Cgp, None),
+            To::Host { wanted: Wanted::Ica, .. } => (Kind::Ica, None),
+            To::Host { wanted: Wanted::Cgp, .. } => (Kind::Cgp, None),
             To::Portal(tls) => match header(&facts, &tls, client.plain().len(), turn) {
                 Ok(header) => (Kind::Portal, Some(header)),
                 Err(reason) => {
@@ -203,7 +206,7 @@ impl Connect {
         }
         let Self { facts, client, to, .. } = *self;
         let (say, reason) = match to {
-            To::Host(wanted, _) => {
+            To::Host { wanted, .. } => {
                 if wanted == Wanted::Ica {
                     turn.count.socks_refused.one();
                 }

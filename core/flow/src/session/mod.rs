@@ -51,6 +51,8 @@ pub struct Turn<'a> {
     pub out: &'a mut Vec<Intent>,
     /// The worker's counters.
     pub count: &'a Counters,
+    /// The newest settings. A session keeps those with which it began; this is for what control names that is newer than them.
+    pub newest: &'a Served,
 }
 
 /// A connection that was let in.

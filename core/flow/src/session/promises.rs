@@ -9,7 +9,7 @@ use sluice_link::reason::Reason;
 use sluice_link::tell::Refusal;
 
 use super::Stage;
-use super::rig::{CONNECTED, Rig, TICKET, request, target};
+use super::rig::{CONNECTED, Rig, TICKET, request, target, verified_by};
 use crate::buf::Class;
 use crate::event::{Event, Fault, Leg};
 use crate::intent::Peer;
@@ -416,6 +416,20 @@ fn a_host_over_tls_is_verified_and_its_early_words_come_behind_the_reply() {
             rig.host_writes(&flight);
         }
         assert_eq!(rig.take_at_client(), plain);
+    }
+}
+
+#[test]
+fn a_profile_is_found_in_the_sessions_own_settings_or_the_newest_and_without_it_no_host_is_dialled() {
+    for (profile, dials) in [("hosts", true), ("later", true), ("gone", false)] {
+        let mut rig = Rig::open();
+        rig.client_writes(&request(TICKET));
+        rig.told(Ok(verified_by(profile, Some("gw.example.test"))));
+        assert_eq!(rig.dialled().is_some(), dials, "{profile}");
+        if !dials {
+            says_no(&mut rig, 1, Reason::HostProfileGone);
+            assert!(rig.over.is_some_and(|summary| summary.closed.launch.is_some()), "its launch must be closed");
+        }
     }
 }
 

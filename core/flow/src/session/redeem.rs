@@ -9,7 +9,7 @@
 
 use sluice_link::ask::{Ask, Redeem as Question, Wanted};
 use sluice_link::reason::Reason;
-use sluice_link::tell::{Refusal, Target};
+use sluice_link::tell::{HostTls, Refusal, Target};
 use sluice_proto::socks5::Reply;
 use sluice_proto::ticket::Ticket;
 
@@ -58,7 +58,7 @@ impl Redeem {
 
     pub(super) fn on(mut self: Box<Self>, event: Event, turn: &mut Turn<'_>) -> Go {
         match event {
-            Event::Told(Ok(target)) => self.connect(target),
+            Event::Told(Ok(target)) => self.connect(target, turn),
             Event::Told(Err(why)) => {
                 let (reply, reason) = verdict(why);
                 self.refuse(reply, reason, turn)
@@ -93,10 +93,22 @@ impl Redeem {
         }
     }
 
-    fn connect(self: Box<Self>, target: Target) -> Go {
-        let Self { mut facts, client, wanted, .. } = *self;
-        facts.launch = Some(target.launch);
-        Go::To(State::Connect(Box::new(Connect::host(facts, client, wanted, target))))
+    /// Control redeems by the newest settings, the session may have older ones: a profile that is newer than the session is taken
+    /// from there. One that has been removed meanwhile is in neither, and without it the host could not be verified.
+    fn connect(mut self: Box<Self>, target: Target, turn: &mut Turn<'_>) -> Go {
+        self.facts.launch = Some(target.launch);
+        let tls = match target.tls {
+            Some(HostTls { profile, name }) => {
+                let found = self.facts.served.host_profile(&profile).or_else(|| turn.newest.host_profile(&profile));
+                let Some(profile) = found.cloned() else {
+                    return self.refuse(Reply::Failure, Reason::HostProfileGone, turn);
+                };
+                Some((profile, name))
+            }
+            None => None,
+        };
+        let Self { facts, client, wanted, .. } = *self;
+        Go::To(State::Connect(Box::new(Connect::host(facts, client, wanted, target.address, tls))))
     }
 
     fn refuse(self: Box<Self>, reply: Reply, reason: Reason, turn: &mut Turn<'_>) -> Go {

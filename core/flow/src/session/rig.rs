@@ -32,6 +32,8 @@ const RELAYS: ListenerId = ListenerId(2);
 
 struct Kit {
     served: Arc<Served>,
+    /// Published later: another TLS profile for hosts in place of the one that was there.
+    newer: Arc<Served>,
     client: Arc<ClientConfig>,
     host: Arc<ServerConfig>,
 }
@@ -53,11 +55,11 @@ fn kit() -> &'static Kit {
         };
         let address = "192.0.2.1:443".parse().unwrap();
         let listener = |id, cgp| Listener { id, name: "vs".into(), address, tls: tls.clone(), cgp };
-        let snapshot = Snapshot {
-            id: SnapshotId(1),
+        let snapshot = |id, profile: &str| Snapshot {
+            id: SnapshotId(id),
             listeners: vec![listener(REJECTS, Cgp::Reject), listener(RELAYS, Cgp::Relay)],
             inner: "/run/inner.sock".into(),
-            host_tls: vec![HostTlsProfile { name: "hosts".into(), roots_pem: cert.pem().into_bytes().into() }],
+            host_tls: vec![HostTlsProfile { id: profile.into(), roots_pem: cert.pem().into_bytes().into() }],
             limits: Limits { idle: Some(Duration::from_secs(3600)), ..Limits::default() },
         };
         let keys = Arc::new(TicketKeys::new(START).unwrap());
@@ -67,7 +69,8 @@ fn kit() -> &'static Kit {
         let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
         let host = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
         Kit {
-            served: Arc::new(Served::build(Arc::new(snapshot), &keys).unwrap()),
+            served: Arc::new(Served::build(Arc::new(snapshot(1, "hosts")), &keys).unwrap()),
+            newer: Arc::new(Served::build(Arc::new(snapshot(2, "later")), &keys).unwrap()),
             client: Arc::new(client),
             host: Arc::new(host),
         }
@@ -151,7 +154,7 @@ impl Rig {
             at: START,
         };
         let mut out = Vec::new();
-        let mut turn = Turn { now: rig.now, pool: &mut rig.pool, out: &mut out, count: &rig.count };
+        let mut turn = Turn { now: rig.now, pool: &mut rig.pool, out: &mut out, count: &rig.count, newest: &kit.newer };
         rig.session = Some(Session::begin(arrival, &mut turn));
         rig.carry_out(out);
         rig
@@ -214,7 +217,7 @@ impl Rig {
     pub(super) fn event(&mut self, event: Event) {
         let session = self.session.take().expect("the session is over");
         let mut out = Vec::new();
-        let mut turn = Turn { now: self.now, pool: &mut self.pool, out: &mut out, count: &self.count };
+        let mut turn = Turn { now: self.now, pool: &mut self.pool, out: &mut out, count: &self.count, newest: &kit().newer };
         match session.step(event, &mut turn) {
             Next::Stay(session) => self.session = Some(session),
             Next::End(summary) => self.over = Some(summary),
@@ -490,9 +493,14 @@ pub(super) fn request(name: &str) -> Vec<u8> {
 }
 
 pub(super) fn target(tls: Option<&str>) -> Target {
+    verified_by("hosts", tls)
+}
+
+/// A host that is to be verified by `profile`, if it has a name.
+pub(super) fn verified_by(profile: &str, tls: Option<&str>) -> Target {
     Target {
         address: "192.0.2.20:1494".parse().unwrap(),
         launch: LaunchId(42),
-        tls: tls.map(|name| HostTls { profile: 0, name: name.into() }),
+        tls: tls.map(|name| HostTls { profile: profile.into(), name: name.into() }),
     }
 }

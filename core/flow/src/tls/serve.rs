@@ -13,7 +13,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ParsedCertificate, Res
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
-use sluice_link::id::ListenerId;
+use sluice_link::id::{HostTlsId, ListenerId};
 use sluice_link::port::PublishProblem;
 use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Listener, Snapshot, Tls};
 
@@ -45,7 +45,7 @@ impl Served {
         let hosts = snapshot.host_tls.iter().map(|profile| {
             HostProfile::build(profile)
                 .map(Arc::new)
-                .map_err(|detail| PublishProblem::HostTls { profile: profile.name.clone(), detail })
+                .map_err(|detail| PublishProblem::HostTls { profile: profile.id.to_string(), detail })
         });
         let (listeners, hosts) = (listeners.collect::<Result<_, _>>()?, hosts.collect::<Result<_, _>>()?);
         Ok(Self { snapshot, listeners, hosts })
@@ -57,10 +57,10 @@ impl Served {
         self.listeners.iter().find(|l| l.id == id)
     }
 
-    /// The TLS profile for hosts of this index ([`sluice_link::tell::HostTls::profile`]).
+    /// The TLS profile for hosts, if this snapshot has it.
     #[must_use]
-    pub fn host_profile(&self, index: u16) -> Option<&Arc<HostProfile>> {
-        self.hosts.get(usize::from(index))
+    pub fn host_profile(&self, id: &HostTlsId) -> Option<&Arc<HostProfile>> {
+        self.hosts.iter().find(|host| host.id == *id)
     }
 }
 
@@ -128,7 +128,7 @@ impl fmt::Debug for ServedListener {
 /// TLS towards hosts.
 pub struct HostProfile {
     /// As the operator named it.
-    pub name: Box<str>,
+    pub id: HostTlsId,
     pub(super) config: Arc<ClientConfig>,
 }
 
@@ -146,13 +146,13 @@ impl HostProfile {
             .with_no_client_auth();
         config.enable_secret_extraction = true;
         config.resumption = Resumption::in_memory_sessions(HOST_SESSIONS_MAX);
-        Ok(Self { name: profile.name.as_str().into(), config: Arc::new(config) })
+        Ok(Self { id: profile.id.clone(), config: Arc::new(config) })
     }
 }
 
 impl fmt::Debug for HostProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HostProfile").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("HostProfile").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

@@ -54,8 +54,8 @@ fn lookups_find_what_the_snapshot_has() {
     let served = Served::build(snapshot(vec![listener(7, tls(&[&ECDSA]))], &[&ECDSA]), &ticket_keys()).unwrap();
     assert_eq!(&*served.listener(ListenerId(7)).unwrap().name, "vs7");
     assert!(served.listener(ListenerId(1)).is_none());
-    assert_eq!(&*served.host_profile(0).unwrap().name, "hosts");
-    assert!(served.host_profile(1).is_none());
+    assert_eq!(served.host_profile(&"hosts".into()).unwrap().id, "hosts".into());
+    assert!(served.host_profile(&"others".into()).is_none());
 }
 
 #[test]

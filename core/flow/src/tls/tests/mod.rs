@@ -77,7 +77,7 @@ fn listener(id: u32, tls: Tls) -> Listener {
 }
 
 fn snapshot(listeners: Vec<Listener>, roots: &[&Pair]) -> Arc<Snapshot> {
-    let host_tls = roots.iter().map(|pair| HostTlsProfile { name: "hosts".into(), roots_pem: pair.chain.as_bytes().into() });
+    let host_tls = roots.iter().map(|pair| HostTlsProfile { id: "hosts".into(), roots_pem: pair.chain.as_bytes().into() });
     Arc::new(Snapshot {
         id: SnapshotId(1),
         listeners,
@@ -101,7 +101,7 @@ fn serve(tls: Tls) -> ServedListener {
 
 /// A profile that trusts `root`.
 fn hosts(root: &Pair) -> Arc<HostProfile> {
-    Arc::clone(Served::build(snapshot(vec![], &[root]), &ticket_keys()).unwrap().host_profile(0).unwrap())
+    Arc::clone(Served::build(snapshot(vec![], &[root]), &ticket_keys()).unwrap().host_profile(&"hosts".into()).unwrap())
 }
 
 fn client_config(
