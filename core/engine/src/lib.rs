@@ -21,6 +21,8 @@ mod give_back;
 mod listen;
 #[expect(unsafe_code, reason = "clock_gettime and the resource limits have no safe form in std")]
 mod machine;
+#[expect(unsafe_code, reason = "std does not say who is at the other end of a Unix socket")]
+mod peer;
 mod poll;
 mod report;
 mod ring;
@@ -42,6 +44,7 @@ use sluice_flow::port::{Door, Engine, EngineFault, Happening, ListenerId, SlotKe
 
 pub use listen::bind;
 pub use machine::{now, raise_descriptor_limit};
+pub use peer::{GROUPS_MAX, Peer, own_uid, peer};
 pub use poll::PollEngine;
 pub use report::{Item, Outcome, Report};
 pub use ring::RingEngine;

@@ -13,6 +13,7 @@
 //!
 //! * `turn`: one turn of the loop. `tenant`: one session in its slot. `meter`: numbers, and when clients wait outside.
 //! * `mailbox`: the queues and why they cannot block; [`wake`]: the wake-up protocol, model-checked by `tests/loom.rs`.
+//! * `peer`, `own_uid`: not about bytes at all; they come through here since only the engine may ask the kernel such things.
 //! * `pin`, `listen`: where workers run and what they listen at. `start`: threads. `post`: control's view.
 //!
 //! Under `--cfg loom` only [`wake`] is built.
@@ -39,7 +40,7 @@ mod turn;
 pub mod wake;
 
 #[cfg(not(loom))]
-pub use sluice_engine::{Choice, SocketSettings, now};
+pub use sluice_engine::{Choice, Peer, SocketSettings, now, own_uid, peer};
 
 #[cfg(not(loom))]
 pub use self::{
