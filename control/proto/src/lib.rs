@@ -6,12 +6,14 @@
 //!  XML Service     xml::nfuse  ctx1        enumerate, resolve, logon tickets          both sides
 //!  STA             xml::sta                issue and redeem session tickets           both sides
 //!                  xml                     the rules both dialects share: caps, encodings, no entities
+//!  audit log       audit                  who did what, in lines chained to each other
 //! ```
 //!
 //! Nothing in here opens a socket, reads a clock or writes a log. Every reader has its caps beside it as
 //! constants, returns an error that says which clause was broken, and cannot panic on any input.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod cookie;
 pub mod ctx1;
 pub mod form;
