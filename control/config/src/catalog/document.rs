@@ -160,6 +160,7 @@ fn short(kind: &Kind) -> String {
         Kind::CidrPort => "network[:port]".to_owned(),
         Kind::Ports => "port[-port]".to_owned(),
         Kind::HostPort(_) => "host[:port]".to_owned(),
+        Kind::Listen(_) => "ip[:port]".to_owned(),
         Kind::DnsName => "dns name".to_owned(),
         Kind::Url => "url".to_owned(),
         Kind::File | Kind::Socket => "path".to_owned(),
@@ -183,6 +184,9 @@ fn value(kind: &Kind) -> String {
         Kind::CidrPort => "a network or an address, perhaps with a port: `10.0.0.0/8:1494`, `[2001:db8::/32]:1494`".to_owned(),
         Kind::Ports => "a port or a range: `1494`, `1494-1500`".to_owned(),
         Kind::HostPort(port) => format!("a host with a port, {port} if none is written"),
+        Kind::Listen(port) => {
+            format!("an IP address, perhaps with a port: `127.0.0.1:{port}`, `[::1]:{port}`; {port} if none is written")
+        }
         Kind::DnsName => "a DNS name".to_owned(),
         Kind::Url => "`http://…` or `https://…`".to_owned(),
         Kind::File => "path of a file".to_owned(),

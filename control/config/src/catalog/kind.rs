@@ -1,6 +1,6 @@
 //! Kinds of values: what an argument takes, and how it is read.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::code::Code;
 use crate::model::{Cidr, CidrPort, Host, HostPort, NAME_CHARS_MAX, NotAnAddress, PortRange, Secret, Url, UserName};
@@ -50,6 +50,8 @@ pub enum Kind {
     Ports,
     /// A host with a port, or with this one if none is written.
     HostPort(u16),
+    /// An IP address to listen at, with a port, or with this one if none is written. Port 0 lets the system choose.
+    Listen(u16),
     /// A DNS name.
     DnsName,
     /// `http://…` or `https://…`.
@@ -154,6 +156,7 @@ impl Kind {
             Self::CidrPort => CidrPort::parse(text).map(Value::CidrPort).map_err(address),
             Self::Ports => PortRange::parse(text).map(Value::Ports).map_err(address),
             Self::HostPort(port) => HostPort::parse(text, *port).map(Value::HostPort).map_err(address),
+            Self::Listen(port) => listen(text, *port).map(Value::HostPort),
             Self::DnsName => match Host::parse(text) {
                 Ok(Host::Name(name)) => Ok(Value::Text(name)),
                 Ok(Host::Ip(_)) | Err(_) => Err(Wrong::value("this takes a DNS name such as gateway.example.com")),
@@ -169,6 +172,17 @@ impl Kind {
             }
             Self::List(member, _) => member.read(text),
         }
+    }
+}
+
+fn listen(text: &str, port: u16) -> Result<HostPort, Wrong> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(address.into());
+    }
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
+    match bare.parse::<IpAddr>() {
+        Ok(address) => Ok(SocketAddr::new(address, port).into()),
+        Err(_) => Err(Wrong::value("this takes an IP address with a port, such as 127.0.0.1:9464 or [::1]:9464")),
     }
 }
 

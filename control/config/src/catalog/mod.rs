@@ -24,6 +24,7 @@ mod aaa;
 mod document;
 mod farm;
 mod kind;
+mod metrics;
 mod near;
 mod ns;
 pub(crate) mod resolve;
@@ -42,6 +43,7 @@ pub fn commands() -> &'static [&'static Command] {
         &ns::WORKER,
         &ns::LIMITS,
         &ns::LOG_PARAM,
+        &metrics::METRICS,
         &ssl::CERT_KEY,
         &ssl::VSERVER,
         &aaa::USER,
@@ -207,6 +209,7 @@ pub(crate) enum Rank {
     NsWorker,
     NsLimits,
     NsLogParam,
+    NsMetrics,
     SslCertKey,
     AaaUser,
     AaaGroup,

@@ -24,8 +24,10 @@ pub(super) const CONFIG: Command = Command {
     group: "ns",
     object: "config",
     words: "ns config",
-    summary: "Where the gateway's own Unix sockets are.",
-    notes: "",
+    summary: "The gateway's own Unix sockets, and who may use them.",
+    notes: "The control socket is for root, for the user that the gateway runs as, and for members of the two groups. A group is \
+            looked up in `/etc/group`, or given by its number; one that does not exist has no members, and the log says so. Other \
+            groups hold from the next connection on, other paths from the next start. See `docs/operate/control-socket.md`.",
     origin: Origin::Extended,
     feature: None,
     effect: Effect::Restart,
@@ -34,7 +36,7 @@ pub(super) const CONFIG: Command = Command {
             op: Op::Set,
             positionals: &[],
             keywords: CONFIG_KEYWORDS,
-            example: "set ns config -innerSocket /run/east/inner.sock -controlSocket /run/east/control.sock",
+            example: "set ns config -innerSocket /run/east/inner.sock -controlSocket /run/east/control.sock -readGroup adm",
             apply: config,
             print: Some((Rank::NsConfig, print_config)),
         },
@@ -42,7 +44,7 @@ pub(super) const CONFIG: Command = Command {
             op: Op::Unset,
             positionals: &[],
             keywords: CONFIG_KEYWORDS,
-            example: "unset ns config -controlSocket",
+            example: "unset ns config -controlSocket -readGroup",
             apply: config,
             print: None,
         },
@@ -53,6 +55,8 @@ const CONFIG_KEYWORDS: &[Argument] = &[
     Argument::optional("innerSocket", Kind::Socket, "Where workers bring connections that speak HTTP, for the portal to serve.")
         .or("/run/sluicegate/inner.sock"),
     Argument::optional("controlSocket", Kind::Socket, "Where the operator's tool connects.").or("/run/sluicegate/control.sock"),
+    Argument::optional("readGroup", GROUP, "Whose members may use `show`, `stat` and `diff` on the control socket.").or("nobody"),
+    Argument::optional("changeGroup", GROUP, "Whose members may also change, kill, save and drain there.").or("nobody"),
     Argument::kept("IPAddress"),
     Argument::kept("netmask"),
     Argument::kept("nsvlan"),
@@ -60,12 +64,18 @@ const CONFIG_KEYWORDS: &[Argument] = &[
     Argument::kept("tagged"),
 ];
 
+/// A Unix group: its name, or its number.
+const GROUP: Kind = Kind::Word(32, "_-.$");
+
 fn config(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     something(said)?;
     let default = Paths::default();
     let paths = &mut site.model.paths;
     said.put("innerSocket", &mut paths.inner_socket, default.inner_socket, |s| s.text("innerSocket").map(Into::into));
     said.put("controlSocket", &mut paths.control_socket, default.control_socket, |s| s.text("controlSocket").map(Into::into));
+    let operators = &mut site.model.operators;
+    said.put("readGroup", &mut operators.read_group, None, |s| s.text("readGroup").map(|group| Some(group.into())));
+    said.put("changeGroup", &mut operators.change_group, None, |s| s.text("changeGroup").map(|group| Some(group.into())));
     site.keep_arguments(said, "");
     Ok(())
 }
@@ -75,6 +85,8 @@ fn print_config(model: &Model, out: &mut Writer<'_>) {
     out.line(Op::Set, &CONFIG, "")
         .differs("innerSocket", &model.paths.inner_socket, &default.inner_socket, |path| path.display().to_string())
         .differs("controlSocket", &model.paths.control_socket, &default.control_socket, |path| path.display().to_string())
+        .keyword_if("readGroup", model.operators.read_group.as_deref())
+        .keyword_if("changeGroup", model.operators.change_group.as_deref())
         .end();
 }
 

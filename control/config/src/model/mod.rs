@@ -41,6 +41,10 @@ pub const ICA_PORT: u16 = 1494;
 pub struct Model {
     /// Where the gateway's own sockets are.
     pub paths: Paths,
+    /// Who may speak to the control socket.
+    pub operators: Operators,
+    /// Where figures can be fetched, if anywhere: a loopback address.
+    pub metrics: Option<SocketAddr>,
     /// What is switched on.
     pub features: Features,
     /// What this machine is called in logs and on pages.
@@ -78,6 +82,16 @@ pub struct Paths {
     pub inner_socket: PathBuf,
     /// Where the operator's tool connects.
     pub control_socket: PathBuf,
+}
+
+/// Who may speak to the control socket, beside root and the user that the gateway runs as, who may change everything. Groups by
+/// name or number; who is in both may change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Operators {
+    /// Members may look.
+    pub read_group: Option<Box<str>>,
+    /// Members may look and change.
+    pub change_group: Option<Box<str>>,
 }
 
 impl Default for Paths {

@@ -23,6 +23,9 @@ fn value(kind: &Kind) -> BoxedStrategy<String> {
         }
         Kind::Ports => prop_oneof![Just("1494".to_owned()), Just("1-65535".to_owned())].boxed(),
         Kind::HostPort(_) => prop_oneof![Just("vda.example:9".to_owned()), Just("10.0.0.1".to_owned())].boxed(),
+        Kind::Listen(_) => {
+            prop_oneof![Just("127.0.0.1:0".to_owned()), Just("::1".to_owned()), Just("192.0.2.1:1".to_owned())].boxed()
+        }
         Kind::DnsName => Just("gw.example.com".to_owned()).boxed(),
         Kind::Url => prop_oneof![Just("http://127.0.0.1:8080".to_owned()), Just("https://sta.example/x".to_owned())].boxed(),
         Kind::File => prop_oneof![Just("a.pem".to_owned()), Just("b.key".to_owned())].boxed(),
