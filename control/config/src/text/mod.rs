@@ -9,5 +9,6 @@
 
 pub mod lex;
 pub mod line;
+pub mod time;
 pub mod visible;
 pub mod word;
