@@ -195,6 +195,7 @@ fn add_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         certificate: None,
         sni_certificates: Vec::new(),
         stas: Vec::new(),
+        authn_profile: None,
     };
     change_vserver(said, &mut vserver);
     let added = site.model.vservers.add(name.clone(), vserver);

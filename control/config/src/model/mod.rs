@@ -5,6 +5,7 @@
 //!          ├─ certificates ◄───────┬── vservers ──► stas
 //!          ├─ users ◄─ groups      │
 //!          ├─ allowed hosts ─► AllowList (what may be dialled)
+//!          ├─ authentication ─ profiles ──► first factors ──► factors; policies ──► actions
 //!          └─ farm ─ servers, hosts, resources (► users, groups), host TLS profiles
 //! ```
 //!
@@ -18,14 +19,20 @@ use std::time::Duration;
 
 pub use allow::{AllowList, AllowedHost, Denied};
 pub use name::{
-    AllowedHostName, CertKeyName, FarmHostName, FarmServerName, GroupName, HostTlsName, NAME_CHARS_MAX, Name, NotAName,
-    ResourceName, UserName, VserverName,
+    ActionName, AllowedHostName, AuthnProfileName, AuthnVserverName, CertKeyName, FarmHostName, FarmServerName, GroupName,
+    HostTlsName, LabelName, NAME_CHARS_MAX, Name, NotAName, PolicyName, ResourceName, SESSION_GROUP_CHARS_MAX, SchemaName,
+    SessionGroup, UserName, VserverName,
 };
 pub use net::{Cidr, CidrPort, HOST_BYTES_MAX, Host, HostPort, NotAnAddress, PortRange, Scheme, URL_BYTES_MAX, Url};
-pub use secret::{Credential, Foreign, HashFailed, Hasher, Secret};
+pub use secret::{
+    Credential, Foreign, HashFailed, Hasher, NotOpened, Recoverable, SEAL_EXTRA_BYTES, SEALABLE_BYTES_MAX, SEALED_CHARS_MAX,
+    SealFailed, Sealer, Secret,
+};
 use sluice_link::snapshot::{Cgp, Limits};
 use sluice_link::tell;
 pub use table::{Table, Taken};
+
+pub mod authentication;
 
 mod allow;
 mod name;
@@ -69,6 +76,8 @@ pub struct Model {
     pub allowed_hosts: Table<AllowedHostName, AllowedHost>,
     /// The embedded farm, and where resources come from.
     pub farm: Farm,
+    /// Who may log in, and how.
+    pub authentication: authentication::Authentication,
     /// Arguments that are accepted and have no effect, by the command and object on which they stood; for printing back.
     pub kept_arguments: BTreeMap<KeptFor, Vec<KeptArgument>>,
     /// Whole lines without effect, in their order; for printing back.
@@ -215,6 +224,8 @@ pub struct Vserver {
     pub sni_certificates: Vec<CertKeyName>,
     /// Ticket authorities, in order.
     pub stas: Vec<Sta>,
+    /// How users log in. `None`: as local users, with one form.
+    pub authn_profile: Option<AuthnProfileName>,
 }
 
 /// TLS of a virtual server.
@@ -425,6 +436,15 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    /// Replaces every open secret that must be recovered by its seal. After this, and [`seal`](Self::seal), printing gives all that
+    /// there is.
+    ///
+    /// # Errors
+    /// [`SealFailed`] if `sealer` could not; secrets before that one are sealed.
+    pub fn seal_secrets(&mut self, sealer: &dyn Sealer) -> Result<(), SealFailed> {
+        self.authentication.seal(sealer)
     }
 
     /// The groups that `user` is in, by name.

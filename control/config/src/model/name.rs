@@ -7,6 +7,8 @@ use thiserror::Error;
 
 /// Longest name, in characters.
 pub const NAME_CHARS_MAX: usize = 127;
+/// Longest name of a group that a login gives to a session, in characters.
+pub const SESSION_GROUP_CHARS_MAX: usize = 64;
 
 /// Why a text cannot name an object. All are the operator's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -14,9 +16,9 @@ pub enum NotAName {
     /// Nothing there.
     #[error("a name cannot be empty")]
     Empty,
-    /// More than [`NAME_CHARS_MAX`] characters.
-    #[error("a name has at most {NAME_CHARS_MAX} characters")]
-    TooLong,
+    /// More characters than this.
+    #[error("a name of this kind has at most {0} characters")]
+    TooLong(usize),
     /// It begins with something other than a letter, a digit or an underscore.
     #[error("a name begins with a letter, a digit or an underscore, not with {0:?}")]
     First(char),
@@ -41,7 +43,7 @@ pub trait Name: Clone + Ord + fmt::Display {
 }
 
 /// The rule for every name: letters and digits of any script, so that people can be named as they are called.
-fn check(text: &str) -> Result<(), NotAName> {
+fn check(text: &str, chars_max: usize) -> Result<(), NotAName> {
     let mut characters = text.chars();
     let first = characters.next().ok_or(NotAName::Empty)?;
     if !(first.is_alphanumeric() || first == '_') {
@@ -53,21 +55,21 @@ fn check(text: &str) -> Result<(), NotAName> {
     if text.ends_with(' ') {
         return Err(NotAName::TrailingBlank);
     }
-    if text.chars().count() > NAME_CHARS_MAX {
-        return Err(NotAName::TooLong);
+    if text.chars().count() > chars_max {
+        return Err(NotAName::TooLong(chars_max));
     }
     Ok(())
 }
 
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident, $chars_max:expr;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Box<str>);
 
         impl Name for $name {
             fn parse(text: &str) -> Result<Self, NotAName> {
-                check(text)?;
+                check(text, $chars_max)?;
                 Ok(Self(text.into()))
             }
 
@@ -108,23 +110,37 @@ macro_rules! names {
 
 names! {
     /// A virtual server.
-    VserverName;
+    VserverName, NAME_CHARS_MAX;
     /// A certificate with its key.
-    CertKeyName;
+    CertKeyName, NAME_CHARS_MAX;
     /// A local user.
-    UserName;
+    UserName, NAME_CHARS_MAX;
     /// A local group.
-    GroupName;
+    GroupName, NAME_CHARS_MAX;
     /// An entry of the list of hosts that may be connected to.
-    AllowedHostName;
+    AllowedHostName, NAME_CHARS_MAX;
     /// A listener of the embedded farm.
-    FarmServerName;
+    FarmServerName, NAME_CHARS_MAX;
     /// A demonstration host run inside the process.
-    FarmHostName;
+    FarmHostName, NAME_CHARS_MAX;
     /// A published resource, by its internal name.
-    ResourceName;
+    ResourceName, NAME_CHARS_MAX;
     /// A profile for TLS towards hosts.
-    HostTlsName;
+    HostTlsName, NAME_CHARS_MAX;
+    /// An authentication action, of whatever kind.
+    ActionName, NAME_CHARS_MAX;
+    /// A policy that may be bound to a factor, or a login schema policy.
+    PolicyName, NAME_CHARS_MAX;
+    /// A policy label: a factor of a login.
+    LabelName, NAME_CHARS_MAX;
+    /// An authentication virtual server: the first factor of a login.
+    AuthnVserverName, NAME_CHARS_MAX;
+    /// What ties a virtual server to an authentication virtual server.
+    AuthnProfileName, NAME_CHARS_MAX;
+    /// A login schema.
+    SchemaName, NAME_CHARS_MAX;
+    /// A group that a login gives to a session. It need not be a local group.
+    SessionGroup, SESSION_GROUP_CHARS_MAX;
 }
 
 #[cfg(test)]
@@ -141,6 +157,6 @@ mod tests {
         assert_eq!(UserName::parse("a/b"), Err(NotAName::Character('/')));
         assert_eq!(UserName::parse("a\n"), Err(NotAName::Character('\n')));
         assert_eq!(UserName::parse("a "), Err(NotAName::TrailingBlank));
-        assert_eq!(UserName::parse(&"x".repeat(128)), Err(NotAName::TooLong));
+        assert_eq!(UserName::parse(&"x".repeat(128)), Err(NotAName::TooLong(127)));
     }
 }

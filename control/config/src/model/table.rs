@@ -101,9 +101,38 @@ impl<N: Name, T> Table<N, T> {
         self.rows.iter().map(|(_, object)| object)
     }
 
+    /// Gives an object another name; it keeps its place. Nothing happens if there is no object `old`.
+    ///
+    /// # Errors
+    /// [`Taken`] with the name that is there already, unless it is that of the object itself in another case.
+    pub fn rename(&mut self, old: &str, new: N) -> Result<(), Taken<N>> {
+        let Some(at) = self.place(old) else { return Ok(()) };
+        let folded = new.as_str().to_lowercase();
+        if let Some((taken, _)) = self.places.get(&folded).filter(|there| **there != at).and_then(|there| self.rows.get(*there)) {
+            return Err(Taken(taken.clone()));
+        }
+        self.places.remove(&old.to_lowercase());
+        self.places.insert(folded, at);
+        if let Some((name, _)) = self.rows.get_mut(at) {
+            *name = new;
+        }
+        Ok(())
+    }
+
     fn place(&self, name: &str) -> Option<usize> {
         let at = *self.places.get(&name.to_lowercase())?;
         self.rows.get(at).is_some_and(|(found, _)| found.as_str() == name).then_some(at)
+    }
+}
+
+/// Of objects with the same name the first stays.
+impl<N: Name, T> FromIterator<(N, T)> for Table<N, T> {
+    fn from_iter<I: IntoIterator<Item = (N, T)>>(rows: I) -> Self {
+        let mut table = Self::default();
+        for (name, object) in rows {
+            let _: Result<(), Taken<N>> = table.add(name, object);
+        }
+        table
     }
 }
 
@@ -143,6 +172,18 @@ mod tests {
         assert_eq!(table.add(name("alice"), 2), Err(Taken(name("Alice"))));
         assert_eq!(table.find("Alice"), Some(&1));
         assert_eq!(table.find("alice"), None);
+    }
+
+    #[test]
+    fn a_new_name_keeps_the_place() {
+        let mut table: Table<_, _> = [(name("a"), 1), (name("b"), 2), (name("c"), 3)].into_iter().collect();
+        assert_eq!(table.rename("a", name("B")), Err(Taken(name("b"))));
+        assert_eq!(table.rename("a", name("x")), Ok(()));
+        assert_eq!(table.rename("x", name("X")), Ok(()));
+        assert_eq!(table.names().map(UserName::as_str).collect::<Vec<_>>(), ["X", "b", "c"]);
+        assert_eq!((table.find("a"), table.find("x"), table.find("X")), (None, None, Some(&1)));
+        assert_eq!(table.add(name("a"), 4), Ok(()));
+        assert_eq!(table.rename("nobody", name("n")), Ok(()));
     }
 
     #[test]

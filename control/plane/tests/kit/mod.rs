@@ -236,6 +236,7 @@ impl Plan {
             certificate: None,
             sni_certificates: Vec::new(),
             stas: Vec::new(),
+            authn_profile: None,
         };
         model.vservers.add(VserverName::parse("gw").unwrap(), vserver).unwrap();
         Self { model, farm_servers: Vec::new(), files: Loaded::default() }
