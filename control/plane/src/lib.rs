@@ -23,6 +23,7 @@ mod helpers;
 mod house;
 mod http;
 mod owner;
+pub mod peer;
 mod quiet;
 mod random;
 mod reach;
