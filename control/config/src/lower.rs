@@ -10,10 +10,11 @@
 //! above them. A line that was not carried out has changed nothing.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use crate::catalog::resolve::{arguments, find, span};
-use crate::catalog::{Feature, Note, Op, Said, Site, Support};
+use crate::catalog::resolve::{NotFound, arguments, find, span};
+use crate::catalog::{Effect, Feature, Note, Op, Rank, Said, Site, Support};
 use crate::code::Code;
 use crate::draft::Draft;
 use crate::files::{Files, Loaded};
@@ -65,6 +66,7 @@ pub fn check(name: &str, text: &str, mode: Strictness, files: &dyn Files) -> Che
         loaded: Loaded::default(),
         problems: Vec::new(),
         origins: Origins::default(),
+        accepted: BTreeMap::new(),
     };
     if text.len() > FILE_BYTES_MAX {
         let cause = format!("a configuration has at most {FILE_BYTES_MAX} bytes");
@@ -102,6 +104,8 @@ struct Lowering<'f> {
     loaded: Loaded,
     problems: Vec<Problem>,
     origins: Origins,
+    /// Kinds of lines that are kept without effect: where in `problems` the first one is, and how many others there are.
+    accepted: BTreeMap<String, (usize, usize)>,
 }
 
 /// What became of a line.
@@ -147,7 +151,8 @@ impl Lowering<'_> {
             return Done::Yes;
         }
         let lexed = lex(line.text);
-        let found = find(&lexed.tokens);
+        let hints = self.problems.len() < PROBLEMS_MAX;
+        let found = find(&lexed.tokens, hints);
         let form = found.as_ref().ok().map(|found| found.form);
         let masked = Masked::of(line.text, &mask::secrets(line.text, &lexed, form, mask::For::Showing));
         let kept = Masked::of(line.text, &mask::secrets(line.text, &lexed, form, mask::For::Keeping)).shown;
@@ -159,17 +164,27 @@ impl Lowering<'_> {
         let whole = span(&lexed.tokens);
         let found = match found {
             Ok(found) => found,
+            Err(NotFound { recognised: Some(known), .. }) => {
+                self.model.kept_lines.push(KeptLine::new(known.rank, &kept));
+                let mut note = accepted(known.at, &known.words, known.why);
+                if *kept != *line.text {
+                    note.cause.push_str(", without the secret that stands in it openly");
+                }
+                let at = place(known.at);
+                self.accept(known.words, note, at);
+                return Done::Yes;
+            }
             Err(not) if not.unknown && self.mode == Strictness::Lenient => {
-                self.keep(line, &masked, &kept, not.note);
+                self.keep(line, &masked, &kept, *not.note);
                 return Done::Yes;
             }
             Err(not) => {
                 let at = place(not.note.at);
-                self.report(Severity::Error, not.note, at);
+                self.report(Severity::Error, *not.note, at);
                 return Done::Yes;
             }
         };
-        let mut read = arguments(&found, whole);
+        let mut read = arguments(&found, whole, hints);
         let mut notes: Vec<(Severity, Note)> = Vec::new();
         notes.extend(read.errors.drain(..).map(|note| (Severity::Error, note)));
         for mut note in read.unknown.drain(..) {
@@ -186,7 +201,11 @@ impl Lowering<'_> {
             let cause = "an open secret without effect is not kept: it will be missing from the printed configuration";
             notes.push((Severity::Warning, Note::new(Code::NotImplemented, whole, format!("-{}", argument.keyword), cause)));
         }
-        if let Some((_, at)) = read.without_effect.first() {
+        let mut rests = None;
+        if let Effect::Never(why) = found.command.effect {
+            let words = lexed.tokens.get(..3).unwrap_or(&lexed.tokens);
+            rests = Some(accepted(span(words), found.command.words, why));
+        } else if let Some((_, at)) = read.without_effect.first() {
             let names: Vec<_> = read.without_effect.iter().map(|(argument, _)| format!("-{}", argument.name)).collect();
             let always = read.without_effect.iter().filter_map(|(argument, _)| match argument.support {
                 Support::Always(value) => Some(format!("-{} {value}", argument.name)),
@@ -199,11 +218,15 @@ impl Lowering<'_> {
             }
             notes.push((Severity::Warning, Note::new(Code::NotImplemented, *at, names.join(" "), cause)));
         }
-        let said = read.said(&found, &kept, whole, may_wait && found.form.op.may_precede());
+        let said = read.said(&found, &kept, whole, may_wait && found.form.op.may_precede(), hints);
         if !wrong {
             match self.apply(&said) {
                 Ok(more) => {
                     notes.extend(more);
+                    if let Some(note) = rests {
+                        let at = place(note.at);
+                        self.accept(said.command.words.to_owned(), note, at);
+                    }
                     self.remember(&said, &masked, line.number);
                 }
                 Err(refused) if refused.missing && said.may_wait => return Done::Later,
@@ -241,8 +264,20 @@ impl Lowering<'_> {
         if kept != line.text {
             note.cause.push_str(", without the secret that stands in it openly");
         }
-        self.model.kept_lines.push(KeptLine { text: kept.trim_matches([' ', '\t', '\r', '\n']).into() });
+        self.model.kept_lines.push(KeptLine::new(Rank::Unknown, kept));
         self.report(Severity::Warning, note, Some(masked.place(line.number, at)));
+    }
+
+    /// Says once of each kind of line that it is kept without effect, and counts the others.
+    fn accept(&mut self, words: String, note: Note, place: Option<Place>) {
+        let at = self.problems.len();
+        match self.accepted.entry(words) {
+            Entry::Occupied(mut there) => there.get_mut().1 += 1,
+            Entry::Vacant(first) => {
+                first.insert((at, 0));
+                self.report(Severity::Warning, note, place);
+            }
+        }
     }
 
     fn report(&mut self, severity: Severity, note: Note, place: Option<Place>) {
@@ -250,6 +285,14 @@ impl Lowering<'_> {
     }
 
     fn finish(mut self) -> Checked {
+        for (first, others) in self.accepted.values().filter(|(_, others)| *others > 0) {
+            if let Some(problem) = self.problems.get_mut(*first).filter(|problem| problem.place.is_some()) {
+                problem.cause.push_str(&match others {
+                    1 => "; so is another line of this kind".to_owned(),
+                    others => format!("; so are {others} more lines of this kind"),
+                });
+            }
+        }
         // Problems of lines that waited come late; a reader goes from top to bottom.
         self.problems.sort_by_key(|problem| problem.place.as_ref().map_or(usize::MAX, |place| place.line));
         let right = !self.problems.iter().any(Problem::is_error);
@@ -277,6 +320,11 @@ fn report(problems: &mut Vec<Problem>, file: &Arc<str>, severity: Severity, note
         None => problems.push(full),
         Some(last) => last.severity = last.severity.max(severity),
     }
+}
+
+/// What is said about a command that means something in the other product only.
+fn accepted(at: Span, words: &str, why: &str) -> Note {
+    Note::new(Code::NotImplemented, at, words, format!("accepted, not implemented: {why}; kept for printing back"))
 }
 
 fn unreadable(fault: Fault) -> Note {
@@ -313,6 +361,7 @@ mod tests {
             loaded: Loaded::default(),
             problems: Vec::new(),
             origins: Origins::default(),
+            accepted: BTreeMap::new(),
         };
         lowering.all(&Draft::read(text));
         (lowering.model, lowering.problems.iter().filter(|problem| problem.is_error()).count())

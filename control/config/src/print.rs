@@ -44,12 +44,20 @@ impl Model {
 pub(crate) fn lines(model: &Model) -> Vec<Printed> {
     let mut forms: Vec<_> = commands().iter().flat_map(|command| command.forms).filter_map(|form| form.print).collect();
     forms.sort_by_key(|(rank, _)| *rank);
+    let mut kept: Vec<_> = model.kept_lines.iter().collect();
+    // Stable: lines of one rank keep the order in which they were said.
+    kept.sort_by_key(|line| line.rank);
+    let mut kept = kept.into_iter().peekable();
     let mut writer = Writer { model, lines: Vec::new() };
-    for (_, print) in forms {
+    for (at, (rank, print)) in forms.iter().enumerate() {
         print(model, &mut writer);
+        let next = forms.get(at + 1).map(|(rank, _)| *rank);
+        if next != Some(*rank) {
+            while let Some(line) = kept.next_if(|line| next.is_none_or(|next| line.rank < next)) {
+                writer.lines.push(Printed { command: "", object: "".into(), text: line.text.to_string() });
+            }
+        }
     }
-    let kept = model.kept_lines.iter().map(|line| Printed { command: "", object: "".into(), text: line.text.to_string() });
-    writer.lines.extend(kept);
     writer.lines
 }
 

@@ -267,7 +267,7 @@ fn bind_group(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         return Err(no_group(said, "groupName", site.model));
     }
     if !said.kept.is_empty() && !said.has("userName") {
-        site.keep_line(said.text);
+        site.keep_line(said);
         return Ok(());
     }
     let Some(user) = said.name::<UserName>("userName") else {

@@ -2,10 +2,15 @@
 
 use std::fmt::Write;
 
-use super::{Argument, Command, Effect, Form, Kind, Op, Origin, Support, commands};
+use super::{Argument, Command, Effect, Form, Kind, Op, Origin, Support, commands, wider};
 
 /// First line of every page.
 const WRITTEN: &str = "<!-- Written from the catalogue of commands (control/config/src/catalog). Edit there; `UPDATE=1 cargo test -p gate-config` writes this page. -->\n";
+
+/// Writing to a `String` cannot fail.
+macro_rules! put {
+    ($page:expr, $($text:tt)*) => { let _: std::fmt::Result = writeln!($page, $($text)*); };
+}
 
 /// All pages: file name and Markdown text.
 #[must_use]
@@ -20,12 +25,26 @@ pub fn pages() -> Vec<(String, String)> {
         }
         pages.push((format!("{group}.md"), page));
     }
+    pages.push(("wider.md".to_owned(), wider_page()));
     pages
 }
 
-/// Writing to a `String` cannot fail.
-macro_rules! put {
-    ($page:expr, $($text:tt)*) => { let _: std::fmt::Result = writeln!($page, $($text)*); };
+/// What is recognised and has no effect.
+fn wider_page() -> String {
+    let mut page = format!("{WRITTEN}# The wider product\n\n");
+    page.push_str(
+        "These commands of NetScaler are recognised by name and verb. A line with one of them is kept as it is written and printed back in \
+         its place; one warning for each kind says so, with the reason below. Nothing is known about their arguments, and none of them \
+         does anything here. Words that are on no page are errors.\n\n| command | verbs | accepted, not implemented, since |\n\
+         | --- | --- | --- |\n",
+    );
+    for (words, verbs, why) in wider::all() {
+        let verbs: Vec<_> = verbs.into_iter().filter(|verb| !wider::is_ours(&words, verb)).collect();
+        if !verbs.is_empty() {
+            put!(page, "| `{words}` | {} | {why} |", verbs.join(" "));
+        }
+    }
+    page
 }
 
 fn index() -> String {
@@ -36,8 +55,9 @@ fn index() -> String {
          - Verbs, groups, objects, keywords and enumerated values may be written in any case and shortened as long as they are \
          unambiguous. Names keep their case, and two names never differ in case alone.\n\
          - Lines may stand in any order in which their references resolve.\n\
-         - A command or argument that is not below is an error with line and column. With `--lenient` it is kept for printing back, with \
-         a warning.\n\
+         - The other commands of NetScaler are [recognised](wider.md), kept for printing back and without effect.\n\
+         - A command or argument that is on no page is an error with line and column. With `--lenient` it is kept for printing back, \
+         with a warning.\n\
          - Inside quotes `\\t \\n \\r \\\" \\' \\\\` are escapes. After a closing quote there must be a blank. A text with quotes in it is \
          also written `q/…/`, without escapes.\n\
          - A value that begins with a dash stands in quotes.\n\
@@ -96,16 +116,21 @@ fn section(page: &mut String, command: &Command) {
             put!(page, "- `-{} {value}`: {}", argument.name, argument.help);
         }
     }
-    let kept: Vec<_> = arguments.iter().filter(|a| a.support == Support::Kept).map(|a| format!("`-{}`", a.name)).collect();
-    if !kept.is_empty() {
-        put!(page, "\nWithout effect, kept for printing back with a warning: {}.", kept.join(", "));
+    kept(page, command, &arguments);
+    match command.effect {
+        Effect::AtOnce => {
+            put!(page, "\nA change takes effect at once.");
+        }
+        Effect::NewSessions => {
+            put!(page, "\nA change takes effect for new sessions; running ones keep what they began with.");
+        }
+        Effect::Restart => {
+            put!(page, "\nA change takes effect with the next start.");
+        }
+        Effect::Never(why) => {
+            put!(page, "\nAccepted, not implemented: {why}. It is kept for printing back, with a warning.");
+        }
     }
-    let effect = match command.effect {
-        Effect::AtOnce => "at once",
-        Effect::NewSessions => "for new sessions; running ones keep what they began with",
-        Effect::Restart => "with the next start",
-    };
-    put!(page, "\nA change takes effect {effect}.");
     if let Some(feature) = command.feature {
         put!(page, "Needs the feature `{}`.", feature.word());
     }
@@ -114,6 +139,30 @@ fn section(page: &mut String, command: &Command) {
         put!(page, "{}", form.example);
     }
     put!(page, "```");
+}
+
+/// Arguments without effect: those of which more is known than the name in a table.
+fn kept(page: &mut String, command: &Command, arguments: &[&'static Argument]) {
+    let kept = arguments.iter().filter(|a| a.support == Support::Kept);
+    let (known, named): (Vec<&Argument>, Vec<&Argument>) = kept.copied().partition(|a| !a.help.is_empty());
+    let alone = matches!(command.effect, Effect::Never(_));
+    if !known.is_empty() {
+        if !alone {
+            put!(
+                page,
+                "\nWithout effect. They are checked and kept for printing back, with a warning if they say something else than \
+                 the default:"
+            );
+        }
+        put!(page, "\n| argument | value | default | in NetScaler |\n| --- | --- | --- | --- |");
+        for argument in known {
+            put!(page, "| `-{}` | {} | {} | {} |", argument.name, value(&argument.kind), argument.default, argument.help);
+        }
+    }
+    if !named.is_empty() {
+        let named: Vec<_> = named.iter().map(|a| format!("`-{}`", a.name)).collect();
+        put!(page, "\nWithout effect, kept for printing back with a warning: {}.", named.join(", "));
+    }
 }
 
 /// The arguments of all forms, each once; the first form that has one describes it.

@@ -32,6 +32,7 @@ mod said;
 mod site;
 mod ssl;
 mod vpn;
+pub(crate) mod wider;
 
 /// All commands, by group and in the order of their pages.
 #[must_use]
@@ -122,6 +123,8 @@ pub enum Effect {
     NewSessions,
     /// With the next start.
     Restart,
+    /// Never: the whole command is kept for printing back. Why it means nothing here.
+    Never(&'static str),
 }
 
 /// A verb.
@@ -143,12 +146,29 @@ pub enum Op {
     Enable,
     /// Switches off.
     Disable,
+    /// Takes files anew.
+    Update,
+    /// Puts a certificate below its issuer's.
+    Link,
+    /// Takes it away from there.
+    Unlink,
 }
 
 impl Op {
     /// All of them.
-    pub const ALL: &[Self] =
-        &[Self::Add, Self::Set, Self::Unset, Self::Rm, Self::Bind, Self::Unbind, Self::Enable, Self::Disable];
+    pub const ALL: &[Self] = &[
+        Self::Add,
+        Self::Set,
+        Self::Unset,
+        Self::Rm,
+        Self::Bind,
+        Self::Unbind,
+        Self::Enable,
+        Self::Disable,
+        Self::Update,
+        Self::Link,
+        Self::Unlink,
+    ];
 
     /// As it is written.
     #[must_use]
@@ -162,6 +182,9 @@ impl Op {
             Self::Unbind => "unbind",
             Self::Enable => "enable",
             Self::Disable => "disable",
+            Self::Update => "update",
+            Self::Link => "link",
+            Self::Unlink => "unlink",
         }
     }
 
@@ -169,8 +192,8 @@ impl Op {
     /// has been said so far.
     pub(crate) const fn may_precede(self) -> bool {
         match self {
-            Self::Add | Self::Set | Self::Bind => true,
-            Self::Unset | Self::Rm | Self::Unbind | Self::Enable | Self::Disable => false,
+            Self::Add | Self::Set | Self::Bind | Self::Link => true,
+            Self::Unset | Self::Rm | Self::Unbind | Self::Enable | Self::Disable | Self::Update | Self::Unlink => false,
         }
     }
 }
@@ -210,6 +233,8 @@ pub(crate) enum Rank {
     NsLimits,
     NsLogParam,
     NsMetrics,
+    /// Commands of the wider product on which others rest.
+    WiderBase,
     SslCertKey,
     AaaUser,
     AaaGroup,
@@ -224,8 +249,12 @@ pub(crate) enum Rank {
     FarmHostTls,
     FarmResource,
     FarmResourceBind,
+    /// The other commands of the wider product. They may name our objects, and bindings of ours may name them.
+    WiderRest,
     VpnVserverBind,
     SslVserverBind,
+    /// Lines that nobody knows.
+    Unknown,
 }
 
 /// A word or a keyword with its values.
@@ -252,7 +281,7 @@ pub enum Support {
     Full,
     /// None: this value is how the gateway always behaves. Others are kept, with a warning.
     Always(&'static str),
-    /// None: it is kept for printing back, with a warning.
+    /// None: it is kept for printing back, with a warning unless it says what holds without it.
     Kept,
 }
 
@@ -280,6 +309,20 @@ impl Argument {
     #[must_use]
     pub(crate) const fn kept(name: &'static str) -> Self {
         Self { name, kind: Kind::Anything, required: false, default: "", help: "", support: Support::Kept }
+    }
+
+    /// What a kept argument takes. Without this it takes anything.
+    #[must_use]
+    pub(crate) const fn takes(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// What a kept argument would mean.
+    #[must_use]
+    pub(crate) const fn means(mut self, help: &'static str) -> Self {
+        self.help = help;
+        self
     }
 
     /// One whose only meaning here is `value`.

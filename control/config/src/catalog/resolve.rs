@@ -13,7 +13,8 @@ use crate::text::lex::{Kind as TokenKind, Span, Token};
 use super::near::nearest;
 use super::said::{Given, Said};
 use super::site::Note;
-use super::{Argument, Command, Form, Kind, Op, Support, commands};
+use super::wider::{self, Recognised};
+use super::{Argument, Command, Form, Kind, Op, Support, Value, commands};
 
 /// A command found, with the words behind its name.
 pub(crate) struct Found<'w> {
@@ -24,31 +25,50 @@ pub(crate) struct Found<'w> {
 
 /// A command not found.
 pub(crate) struct NotFound {
-    pub(crate) note: Note,
+    pub(crate) note: Box<Note>,
     /// Nothing is called so, as opposed to an abbreviation of several or a line that ends too early.
     pub(crate) unknown: bool,
+    /// It is a command of the wider product.
+    pub(crate) recognised: Option<Box<Recognised>>,
 }
 
 impl NotFound {
     fn unknown(note: Note) -> Self {
-        Self { note, unknown: true }
+        Self { note: Box::new(note), unknown: true, recognised: None }
     }
 }
 
-/// Finds the command that a line begins with.
-pub(crate) fn find(words: &[Token]) -> Result<Found<'_>, NotFound> {
+/// Finds the command that a line begins with. With `hints`, one that is not found comes with the word that was perhaps meant.
+pub(crate) fn find(words: &[Token], hints: bool) -> Result<Found<'_>, NotFound> {
+    match (ours(words, hints), wider::find(words)) {
+        // Words in full are meant before words that ours only begin with.
+        (Ok(found), Some(recognised)) if !found.command.words.eq_ignore_ascii_case(&recognised.words) => {
+            let note = Note::new(Code::NotImplemented, recognised.at, recognised.words.as_str(), recognised.why);
+            Err(NotFound { note: Box::new(note), unknown: false, recognised: Some(Box::new(recognised)) })
+        }
+        (Err(not), Some(recognised)) => Err(NotFound { recognised: Some(Box::new(recognised)), ..not }),
+        (Err(not), None) if not.unknown => {
+            let better = |note: &Note| note.at.column > not.note.at.column || not.note.cure.is_none();
+            let note = wider::near(words, hints).filter(better).unwrap_or_else(|| (*not.note).clone());
+            Err(NotFound { note: Box::new(note), ..not })
+        }
+        (found, _) => found,
+    }
+}
+
+fn ours(words: &[Token], hints: bool) -> Result<Found<'_>, NotFound> {
     let whole = span(words);
     let ops: Vec<&'static str> = Op::ALL.iter().map(|op| op.word()).collect();
-    let (op_word, op_token, rest) = take(words, &ops, "", whole)?;
+    let (op_word, op_token, rest) = take(words, &ops, "", whole, hints)?;
     let op = *Op::ALL.iter().find(|op| op.word() == op_word).ok_or_else(|| never(op_token))?;
 
     let forms = || commands().iter().filter_map(move |command| command.form(op).map(|form| (*command, form)));
     let mut groups: Vec<&'static str> = forms().map(|(command, _)| command.group).collect();
     groups.dedup();
-    let (group, _, rest) = take(rest, &groups, op_word, whole)?;
+    let (group, _, rest) = take(rest, &groups, op_word, whole, hints)?;
 
     let objects: Vec<&'static str> = forms().filter(|(c, _)| c.group == group).map(|(c, _)| c.object).collect();
-    let (object, token, rest) = take(rest, &objects, &format!("{op_word} {group}"), whole)?;
+    let (object, token, rest) = take(rest, &objects, &format!("{op_word} {group}"), whole, hints)?;
     let found = forms().find(|(c, _)| c.group == group && c.object == object);
     let (command, form) = found.ok_or_else(|| never(token))?;
     Ok(Found { command, form, rest })
@@ -65,10 +85,15 @@ fn take<'w>(
     known: &[&'static str],
     before: &str,
     whole: Span,
+    hints: bool,
 ) -> Result<(&'static str, &'w Token, &'w [Token]), NotFound> {
     let Some((token, rest)) = words.split_first() else {
         let cause = format!("after `{before}` there must be one of {}", known.join(", "));
-        return Err(NotFound { note: Note::new(Code::Incomplete, whole, before, cause), unknown: false });
+        return Err(NotFound {
+            note: Box::new(Note::new(Code::Incomplete, whole, before, cause)),
+            unknown: false,
+            recognised: None,
+        });
     };
     let said = token.value.as_str();
     let words = if token.kind == TokenKind::Word { pick(said, known.iter().map(|k| (*k, *k))) } else { Picked::None };
@@ -77,7 +102,7 @@ fn take<'w>(
         Picked::Several(names) => {
             let cause = format!("this could be {}", names.join(" or "));
             let note = Note::new(Code::AmbiguousCommand, token.span, said, cause).cure("write it in full");
-            Err(NotFound { note, unknown: false })
+            Err(NotFound { note: Box::new(note), unknown: false, recognised: None })
         }
         Picked::None => {
             let cause = if before.is_empty() {
@@ -86,7 +111,9 @@ fn take<'w>(
                 format!("no command begins `{before} {said}`")
             };
             let mut note = Note::new(Code::NoSuchCommand, token.span, said, cause);
-            note.cure = nearest(said, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            if hints {
+                note.cure = nearest(said, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            }
             Err(NotFound::unknown(note))
         }
     }
@@ -126,13 +153,14 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    pub(crate) fn said<'t>(self, found: &Found<'_>, text: &'t str, span: Span, may_wait: bool) -> Said<'t> {
-        Said { command: found.command, form: found.form, given: self.given, kept: self.kept, text, span, may_wait }
+    pub(crate) fn said<'t>(self, found: &Found<'_>, text: &'t str, span: Span, may_wait: bool, hints: bool) -> Said<'t> {
+        let Self { given, kept, .. } = self;
+        Said { command: found.command, form: found.form, given, kept, text, span, may_wait, hints }
     }
 }
 
 /// Reads the words behind a command's name.
-pub(crate) fn arguments(found: &Found<'_>, whole: Span) -> Arguments {
+pub(crate) fn arguments(found: &Found<'_>, whole: Span, hints: bool) -> Arguments {
     let mut read = Arguments::default();
     let first_keyword = found.rest.iter().position(|t| t.kind == TokenKind::Keyword).unwrap_or(found.rest.len());
     let (words, mut keywords) = found.rest.split_at(first_keyword);
@@ -140,7 +168,7 @@ pub(crate) fn arguments(found: &Found<'_>, whole: Span) -> Arguments {
     while let Some((keyword, rest)) = keywords.split_first() {
         let end = rest.iter().position(|t| t.kind == TokenKind::Keyword).unwrap_or(rest.len());
         let (values, next) = rest.split_at(end);
-        one_keyword(found, keyword, values, &mut read);
+        one_keyword(found, keyword, values, hints, &mut read);
         keywords = next;
     }
     for argument in found.form.keywords.iter().filter(|a| a.required && found.form.op != Op::Unset) {
@@ -186,7 +214,7 @@ fn keyword_of(form: &'static Form, said: &str) -> Picked<&'static Argument> {
     pick(said, form.keywords.iter().map(|a| (a.name, a)))
 }
 
-fn one_keyword(found: &Found<'_>, keyword: &Token, words: &[Token], read: &mut Arguments) {
+fn one_keyword(found: &Found<'_>, keyword: &Token, words: &[Token], hints: bool, read: &mut Arguments) {
     let said = keyword.value.as_str();
     let called = format!("-{said}");
     let argument = match keyword_of(found.form, said) {
@@ -199,7 +227,10 @@ fn one_keyword(found: &Found<'_>, keyword: &Token, words: &[Token], read: &mut A
         Picked::None => {
             let cause = format!("`{} {}` has no argument `{called}`", found.form.op.word(), found.command.words);
             let mut note = Note::new(Code::NoSuchArgument, keyword.span, called, cause);
-            note.cure = nearest(said, found.form.keywords.iter().map(|a| a.name)).map(|near| format!("did you mean `-{near}`?"));
+            if hints {
+                let near = nearest(said, found.form.keywords.iter().map(|a| a.name));
+                note.cure = near.map(|near| format!("did you mean `-{near}`?"));
+            }
             read.unknown.push(note);
             read.kept.push(kept(said, words));
             return;
@@ -210,8 +241,8 @@ fn one_keyword(found: &Found<'_>, keyword: &Token, words: &[Token], read: &mut A
         return;
     }
     if argument.support != Support::Full {
-        let kept = kept(argument.name, words);
-        if !super::site::says_nothing_new(argument.support, &kept) && found.form.op != Op::Unset {
+        let Some(kept) = known_kept(found, argument, keyword, words, read) else { return };
+        if !super::site::says_nothing_new(argument, &kept) && found.form.op != Op::Unset {
             read.without_effect.push((argument, keyword.span));
         }
         read.kept.push(kept);
@@ -226,6 +257,38 @@ fn one_keyword(found: &Found<'_>, keyword: &Token, words: &[Token], read: &mut A
         return;
     }
     values(argument, words, keyword.span, &format!("-{}", argument.name), read);
+}
+
+/// An argument without effect, checked like any other: what is kept must be fit for printing back. `None` if it is wrong.
+fn known_kept(
+    found: &Found<'_>,
+    argument: &'static Argument,
+    keyword: &Token,
+    words: &[Token],
+    read: &mut Arguments,
+) -> Option<KeptArgument> {
+    let called = format!("-{}", argument.name);
+    if matches!(argument.kind, Kind::Anything) {
+        return Some(kept(argument.name, words));
+    }
+    if matches!(argument.kind, Kind::Switch) || found.form.op == Op::Unset {
+        if let Some(surplus) = words.first() {
+            let cause = format!("{called} takes no value here");
+            read.errors.push(Note::new(Code::TooManyValues, surplus.span, called, cause));
+            return None;
+        }
+        return Some(kept(argument.name, &[]));
+    }
+    let before = read.given.len();
+    values(argument, words, keyword.span, &called, read);
+    let given = if read.given.len() > before { read.given.pop() } else { None }?;
+    let spelled = given.values.iter().map(|(value, _)| if let Value::Choice(word) = value { Some(*word) } else { None });
+    let values = match spelled.collect::<Option<Vec<_>>>() {
+        Some(words) if argument.kind.is_list() => vec![words.join(",").into()],
+        Some(words) => words.into_iter().map(Into::into).collect(),
+        None => words.iter().map(|t| t.value.as_str().into()).collect(),
+    };
+    Some(KeptArgument { keyword: argument.name.into(), values })
 }
 
 fn kept(keyword: &str, words: &[Token]) -> KeptArgument {

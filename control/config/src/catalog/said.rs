@@ -26,6 +26,8 @@ pub struct Said<'t> {
     pub span: Span,
     /// It will be tried again if it refers to something that does not exist yet.
     pub may_wait: bool,
+    /// Somebody will read what was perhaps meant, so it is worth looking for.
+    pub hints: bool,
 }
 
 /// An argument with its values.

@@ -10,7 +10,7 @@ use crate::text::lex::Span;
 
 use super::near::nearest;
 use super::said::Said;
-use super::{Op, Support};
+use super::{Argument, Op, Rank, Support};
 
 /// Something to tell about a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,14 +78,16 @@ impl Site<'_> {
     /// Remembers the arguments without effect for printing back on `object`, and forgets those that `unset` names.
     pub(crate) fn keep_arguments(&mut self, said: &Said<'_>, object: &str) {
         let at = KeptFor { command: said.command.words, object: object.into() };
+        let mut so_far = self.model.kept_arguments.remove(&at).unwrap_or_default();
         for argument in &said.kept {
-            let so_far = self.model.kept_arguments.entry(at.clone()).or_default();
             so_far.retain(|other| !other.keyword.eq_ignore_ascii_case(&argument.keyword));
             if said.form.op != Op::Unset {
                 so_far.push(argument.clone());
             }
         }
-        self.model.kept_arguments.retain(|_, arguments| !arguments.is_empty());
+        if !so_far.is_empty() {
+            self.model.kept_arguments.insert(at, so_far);
+        }
     }
 
     /// Forgets the arguments without effect of an object that is removed.
@@ -93,16 +95,19 @@ impl Site<'_> {
         self.model.kept_arguments.remove(&KeptFor { command: said.command.words, object: object.into() });
     }
 
-    /// Remembers a line without effect for printing back.
-    pub(crate) fn keep_line(&mut self, shown: &str) {
-        self.model.kept_lines.push(KeptLine { text: shown.trim_matches([' ', '\t', '\r', '\n']).into() });
+    /// Remembers a line of a known command without effect, for printing back where such lines stand.
+    pub(crate) fn keep_line(&mut self, said: &Said<'_>) {
+        let rank = said.form.print.map_or(Rank::Unknown, |(rank, _)| rank);
+        self.model.kept_lines.push(KeptLine::new(rank, said.text));
     }
 }
 
-/// Whether a kept argument says what the gateway does anyway.
-pub(crate) fn says_nothing_new(support: Support, argument: &KeptArgument) -> bool {
-    match (support, argument.values.as_slice()) {
+/// Whether a kept argument says what the gateway does anyway, or what holds without it.
+pub(crate) fn says_nothing_new(known: &Argument, argument: &KeptArgument) -> bool {
+    let default = known.default;
+    match (known.support, argument.values.as_slice()) {
         (Support::Always(value), [said]) => said.eq_ignore_ascii_case(value),
+        (Support::Kept, [said]) => !default.is_empty() && said.eq_ignore_ascii_case(default),
         (Support::Always(_) | Support::Kept | Support::Full, _) => false,
     }
 }
@@ -117,7 +122,7 @@ pub(crate) fn missing<'k>(
 ) -> Refused {
     let name = said.text(argument).unwrap_or_default();
     let mut note = Note::new(code, said.place(argument), name, format!("there is no {what} {name:?}"));
-    if !said.may_wait {
+    if !said.may_wait && said.hints {
         note.cure = nearest(name, known).map(|near| format!("did you mean {near}?"));
     }
     Refused { note: Box::new(note), missing: true }

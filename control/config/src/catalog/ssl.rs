@@ -35,9 +35,13 @@ pub(super) const CERT_KEY: Command = Command {
                 Argument::optional("passplain", Kind::Secret, "Refused: keys that are locked with a pass phrase are not read."),
                 Argument::always("inform", "PEM", "Format of the files."),
                 Argument::kept("password"),
-                Argument::kept("expiryMonitor"),
-                Argument::kept("notificationPeriod"),
-                Argument::kept("bundle"),
+                Argument::kept("expiryMonitor").takes(ENABLED).or("ENABLED").means("An alert before the certificate ends."),
+                Argument::kept("notificationPeriod")
+                    .takes(Kind::Number { min: 10, max: 100, unit: "days" })
+                    .or("30")
+                    .means("How long before its end."),
+                Argument::always("bundle", "YES", "The file is read with all certificates in it.")
+                    .takes(Kind::Choice(&["YES", "NO"])),
             ],
             example: "add ssl certKey demo -cert demo.pem -key demo.key",
             apply: add_cert_key,
@@ -258,7 +262,7 @@ fn bind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     }
     // With -CA the certificate is one to judge clients by. Served as our own it would be a mistake, so the line rests as a whole.
     if !said.kept.is_empty() {
-        site.keep_line(said.text);
+        site.keep_line(said);
         return Ok(());
     }
     if !said.has("certkeyName") {

@@ -288,7 +288,7 @@ fn bind_sta(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         if said.kept.is_empty() {
             return Err(Note::new(Code::ArgumentMissing, said.span, "-staServer", "what shall be bound?").into());
         }
-        site.keep_line(said.text);
+        site.keep_line(said);
         return Ok(());
     };
     if let Some(other) = said.kept.first() {

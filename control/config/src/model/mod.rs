@@ -17,6 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::catalog::Rank;
 pub use allow::{AllowList, AllowedHost, Denied};
 pub use name::{
     ActionName, AllowedHostName, AuthnProfileName, AuthnVserverName, CertKeyName, FarmHostName, FarmServerName, GroupName,
@@ -397,8 +398,16 @@ pub struct KeptArgument {
 /// A line without effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptLine {
+    /// Where it stands in a saved file.
+    pub(crate) rank: Rank,
     /// As it stood in the file, with open secrets taken out.
     pub text: Box<str>,
+}
+
+impl KeptLine {
+    pub(crate) fn new(rank: Rank, shown: &str) -> Self {
+        Self { rank, text: shown.trim_matches([' ', '\t', '\r', '\n']).into() }
+    }
 }
 
 impl Model {
