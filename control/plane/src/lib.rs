@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod action;
+pub mod audit;
 pub mod clock;
 mod credentials;
 mod door;
