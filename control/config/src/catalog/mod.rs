@@ -21,6 +21,7 @@ pub use said::{Given, Said};
 pub(crate) use site::{Note, Refused, Site};
 
 mod aaa;
+mod audit;
 mod document;
 mod farm;
 mod kind;
@@ -45,6 +46,7 @@ pub fn commands() -> &'static [&'static Command] {
         &ns::LIMITS,
         &ns::LOG_PARAM,
         &metrics::METRICS,
+        &audit::AUDIT,
         &ssl::CERT_KEY,
         &ssl::VSERVER,
         &aaa::USER,
@@ -233,6 +235,7 @@ pub(crate) enum Rank {
     NsLimits,
     NsLogParam,
     NsMetrics,
+    NsAuditParam,
     /// Commands of the wider product on which others rest.
     WiderBase,
     SslCertKey,

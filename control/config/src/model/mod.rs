@@ -53,6 +53,8 @@ pub struct Model {
     pub operators: Operators,
     /// Where figures can be fetched, if anywhere: a loopback address.
     pub metrics: Option<SocketAddr>,
+    /// Where it is written down who did what.
+    pub audit: Audit,
     /// What is switched on.
     pub features: Features,
     /// What this machine is called in logs and on pages.
@@ -146,6 +148,15 @@ pub enum Engine {
     Uring,
     /// `mio`.
     Mio,
+}
+
+/// Where it is written down who did what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// The file. A relative path is below the configuration's own directory. `None`: it is logged only.
+    pub file: Option<PathBuf>,
+    /// While it cannot be written, logins and changes are refused.
+    pub refuse: bool,
 }
 
 /// What is written to the log.
