@@ -19,7 +19,7 @@ use sluice_link::id::SnapshotId;
 use sluice_link::reason::Reason;
 use sluice_worker::{Choice, Placement, SocketSettings, WorkerSettings, Workers};
 use thiserror::Error;
-use tokio::sync::{mpsc as channel, watch};
+use tokio::sync::mpsc as channel;
 
 use crate::files::Disk;
 
@@ -91,8 +91,6 @@ pub struct Gateway {
     workers: Option<Workers>,
     commands: channel::Sender<Command>,
     control: Option<JoinHandle<()>>,
-    hosts_stop: watch::Sender<bool>,
-    hosts: Option<JoinHandle<()>>,
     inner: InnerSocket,
 }
 
@@ -137,23 +135,13 @@ impl Gateway {
         });
         let addresses = Addresses { listeners: listeners.collect(), farm: named(&farm_servers)?, hosts: named(&farm_hosts)? };
 
-        let (hosts_stop, stopped) = watch::channel(false);
-        let hosts = if farm_hosts.is_empty() {
-            None
-        } else {
-            let listeners = farm_hosts.into_iter().map(|(_, listener)| listener).collect();
-            Some(spawn("farm-hosts", move || {
-                if let Err(source) = gate_plane::farm_host::run(listeners, stopped) {
-                    tracing::error!(message = "demonstration hosts have ended", why = %source);
-                }
-            })?)
-        };
         let settings = PlaneSettings {
             listening: addresses.listeners.iter().map(|one| one.address).collect(),
             model: Arc::clone(&model),
             snapshot,
             inner: inner.listener()?,
             farm_servers: farm_servers.into_iter().map(|(_, listener)| listener).collect(),
+            farm_hosts: farm_hosts.into_iter().map(|(_, listener)| listener).collect(),
             files: Arc::new(checked.files),
             state: None,
             origin: origin(),
@@ -168,7 +156,7 @@ impl Gateway {
             }
         })?;
         // From here on a return takes everything down again.
-        let gateway = Self { addresses, workers: Some(workers), commands, control: Some(control), hosts_stop, hosts, inner };
+        let gateway = Self { addresses, workers: Some(workers), commands, control: Some(control), inner };
         match is_ready.recv() {
             Ok(Ok(())) => Ok(gateway),
             Ok(Err(fault)) => Err(StartProblem::machine("start the control thread")(fault)),
@@ -219,16 +207,13 @@ impl Gateway {
     }
 
     fn halt(&mut self) {
-        // Workers first: they tell their clients. Control hears of the ends, then it goes, then the demonstration hosts.
+        // Workers first: they tell their clients. Control hears of the ends, then it goes with the demonstration hosts.
         if let Some(Err(end)) = self.workers.take().map(Workers::stop) {
             tracing::error!(message = "a worker had ended", why = %crate::chain(&end));
         }
         let _ = self.commands.try_send(Command::Stop);
-        let _ = self.hosts_stop.send(true);
-        for thread in [self.control.take(), self.hosts.take()].into_iter().flatten() {
-            if thread.join().is_err() {
-                tracing::error!(message = "a thread had panicked");
-            }
+        if self.control.take().map(JoinHandle::join).is_some_and(|ended| ended.is_err()) {
+            tracing::error!(message = "the control thread had panicked");
         }
         self.inner.remove();
         crate::log::flush();

@@ -2,21 +2,24 @@
 //!
 //! Each action carries the channel for its reply. A door that is gone by then loses nothing but the reply.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gate_auth::guard::{Source, Wait};
+use gate_auth::seal::SealKey;
 use gate_auth::sessions::{Login, Token, TooManyLogins};
-use gate_auth::tickets::{Code, Kind, NoSuchTicket, TableFull};
-use gate_auth::users::Check;
+use gate_auth::tickets::{self, Code, Kind, NoSuchTicket, TableFull};
+use gate_auth::users::{Check, Users};
 use gate_proto::xml::sta::Value;
 use secrecy::SecretString;
 use sluice_link::ask::{Closed, Opened};
-use sluice_link::id::LaunchId;
+use sluice_link::id::{LaunchId, WorkerId};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::random::NoRandom;
+use crate::running::{Launch, Running, Wanted};
 
 /// Actions that may wait; a door that finds the queue full waits, within its own deadline.
 pub(crate) const ACTIONS_MAX: usize = 1024;
@@ -61,31 +64,98 @@ pub(crate) enum Trial {
     Wait(Wait),
 }
 
-/// A launch, for the log lines about its session.
-#[derive(Clone, Debug)]
-pub(crate) struct Launch {
-    /// The virtual server.
-    pub(crate) vserver: Arc<str>,
-    /// The client.
-    pub(crate) client: SocketAddr,
-    /// The host.
-    pub(crate) host: SocketAddr,
-    /// User, as the authority told; untrusted text.
-    pub(crate) user: String,
-    /// Domain, likewise.
-    pub(crate) domain: String,
-    /// Resource, likewise.
-    pub(crate) resource: String,
-    /// The ticket, masked.
-    pub(crate) ticket: String,
+/// An embedded authority's table of tickets: stable while its farm server lives, and never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct FarmNumber(pub(crate) u32);
+
+/// What the configuration decides about the owner's tables.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    /// The domain of users who name none.
+    pub(crate) nt_domain: Arc<str>,
+    /// Local users.
+    pub(crate) users: Users,
+    /// One table of tickets for each embedded authority; the key is for those that are new.
+    pub(crate) farm: Vec<(FarmNumber, SealKey, tickets::Limits)>,
 }
 
-/// How full the tables are.
+/// Which logins. What is not said does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WantedLogins {
+    /// Only this one.
+    pub(crate) number: Option<u64>,
+    /// Of this user, in any spelling of the name.
+    pub(crate) user: Option<String>,
+    /// Of members of this group.
+    pub(crate) group: Option<String>,
+}
+
+/// A portal login as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LoginSeen {
+    pub(crate) number: u64,
+    pub(crate) user: Arc<str>,
+    pub(crate) domain: Arc<str>,
+    pub(crate) groups: Arc<[String]>,
+    pub(crate) client: IpAddr,
+    /// Since when.
+    pub(crate) began: Duration,
+    /// When it was last used.
+    pub(crate) seen: Duration,
+}
+
+/// Some of what was found, and how many there were.
+#[derive(Clone, Debug)]
+pub(crate) struct Found<T> {
+    /// At most as many as were asked for.
+    pub(crate) rows: Vec<T>,
+    /// All of them.
+    pub(crate) total: usize,
+    /// The owner's time, against which ages count.
+    pub(crate) now: Duration,
+}
+
+/// How full the tables are, and what has been counted since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) logins: usize,
     pub(crate) tickets: usize,
     pub(crate) launches: usize,
+    pub(crate) connections: usize,
+    pub(crate) tally: Tally,
+}
+
+/// What the owner has counted since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Passwords of browsers found right.
+    pub(crate) logins_right: u64,
+    /// Passwords of browsers found wrong.
+    pub(crate) logins_wrong: u64,
+    /// Logins turned away for a while, since too many failed before.
+    pub(crate) logins_held_back: u64,
+    /// Portal logins that have begun.
+    pub(crate) logins_begun: u64,
+    /// Of those, ended because their time was up.
+    pub(crate) logins_expired: u64,
+    /// Of those, ended by their users.
+    pub(crate) logins_left: u64,
+    /// Of those, ended by an operator or a change of the configuration.
+    pub(crate) logins_killed: u64,
+    /// Credentials that portals brought to the embedded XML Service, found right.
+    pub(crate) farm_right: u64,
+    /// Likewise, found wrong.
+    pub(crate) farm_wrong: u64,
+    /// Tickets that the embedded authorities have issued.
+    pub(crate) tickets_issued: u64,
+    /// Tickets that came back to them and were good.
+    pub(crate) tickets_redeemed: u64,
+    /// Tickets that came back to them and were not.
+    pub(crate) tickets_refused: u64,
+    /// Sources turned away, since they presented too many bad tickets.
+    pub(crate) sources_banned: u64,
+    /// Sessions that have run between a client and a host.
+    pub(crate) connections: u64,
 }
 
 pub(crate) type ReplyTo<T> = oneshot::Sender<T>;
@@ -114,9 +184,9 @@ pub(crate) enum Action {
 
     // --- the embedded farm
     /// A ticket of the embedded authority number `sta`.
-    IssueSta { sta: usize, issuer: IpAddr, kind: Kind, values: Vec<Value>, reply: ReplyTo<Result<Code, NotIssued>> },
+    IssueSta { sta: FarmNumber, issuer: IpAddr, kind: Kind, values: Vec<Value>, reply: ReplyTo<Result<Code, NotIssued>> },
     /// A ticket comes back.
-    RedeemSta { sta: usize, code: SecretString, reply: ReplyTo<Result<Vec<Value>, NoSuchTicket>> },
+    RedeemSta { sta: FarmNumber, code: SecretString, reply: ReplyTo<Result<Vec<Value>, NoSuchTicket>> },
     /// A logon ticket for `user`, or a launch reference, which has two digits more.
     IssueLogon { issuer: IpAddr, user: Arc<str>, is_reference: bool, reply: ReplyTo<Result<Code, NotIssued>> },
 
@@ -133,6 +203,16 @@ pub(crate) enum Action {
     Closed(Box<Closed>),
 
     // --- the owner itself
+    /// The configuration has changed. Logins of users who are gone or have another password end; how many those were.
+    Settle(Box<Tables>, ReplyTo<usize>),
+    /// Sessions that run, at most so many of them.
+    Connections { wanted: Wanted, at_most: usize, reply: ReplyTo<Found<Running>> },
+    /// Portal logins, at most so many of them.
+    Logins { wanted: WantedLogins, at_most: usize, reply: ReplyTo<Found<LoginSeen>> },
+    /// Those logins end.
+    EndLogins { wanted: WantedLogins, reply: ReplyTo<Vec<LoginSeen>> },
+    /// A worker has died, and its sessions with it; how many those were.
+    WorkerGone(WorkerId, ReplyTo<usize>),
     /// How full are the tables?
     Count(ReplyTo<Counts>),
     /// Throw out what has expired.

@@ -8,55 +8,114 @@
 //! ```
 //!
 //! Real hosts repeat their hello, and scanners know them by it. It runs on a thread of its own, so that a stalled control
-//! plane does not stop the bytes of sessions that run.
+//! plane does not stop the bytes of sessions that run. A host that is taken out of the configuration takes no new sessions; those
+//! that run go on.
 
 use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tracing::debug;
+use tracing::{debug, error, info};
+
+use crate::farm::Bound;
 
 /// What both sides say first.
-pub const ICA_HELLO: [u8; 6] = *b"\x7f\x7fICA\0";
+const ICA_HELLO: [u8; 6] = *b"\x7f\x7fICA\0";
 /// Time between two hellos to a silent client.
-pub const HELLO_EVERY: Duration = Duration::from_secs(1);
+const HELLO_EVERY: Duration = Duration::from_secs(1);
 /// Sessions at a time; more wait in the kernel's queue.
-pub const SESSIONS_MAX: usize = 20_000;
+const SESSIONS_MAX: usize = 20_000;
 /// Bytes read at once. Grows to this when a client sends much; an idle session holds [`ECHO_BYTES_MIN`].
-pub const ECHO_BYTES_MAX: usize = 256 * 1024;
+const ECHO_BYTES_MAX: usize = 256 * 1024;
 /// Bytes read at once from a client that sends little.
-pub const ECHO_BYTES_MIN: usize = 4 * 1024;
+const ECHO_BYTES_MIN: usize = 4 * 1024;
 /// Pause after the system refused a connection (no descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves all `listeners` on the calling thread, with a runtime of its own, until `stop` turns true or its sender is gone.
-///
-/// # Errors
-/// If the runtime cannot be made or a listener cannot be registered with it.
-pub fn run(listeners: Vec<std::net::TcpListener>, stop: watch::Receiver<bool>) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    runtime.block_on(async {
-        let mut hosts = tokio::task::JoinSet::new();
-        for listener in listeners {
-            listener.set_nonblocking(true)?;
-            hosts.spawn(serve(listener, stop.clone()));
+/// The thread with all demonstration hosts. It is started with the first of them. Dropping this ends all sessions.
+#[derive(Default)]
+pub(crate) struct Hosts {
+    bound: Vec<Bound>,
+    thread: Option<Thread>,
+}
+
+struct Thread {
+    wanted: watch::Sender<Vec<Bound>>,
+    handle: JoinHandle<()>,
+}
+
+impl Hosts {
+    /// Those that there are.
+    pub(crate) fn bound(&self) -> &[Bound] {
+        &self.bound
+    }
+
+    /// From now on these are the hosts.
+    ///
+    /// # Errors
+    /// If their thread cannot be started. Nothing has changed then.
+    pub(crate) fn change(&mut self, bound: Vec<Bound>) -> io::Result<()> {
+        if let Some(thread) = &self.thread {
+            thread.wanted.send_replace(bound.clone());
+        } else if !bound.is_empty() {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+            let (wanted, watched) = watch::channel(bound.clone());
+            let thread = std::thread::Builder::new().name("farm-hosts".to_owned());
+            let handle = thread.spawn(move || runtime.block_on(all(watched)))?;
+            self.thread = Some(Thread { wanted, handle });
         }
-        while let Some(ended) = hosts.join_next().await {
-            ended.map_err(io::Error::other)??;
-        }
+        self.bound = bound;
         Ok(())
-    })
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        let Some(Thread { wanted, handle }) = self.thread.take() else { return };
+        drop(wanted);
+        if handle.join().is_err() {
+            error!("the thread of the demonstration hosts had panicked");
+        }
+    }
+}
+
+/// Serves what is wanted until nobody wants anything any more.
+async fn all(mut wanted: watch::Receiver<Vec<Bound>>) {
+    let (_stop, stopped) = watch::channel(false);
+    let mut hosts: Vec<(Bound, tokio::task::AbortHandle)> = Vec::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    loop {
+        let now = wanted.borrow_and_update().clone();
+        let is_there = |all: &[Bound], one: &Bound| all.iter().any(|other| Arc::ptr_eq(&other.listener, &one.listener));
+        for (gone, task) in hosts.extract_if(.., |(host, _)| !is_there(&now, host)) {
+            info!(host = %gone.name, address = %gone.address, "demonstration host takes no more sessions");
+            task.abort();
+        }
+        let running: Vec<Bound> = hosts.iter().map(|(host, _)| host.clone()).collect();
+        for host in now.into_iter().filter(|host| !is_there(&running, host)) {
+            info!(host = %host.name, address = %host.address, "demonstration host");
+            match host.listener.try_clone() {
+                Ok(listener) => {
+                    let task = tasks.spawn(serve(listener, stopped.clone()));
+                    hosts.push((host, task));
+                }
+                Err(error) => error!(host = %host.name, %error, "demonstration host cannot listen"),
+            }
+        }
+        if wanted.changed().await.is_err() {
+            return;
+        }
+        while tasks.try_join_next().is_some() {}
+    }
 }
 
 /// Serves `listener`, which must be non-blocking, until `stop` turns true or its sender is gone; sessions that run are cut
 /// then.
-///
-/// # Errors
-/// If the listener cannot be registered with the runtime.
-pub async fn serve(listener: std::net::TcpListener, mut stop: watch::Receiver<bool>) -> io::Result<()> {
+async fn serve(listener: std::net::TcpListener, mut stop: watch::Receiver<bool>) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let room = Arc::new(Semaphore::new(SESSIONS_MAX));
     let sessions = accept(&listener, &room, stop.clone());
@@ -179,6 +238,36 @@ mod tests {
             got.drain(..6);
         }
         assert!(got == sent, "{} of {} bytes", got.len(), sent.len());
+    }
+
+    #[test]
+    fn hosts_come_and_go_and_sessions_stay() {
+        use std::io::{Read as _, Write as _};
+        let bound = |name: &str| Bound::take_or_bind(name, "127.0.0.1:0".parse().unwrap(), &[]).unwrap();
+        let (one, two) = (bound("one"), bound("two"));
+        let mut hosts = Hosts::default();
+        hosts.change(Vec::new()).unwrap();
+        assert!(hosts.thread.is_none(), "without a host there is no thread");
+        hosts.change(vec![one.clone()]).unwrap();
+        let mut client = std::net::TcpStream::connect(one.address).unwrap();
+        let mut hello = [0; ICA_HELLO.len()];
+        client.read_exact(&mut hello).unwrap();
+        client.write_all(&ICA_HELLO).unwrap();
+        let gone = one.address;
+        drop(one);
+        hosts.change(vec![two.clone()]).unwrap();
+        std::net::TcpStream::connect(two.address).unwrap().read_exact(&mut hello).unwrap();
+        // The thread closed the other one before it served this one.
+        assert_eq!(std::net::TcpStream::connect(gone).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        client.write_all(b"still here").unwrap();
+        let mut back = Vec::new();
+        while !back.ends_with(b"still here") {
+            let mut byte = [0; 1];
+            client.read_exact(&mut byte).unwrap();
+            back.push(byte[0]);
+        }
+        drop(hosts);
+        assert!(client.read_to_end(&mut Vec::new()).is_err() || client.read(&mut [0; 1]).is_ok_and(|count| count == 0));
     }
 
     #[tokio::test(flavor = "current_thread")]

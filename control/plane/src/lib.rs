@@ -19,17 +19,21 @@ pub mod audit;
 pub mod clock;
 mod credentials;
 mod door;
-pub mod farm_host;
+mod farm;
+mod farm_host;
 mod helpers;
 mod house;
 mod http;
 mod owner;
+mod passwords;
 pub mod peer;
 mod quiet;
 mod random;
 mod reach;
 mod redeem;
+mod running;
 mod turn;
+mod world;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -65,6 +69,8 @@ pub struct PlaneSettings {
     pub inner: UnixListener,
     /// One bound listener for each of `model.farm.servers`, in their order.
     pub farm_servers: Vec<TcpListener>,
+    /// One bound listener for each of `model.farm.hosts`, in their order.
+    pub farm_hosts: Vec<TcpListener>,
     /// A directory for things that must survive a restart (the made-up id of an embedded authority). `None`: they do not.
     pub state: Option<PathBuf>,
     /// Origin of the monotonic clock, the same as the workers'.
@@ -154,14 +160,6 @@ pub enum PlaneFault {
         /// What is wrong with it.
         why: String,
     },
-    /// The operator's: a user's stored password cannot be used.
-    #[error("user {user}: {why}")]
-    User {
-        /// The user.
-        user: String,
-        /// What is wrong.
-        why: gate_auth::users::BadPassword,
-    },
     /// Our caller's: settings that do not fit the model (another number of listeners than it names, a file not loaded).
     #[error("{0}")]
     Settings(&'static str),
@@ -181,4 +179,17 @@ pub fn run(
     ready: impl FnOnce(),
 ) -> Result<(), PlaneFault> {
     house::run(settings, sluice, commands, ready)
+}
+
+impl From<world::Unfit> for PlaneFault {
+    fn from(unfit: world::Unfit) -> Self {
+        match unfit {
+            world::Unfit::Object { what, why } => Self::Unusable { what, why },
+            world::Unfit::Bind { what, source, .. } => Self::Watch { what, source },
+            world::Unfit::Password(passwords::Unusable::Password { user, why }) => {
+                Self::Unusable { what: format!("user {user}"), why: why.to_string() }
+            }
+            world::Unfit::Password(passwords::Unusable::NoRandom(_)) | world::Unfit::NoRandom(_) => Self::NoRandom,
+        }
+    }
 }

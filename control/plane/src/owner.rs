@@ -10,27 +10,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate_auth::guard::{LoginGuard, TicketGuard};
-use gate_auth::oldest::OldestOut;
 use gate_auth::seal::{KEY_BYTES, SealKey};
 use gate_auth::sessions::{self, Identity, Logins, Token};
 use gate_auth::tickets::{self, Code, Kind, LOGON_RANDOM_BYTES, STA_RANDOM_BYTES, Tickets};
-use gate_auth::users::{Check, Proven, SALT_BYTES, User, Users, Verifier, canonical};
-use gate_config::model::{Credential, Model};
+use gate_auth::users::{Check, Proven, Users, canonical};
 use gate_proto::xml::sta::Value;
 use secrecy::{ExposeSecret, SecretString};
 use sluice_link::ask::{Closed, Opened};
-use sluice_link::id::LaunchId;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use crate::PlaneFault;
-use crate::action::{Action, Claim, Counts, Launch, NotEntered, NotIssued, Person, ReplyTo, Trial};
+use crate::action::{
+    Action, Claim, Counts, FarmNumber, Found, LoginSeen, NotEntered, NotIssued, Person, ReplyTo, Tables, Tally, Trial,
+    WantedLogins,
+};
 use crate::clock::Clock;
 use crate::quiet::Quiet;
 use crate::random;
+use crate::running::{self, Launches};
 
-/// Launches remembered for their log lines.
-const LAUNCHES_MAX: usize = 200_000;
 /// Users whose password was found right and is remembered as a seal.
 const PROVEN_MAX: usize = 50_000;
 /// Life of a logon ticket.
@@ -48,39 +47,32 @@ pub(crate) struct Owner {
     logins: Logins,
     ticket_guard: TicketGuard,
     /// One table for each embedded authority.
-    stas: Vec<Tickets<IpAddr, Vec<Value>>>,
+    stas: HashMap<FarmNumber, Tickets<IpAddr, Vec<Value>>>,
     logon: Tickets<IpAddr, Arc<str>>,
-    launches: OldestOut<u64, Launch>,
-    launch_last: u64,
+    launches: Launches,
+    tally: Tally,
     quiet: Quiet,
 }
 
 impl Owner {
-    /// Builds the tables for `model`. Open passwords are hashed here, which takes its time.
-    pub(crate) fn new(model: &Model, clock: Clock) -> Result<Self, PlaneFault> {
+    /// Builds the tables.
+    pub(crate) fn new(tables: Tables, clock: Clock) -> Result<Self, PlaneFault> {
         let key = || random::bytes::<KEY_BYTES>().map(SealKey::new).map_err(|_| PlaneFault::NoRandom);
         let session = sessions::Limits::default();
-        let of_server = |server: &gate_config::model::FarmServer| {
-            let limits = tickets::Limits {
-                once: server.ticket_lifetime,
-                refreshable: server.refreshable_lifetime,
-                ..tickets::Limits::default()
-            };
-            Ok(Tickets::new(key()?, limits))
-        };
+        let of_server = |(number, key, limits)| (number, Tickets::new(key, limits));
         let logon = tickets::Limits { once: LOGON_LIFE, ..tickets::Limits::default() };
         Ok(Self {
             clock,
-            nt_domain: model.vpn.nt_domain.as_deref().unwrap_or_default().into(),
-            users: users_of(model)?,
+            nt_domain: tables.nt_domain,
+            users: tables.users,
             login_guard: LoginGuard::default(),
             proven: Proven::new(key()?, PROVEN_MAX, session.idle, session.absolute),
             logins: Logins::new(key()?, session),
             ticket_guard: TicketGuard::default(),
-            stas: model.farm.servers.values().map(of_server).collect::<Result<_, PlaneFault>>()?,
+            stas: tables.farm.into_iter().map(of_server).collect(),
             logon: Tickets::new(key()?, logon),
-            launches: OldestOut::new(LAUNCHES_MAX),
-            launch_last: 0,
+            launches: Launches::default(),
+            tally: Tally::default(),
             quiet: Quiet::default(),
         })
     }
@@ -110,6 +102,7 @@ impl Owner {
             Action::Try(claim, reply) => give(reply, self.begin_try(&claim, now)),
             Action::Tried { claim, check, right, reply } => {
                 let person = if right { self.end_try(&claim, &check, now) } else { None };
+                self.count_try(&claim, person.is_some());
                 give(reply, person);
             }
             Action::Enter { person, password, client, replaces, reply } => {
@@ -124,18 +117,23 @@ impl Owner {
             }
             Action::Leave { cookie, form_token, reply } => {
                 let left = self.logins.is_form_token(&cookie, &form_token) && self.logins.end(&cookie).is_some();
+                self.tally.logins_left += u64::from(left);
                 give(reply, left);
             }
             Action::IssueSta { sta, issuer, kind, values, reply } => {
-                let Some(table) = self.stas.get_mut(sta) else { return };
+                let Some(table) = self.stas.get_mut(&sta) else { return };
                 let issued = random::bytes::<STA_RANDOM_BYTES>()
                     .map_err(Into::into)
                     .and_then(|random| Ok(table.issue(random, issuer, kind, values, now)?));
+                self.tally.tickets_issued += u64::from(issued.is_ok());
                 give(reply, issued);
             }
             Action::RedeemSta { sta, code, reply } => {
-                let Some(table) = self.stas.get_mut(sta) else { return };
-                give(reply, table.redeem(code.expose_secret(), now));
+                let Some(table) = self.stas.get_mut(&sta) else { return };
+                let redeemed = table.redeem(code.expose_secret(), now);
+                self.tally.tickets_redeemed += u64::from(redeemed.is_ok());
+                self.tally.tickets_refused += u64::from(redeemed.is_err());
+                give(reply, redeemed);
             }
             Action::IssueLogon { issuer, user, is_reference, reply } => {
                 give(reply, self.issue_logon(issuer, user, is_reference, now));
@@ -143,25 +141,49 @@ impl Owner {
             Action::MayPresent(source, reply) => give(reply, self.ticket_guard.may_try(source, now)),
             Action::PresentedBad(source) => {
                 if self.ticket_guard.failed(source, now) {
+                    self.tally.sources_banned += 1;
                     warn!(?source, "too many bad tickets: source is turned away for a while");
                 }
             }
             Action::Launched(launch, reply) => {
-                self.launch_last += 1;
-                let id = self.launch_last;
-                self.launches.touch(&id, || *launch);
-                give(reply, LaunchId(id));
+                give(reply, self.launches.launched(*launch));
             }
-            Action::Opened(opened) => self.log_opened(&opened),
-            Action::Closed(closed) => self.log_closed(&closed),
+            Action::Opened(opened) => self.opened(&opened, now),
+            Action::Closed(closed) => self.closed(&closed),
             Action::Count(reply) => {
-                let tickets = self.stas.iter().map(Tickets::len).sum();
-                give(reply, Counts { logins: self.logins.len(), tickets, launches: self.launches.len() });
+                let tickets = self.stas.values().map(Tickets::len).sum();
+                let (logins, launches, connections) = (self.logins.len(), self.launches.len(), self.launches.running());
+                give(reply, Counts { logins, tickets, launches, connections, tally: self.tally() });
             }
+            Action::Settle(tables, reply) => give(reply, self.settle(*tables)),
+            Action::Connections { wanted, at_most, reply } => {
+                let found = self.launches.find(&wanted, now);
+                let (mut rows, mut total) = (Vec::new(), 0);
+                for running in found {
+                    if total < at_most {
+                        rows.push(running.clone());
+                    }
+                    total += 1;
+                }
+                give(reply, Found { rows, total, now });
+            }
+            Action::Logins { wanted, at_most, reply } => {
+                let mut rows: Vec<LoginSeen> = self.logins.iter(now).filter(|login| wants(&wanted, login)).map(seen).collect();
+                rows.sort_by_key(|login| login.number);
+                let total = rows.len();
+                rows.truncate(at_most);
+                give(reply, Found { rows, total, now });
+            }
+            Action::EndLogins { wanted, reply } => {
+                let ended = self.logins.end_those(|login| wants(&wanted, login));
+                self.tally.logins_killed += ended.len() as u64;
+                give(reply, ended.iter().map(seen).collect());
+            }
+            Action::WorkerGone(worker, reply) => give(reply, self.launches.lost(worker)),
             Action::Sweep => {
                 self.logins.sweep(now);
                 self.logon.sweep(now);
-                self.stas.iter_mut().for_each(|table| table.sweep(now));
+                self.stas.values_mut().for_each(|table| table.sweep(now));
             }
         }
     }
@@ -189,17 +211,32 @@ impl Owner {
         if self.proven.knows(&name, &check, &claim.password, now)
             && let Some(person) = self.person(&name)
         {
+            self.count_try(claim, true);
             return Trial::Known(person);
         }
         match self.login_guard.begin(&name, claim.source, now) {
             Ok(()) => Trial::Work(check),
-            Err(wait) => Trial::Wait(wait),
+            Err(wait) => {
+                self.tally.logins_held_back += 1;
+                Trial::Wait(wait)
+            }
         }
+    }
+
+    /// Browsers are counted apart from portals that ask for their users.
+    fn count_try(&mut self, claim: &Claim, right: bool) {
+        let tally = &mut self.tally;
+        let (good, bad) = match claim.source {
+            Some(_) => (&mut tally.logins_right, &mut tally.logins_wrong),
+            None => (&mut tally.farm_right, &mut tally.farm_wrong),
+        };
+        *if right { good } else { bad } += 1;
     }
 
     fn end_try(&mut self, claim: &Claim, check: &Check, now: Duration) -> Option<Person> {
         let name = self.canonical(&claim.user, claim.domain.as_deref())?;
-        let person = self.person(&name)?;
+        // While the check was done, the user may have got another password: the one of before opens nothing any more.
+        let person = self.person(&name).filter(|_| self.users.is_current(&name, check))?;
         self.login_guard.succeeded(&name, claim.source);
         self.proven.remember(&name, check, &claim.password, now);
         Some(person)
@@ -214,6 +251,33 @@ impl Owner {
         Ok(token)
     }
 
+    /// Takes over what the configuration says now. Tables of tickets that stay keep their tickets. Nothing in here can fail.
+    fn settle(&mut self, tables: Tables) -> usize {
+        let Tables { nt_domain, users, farm } = tables;
+        self.stas.retain(|number, _| farm.iter().any(|(kept, ..)| kept == number));
+        for (number, key, limits) in farm {
+            self.stas.entry(number).or_insert_with(|| Tickets::new(key, limits)).set_limits(limits);
+        }
+        let before = std::mem::replace(&mut self.users, users);
+        self.nt_domain = nt_domain;
+        let is_stale = |login: &sessions::Login| !before.agree_about(&self.users, &running::name(&login.identity.user));
+        let ended = self.logins.end_those(is_stale);
+        for login in &ended {
+            info!(user = %login.identity.user, client = %login.client, "login ended: the user is gone or has another password");
+        }
+        self.tally.logins_killed += ended.len() as u64;
+        ended.len()
+    }
+
+    fn tally(&self) -> Tally {
+        Tally {
+            logins_begun: self.logins.begun(),
+            logins_expired: self.logins.expired(),
+            connections: self.launches.opened_ever(),
+            ..self.tally
+        }
+    }
+
     fn issue_logon(&mut self, issuer: IpAddr, user: Arc<str>, is_reference: bool, now: Duration) -> Result<Code, NotIssued> {
         // A reference is base64 to those who carry it, and as many digits as this are.
         Ok(if is_reference {
@@ -223,8 +287,8 @@ impl Owner {
         })
     }
 
-    fn log_opened(&mut self, opened: &Opened) {
-        let Some(launch) = self.launches.peek(&opened.launch.0) else { return };
+    fn opened(&mut self, opened: &Opened, now: Duration) {
+        let Some(launch) = self.launches.opened(opened.launch, opened.key, now) else { return };
         info!(
             event = "ICASTART",
             connection = opened.launch.0,
@@ -241,8 +305,8 @@ impl Owner {
         );
     }
 
-    fn log_closed(&mut self, closed: &Closed) {
-        let launch = closed.launch.and_then(|id| self.launches.remove(&id.0));
+    fn closed(&mut self, closed: &Closed) {
+        let launch = closed.launch.and_then(|id| self.launches.closed(id));
         let Some(launch) = launch else {
             let Some(unsaid) = self.quiet.may_say(closed.client.ip().into(), self.clock.now()) else { return };
             info!(
@@ -283,37 +347,23 @@ fn give<T>(reply: ReplyTo<T>, value: T) {
     let _ = reply.send(value);
 }
 
-/// Local users, with their passwords as hashes.
-fn users_of(model: &Model) -> Result<Users, PlaneFault> {
-    let salt = || random::bytes::<SALT_BYTES>().map_err(|_| PlaneFault::NoRandom);
-    let mut of_user: HashMap<&str, Vec<String>> = HashMap::new();
-    for (group, members) in model.groups.iter() {
-        for user in &members.users {
-            of_user.entry(user.as_str()).or_default().push(group.as_str().to_owned());
-        }
+fn seen(login: &sessions::Login) -> LoginSeen {
+    let identity = &login.identity;
+    LoginSeen {
+        number: login.number,
+        user: identity.user.clone(),
+        domain: identity.domain.clone(),
+        groups: identity.groups.clone(),
+        client: login.client,
+        began: login.began,
+        seen: login.seen,
     }
-    let mut users = Vec::new();
-    for (name, user) in model.users.iter() {
-        let bad = |why| PlaneFault::User { user: name.as_str().to_owned(), why };
-        let verifier = match &user.credential {
-            Credential::Plain(secret) => Verifier::of_password(&secret.expose().to_owned().into(), salt()?).map_err(bad)?,
-            Credential::Hashed(phc) => Verifier::of_phc(phc).map_err(bad)?,
-            Credential::None | Credential::Unavailable(_) => continue,
-        };
-        let groups = of_user.remove(name.as_str()).unwrap_or_default().into();
-        users.push(User { name: name.as_str().into(), groups, verifier });
-    }
-    let spare = match users.first() {
-        Some(user) => user.verifier.clone(),
-        None => {
-            Verifier::of_password(&hex(&salt()?).into(), salt()?).map_err(|why| PlaneFault::User { user: String::new(), why })?
-        }
-    };
-    Ok(Users::new(users, spare))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+fn wants(wanted: &WantedLogins, login: &sessions::Login) -> bool {
+    wanted.number.is_none_or(|number| number == login.number)
+        && wanted.user.as_deref().is_none_or(|user| running::name(user) == running::name(&login.identity.user))
+        && wanted.group.as_ref().is_none_or(|group| login.identity.groups.contains(group))
 }
 
 fn micros(time: Duration) -> u64 {

@@ -10,25 +10,25 @@
 //!
 //! A task waits for one authority only, so one that hangs holds up nobody's ticket but its own.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gate_auth::guard::Source;
-use gate_config::model::{AllowList, Denied, Model};
+use gate_config::model::Denied;
 use gate_proto::host_port::{Host, HostPort};
 use gate_proto::xml::sta::Redeemed;
 use sluice_link::ask::{Redeem, Wanted};
-use sluice_link::id::{ListenerId, SessionKey};
+use sluice_link::id::SessionKey;
 use sluice_link::tell::{Refusal, Target};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::action::{Action, Launch, Owned};
+use crate::action::{Action, Owned};
 use crate::helpers::Helpers;
 use crate::reach::sta::{self, NoData, Sta};
-use crate::reach::xml::XmlService;
+use crate::running::Launch;
+use crate::world::{Current, World};
 
 /// Tickets being redeemed at the same time; further ones are refused as busy.
 pub(crate) const REDEMPTIONS_MAX: usize = 4096;
@@ -114,14 +114,19 @@ pub(crate) struct Vserver {
     pub(crate) stas: Vec<Arc<Sta>>,
 }
 
-/// Everything that a redemption needs.
+/// Everything that redemptions need.
+#[derive(Clone)]
 pub(crate) struct Desk {
-    pub(crate) model: Arc<Model>,
-    pub(crate) vservers: HashMap<ListenerId, Vserver>,
-    pub(crate) allowed: AllowList,
-    pub(crate) xml: Arc<XmlService>,
+    pub(crate) current: Current,
     pub(crate) owner: Owned,
     pub(crate) helpers: Arc<Helpers>,
+}
+
+/// One of them, with the world it began with.
+struct Redemption {
+    world: Arc<World>,
+    owner: Owned,
+    helpers: Arc<Helpers>,
 }
 
 /// A finished redemption.
@@ -157,27 +162,28 @@ impl Drop for Promise {
 }
 
 /// Redeems `ask` in a task of its own; the verdict goes into `done`, which must have room for [`REDEMPTIONS_MAX`].
-pub(crate) fn begin(desk: &Arc<Desk>, ask: Redeem, done: mpsc::Sender<Verdict>) {
+pub(crate) fn begin(desk: &Desk, ask: Redeem, done: mpsc::Sender<Verdict>) {
     let ticket = format!("{:?}", ask.ticket);
     let verdict = Verdict { key: ask.key, client: ask.client, ticket, result: Err(Why::Broke) };
     let promise = Promise { verdict: Some(verdict), done };
-    let desk = desk.clone();
+    let Some(world) = desk.current.now() else { return promise.keep(Err(Why::Listener)) };
+    let redemption = Redemption { world, owner: desk.owner.clone(), helpers: desk.helpers.clone() };
     tokio::spawn(async move {
-        let result = tokio::time::timeout(REDEEM_TIME, desk.redeem(&ask)).await.unwrap_or(Err(Why::Time));
+        let result = tokio::time::timeout(REDEEM_TIME, redemption.redeem(&ask)).await.unwrap_or(Err(Why::Time));
         if result.as_ref().err().is_some_and(Why::is_the_clients_fault) {
-            desk.owner.tell(Action::PresentedBad(Source::from(ask.client.ip()))).await;
+            redemption.owner.tell(Action::PresentedBad(Source::from(ask.client.ip()))).await;
         }
         promise.keep(result);
     });
 }
 
-impl Desk {
+impl Redemption {
     async fn redeem(&self, ask: &Redeem) -> Result<Target, Why> {
         let source = Source::from(ask.client.ip());
         if !self.owner.ask(|reply| Action::MayPresent(source, reply)).await.map_err(|_| Why::Busy)? {
             return Err(Why::Throttled);
         }
-        let vserver = self.vservers.get(&ask.listener).ok_or(Why::Listener)?;
+        let vserver = self.world.vservers.get(&ask.listener).ok_or(Why::Listener)?;
         let redeemed = ask_authorities(vserver, ask).await?;
         let address = self.address(&redeemed, ask.wanted).await?;
         let connection = redeemed.connection().unwrap_or_default();
@@ -191,7 +197,7 @@ impl Desk {
             ticket: format!("{:?}", ask.ticket),
         });
         let launch = self.owner.ask(|reply| Action::Launched(launch, reply)).await.map_err(|_| Why::Busy)?;
-        Ok(Target { address, launch, tls: self.model.host_tls(address) })
+        Ok(Target { address, launch, tls: self.world.model.host_tls(address) })
     }
 
     /// The address of the wanted kind, resolved and allowed. What is checked here is what will be dialled.
@@ -213,25 +219,13 @@ impl Desk {
         };
         let mut denied = Why::NoAddress;
         for address in addresses {
-            match self.check(address) {
+            match self.world.check(address) {
                 Ok(()) => return Ok(address),
                 Err(why) => denied = Why::Denied(address, why),
             }
         }
         Err(denied)
     }
-
-    fn check(&self, address: SocketAddr) -> Result<(), Denied> {
-        self.allowed.check(address)?;
-        // What the names of our neighbours resolved to is known only now.
-        let stas = self.vservers.values().flat_map(|vserver| &vserver.stas).flat_map(|sta| sta.addresses());
-        let is_neighbour = stas.chain(self.xml.addresses()).any(|own| is_same(own, address));
-        if is_neighbour { Err(Denied::Own) } else { Ok(()) }
-    }
-}
-
-fn is_same(a: SocketAddr, b: SocketAddr) -> bool {
-    a.port() == b.port() && a.ip().to_canonical() == b.ip().to_canonical()
 }
 
 /// Tries the ticket's pairs in order, each at every authority that has its id.

@@ -2,7 +2,6 @@
 
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_link::ask::Ask;
@@ -31,7 +30,7 @@ const STOP_TIME: Duration = Duration::from_secs(2);
 pub(crate) struct Turn {
     sluice: Box<dyn Sluice>,
     wake: AsyncFd<std::fs::File>,
-    desk: Arc<Desk>,
+    desk: Desk,
     clock: Clock,
     done: mpsc::Sender<Verdict>,
     verdicts: mpsc::Receiver<Verdict>,
@@ -47,7 +46,7 @@ enum Next {
 }
 
 impl Turn {
-    pub(crate) fn new(sluice: Box<dyn Sluice>, desk: Arc<Desk>, clock: Clock) -> Result<Self, PlaneFault> {
+    pub(crate) fn new(sluice: Box<dyn Sluice>, desk: Desk, clock: Clock) -> Result<Self, PlaneFault> {
         let watch = |source| PlaneFault::Watch { what: "the workers' wake descriptor".to_owned(), source };
         let wake: OwnedFd = sluice.wake().try_clone_to_owned().map_err(watch)?;
         let wake = std::fs::File::from(wake);
@@ -154,22 +153,7 @@ impl Turn {
     }
 
     fn stas(&self) -> Vec<StaStatus> {
-        let mut all = Vec::new();
-        for vserver in self.desk.vservers.values() {
-            for sta in &vserver.stas {
-                let id = sta.id().filter(|_| sta.is_up());
-                let has_id = |other: &&Arc<crate::reach::sta::Sta>| id.as_deref().is_some_and(|id| other.is_called(id));
-                all.push(StaStatus {
-                    vserver: vserver.name.to_string(),
-                    url: sta.url.clone(),
-                    ambiguous: vserver.stas.iter().filter(has_id).count() > 1,
-                    authority_id: id.map(|id| id.to_string()),
-                    insecure: sta.insecure,
-                });
-            }
-        }
-        all.sort_by(|a, b| (&a.vserver, &a.url).cmp(&(&b.vserver, &b.url)));
-        all
+        self.desk.current.now().map(|world| world.stas()).unwrap_or_default()
     }
 
     fn sessions(&self) -> u64 {

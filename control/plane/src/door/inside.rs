@@ -6,20 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gate_config::model::FarmServer;
 use gate_proto::path::Path;
 use gate_proto::xml::nfuse::XML_PATH;
 use gate_proto::xml::sta::STA_PATH;
 use http_body_util::Full;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
-use super::{sta, xml};
+use super::sta;
+use crate::action::FarmNumber;
+use crate::farm::Served;
 use crate::http::{self, Door, Reply, Whole};
+use crate::world::{Current, World};
 
 /// Connections to one inside listener.
 const CONNECTIONS_MAX: usize = 1024;
@@ -29,50 +31,45 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// One inside listener with what is behind it.
+///
+/// What is behind it is looked up for each request, in the world that is in force then.
 pub(crate) struct Inside {
-    pub(crate) name: String,
-    pub(crate) server: FarmServer,
-    pub(crate) sta: sta::Service,
-    pub(crate) xml: Arc<xml::Service>,
+    pub(crate) number: FarmNumber,
+    pub(crate) name: Arc<str>,
+    pub(crate) current: Current,
 }
 
-/// A caller, and whether it may call.
+/// A caller.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     address: IpAddr,
-    is_admitted: bool,
+    /// It calls from the very address that it calls: only this machine can.
+    is_ourselves: bool,
 }
 
 impl Inside {
     /// Serves `listener` until `stop` turns true.
-    pub(crate) async fn serve(
-        self: Arc<Self>,
-        listener: Arc<TcpListener>,
-        tls: Option<TlsAcceptor>,
-        mut stop: watch::Receiver<bool>,
-    ) {
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let stopped = stop.clone();
-        let accepting = self.accept(&listener, tls.as_ref(), &stopped);
+        let accepting = self.accept(&listener, &stopped);
         tokio::select! {
             never = accepting => match never {},
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }
 
-    async fn accept(
-        self: &Arc<Self>,
-        listener: &TcpListener,
-        tls: Option<&TlsAcceptor>,
-        stop: &watch::Receiver<bool>,
-    ) -> Infallible {
+    async fn accept(self: &Arc<Self>, listener: &TcpListener, stop: &watch::Receiver<bool>) -> Infallible {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
             let place = room.clone().acquire_owned().await;
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     let address = peer.ip().to_canonical();
-                    let caller = Caller { address, is_admitted: self.admits(&stream, address) };
-                    tokio::spawn(self.clone().connection(stream, tls.cloned(), caller, stop.clone(), place.ok()));
+                    let is_ourselves = stream.local_addr().is_ok_and(|local| local.ip().to_canonical() == address);
+                    let caller = Caller { address, is_ourselves };
+                    // One that has just been taken out of the configuration has nobody to answer.
+                    let Some((_, served)) = self.now() else { continue };
+                    tokio::spawn(self.clone().connection(stream, served.tls.clone(), caller, stop.clone(), place.ok()));
                 }
                 Err(error) => {
                     warn!(farm = %self.name, %error, "accept");
@@ -82,10 +79,11 @@ impl Inside {
         }
     }
 
-    /// Those listed, and this machine itself, which calls its own address from that very address.
-    fn admits(&self, stream: &TcpStream, address: IpAddr) -> bool {
-        let is_ourselves = stream.local_addr().is_ok_and(|local| local.ip().to_canonical() == address);
-        is_ourselves || self.server.admits(address)
+    /// What is in force, and this farm server in it.
+    fn now(&self) -> Option<(Arc<World>, Arc<Served>)> {
+        let world = self.current.now()?;
+        let served = world.farm_server(self.number)?.clone();
+        Some((world, served))
     }
 
     async fn connection(
@@ -114,7 +112,8 @@ impl Door for Inside {
     type Caller = Caller;
 
     async fn answer(self: Arc<Self>, request: Whole, caller: Caller) -> Reply {
-        if !caller.is_admitted {
+        let Some((world, served)) = self.now() else { return closing(StatusCode::SERVICE_UNAVAILABLE) };
+        if !caller.is_ourselves && !served.server.admits(caller.address) {
             warn!(farm = %self.name, client = %caller.address, "caller is not in the list of those who may call");
             return empty(StatusCode::FORBIDDEN);
         }
@@ -131,12 +130,12 @@ impl Door for Inside {
         }
         let body = request.into_body();
         if is_sta {
-            match self.sta.answer(&body, caller.address).await {
+            match sta::Service::of(&served, &world.farm_xml.owner).answer(&body, caller.address).await {
                 Ok(answer) => document(answer),
                 Err(status) => empty(status),
             }
         } else {
-            document(self.xml.answer(&body, caller.address).await)
+            document(world.farm_xml.answer(&body, caller.address).await)
         }
     }
 
@@ -148,6 +147,12 @@ impl Door for Inside {
 fn empty(status: StatusCode) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::new()));
     *reply.status_mut() = status;
+    reply
+}
+
+fn closing(status: StatusCode) -> Reply {
+    let mut reply = empty(status);
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     reply
 }
 

@@ -13,14 +13,14 @@ use gate_proto::xml::sta::{
 use hyper::StatusCode;
 use tracing::warn;
 
-use crate::action::{Action, Owned};
+use crate::action::{Action, FarmNumber, Owned};
 use crate::reach::sta::TICKET_VERSION;
 
 /// One authority.
 #[derive(Debug)]
 pub(crate) struct Service {
     /// Which table of the owner's.
-    pub(crate) number: usize,
+    pub(crate) number: FarmNumber,
     /// What it calls itself.
     pub(crate) id: Arc<str>,
     pub(crate) owner: Owned,

@@ -24,7 +24,8 @@ use tokio::sync::{Notify, watch};
 use tracing::{debug, error, info, warn};
 
 use super::post::{Endpoint, Outage};
-use crate::action::{self, Action, Owned};
+use crate::action::{self, Action, FarmNumber, Owned};
+use crate::world::Current;
 
 /// Time between two probes of an authority that is up.
 pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(120);
@@ -94,7 +95,7 @@ struct State {
 
 #[derive(Debug)]
 enum Reach {
-    Embedded { number: usize, owner: Owned },
+    Embedded { number: FarmNumber, owner: Owned },
     Remote(Box<Remote>),
 }
 
@@ -106,7 +107,7 @@ struct Remote {
 
 impl Sta {
     /// The embedded authority `number`, whose id is known.
-    pub(crate) fn embedded(url: &Url, number: usize, id: Arc<str>, owner: Owned) -> Self {
+    pub(crate) fn embedded(url: &Url, number: FarmNumber, id: Arc<str>, owner: Owned) -> Self {
         Self::new(url, Reach::Embedded { number, owner }, Some(id))
     }
 
@@ -129,6 +130,15 @@ impl Sta {
     /// Whether it told its id when it was last asked.
     pub(crate) fn is_up(&self) -> bool {
         self.state.borrow().is_up == Some(true)
+    }
+
+    /// Whether it is the embedded one with that number and id; `None`: whether it is a remote one.
+    pub(crate) fn is_embedded_as(&self, embedded: Option<(FarmNumber, &str)>) -> bool {
+        match (&self.reach, embedded) {
+            (Reach::Embedded { number, .. }, Some((other, id))) => *number == other && self.id().as_deref() == Some(id),
+            (Reach::Remote(_), None) => true,
+            (Reach::Embedded { .. }, None) | (Reach::Remote(_), Some(_)) => false,
+        }
     }
 
     /// Addresses of the authority itself, which are never hosts.
@@ -192,13 +202,13 @@ impl Sta {
     }
 
     /// Asks a remote authority for its id, again and again. Returns at once for an embedded one.
-    pub(crate) async fn monitor(&self, others: &[Arc<Self>]) {
+    pub(crate) async fn monitor(&self, current: &Current) {
         let Reach::Remote(remote) = &self.reach else { return };
         loop {
             let probed = tokio::time::timeout(PROBE_TIME, probe(&remote.endpoint)).await;
             let pause = match probed.unwrap_or(Err(NoTicket::Outage(Outage::Time))) {
                 Ok(id) => {
-                    self.is_now_up(id, others);
+                    self.is_now_up(id, current);
                     PROBE_EVERY
                 }
                 Err(why) => {
@@ -230,14 +240,14 @@ impl Sta {
         self.state.borrow().id.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(id))
     }
 
-    fn is_now_up(&self, id: Arc<str>, others: &[Arc<Self>]) {
+    fn is_now_up(&self, id: Arc<str>, current: &Current) {
         let before = self.state.send_replace(State { id: Some(id.clone()), is_up: Some(true) });
         if before.is_up == Some(true) && before.id.as_ref() == Some(&id) {
             return;
         }
         info!(sta = %self.url, %id, "ticket authority is up");
-        let is_twin = |other: &&Arc<Self>| !std::ptr::eq(self, Arc::as_ptr(other)) && other.is_called(&id);
-        if let Some(other) = others.iter().find(is_twin) {
+        let world = current.now();
+        if let Some(other) = world.as_ref().and_then(|world| world.twin(self, &id)) {
             error!(sta = %self.url, other = %other.url, %id, "two ticket authorities have one id: tickets are tried at both");
         }
     }

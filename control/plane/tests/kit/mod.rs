@@ -194,6 +194,7 @@ impl Plan {
     pub(crate) fn new(host: &str) -> Self {
         let mut model = Model::default();
         model.features.ssl_vpn = true;
+        model.features.aaa = true;
         model.vpn.nt_domain = Some("DEMO".into());
         // Hashed with costs that are next to nothing, so that the tests are quick.
         for (name, hash) in [
@@ -300,6 +301,7 @@ impl House {
             listening: vec!["192.0.2.1:443".parse().unwrap()],
             inner: UnixListener::bind(&inner).unwrap(),
             farm_servers: plan.farm_servers,
+            farm_hosts: Vec::new(),
             state: None,
             origin: now(),
         };

@@ -45,7 +45,7 @@ impl Portal {
         let app = app.ok_or_else(|| Failed::new(Problem::NoResource, "not published to this user"))?;
         let address = self.host_of(&app, visit, visitor).await?;
         let host = address.host_port().map_err(|bad| Failed::new(Problem::FarmDown, bad))?;
-        let logon_ticket = self.logon_ticket(&address, visitor).await?;
+        let logon_ticket = self.logon_ticket(&address, visit, visitor).await?;
         let ticket = self.sta_ticket(&app, &host, address.cgp_port, visit, visitor).await?;
         let file = self.file(&app, &ticket, &logon_ticket, visit, visitor)?;
         let user = &visitor.login.identity.user;
@@ -62,18 +62,18 @@ impl Portal {
             credentials: Some(credentials_of(&visitor.login.identity)),
             client_type: Some(ClientType::Ica30),
         });
-        let answer = self.xml.ask(&question).await?;
+        let answer = visit.world.xml.ask(&question).await?;
         if let Answer::Address(address) = answer { Ok(address) } else { Err(unexpected(&answer)) }
     }
 
-    async fn logon_ticket(&self, address: &AddressAnswer, visitor: &Visitor) -> Result<Secret, Failed> {
+    async fn logon_ticket(&self, address: &AddressAnswer, visit: &Visit<'_>, visitor: &Visitor) -> Result<Secret, Failed> {
         let question = Question::Ticket(LogonTicketRequest {
             credentials: credentials_of(&visitor.login.identity),
             ticket_type: "CtxLogon".to_owned(),
             ticket_tag: address.ticket_tag.clone(),
             time_to_live_s: Some(LOGON_LIFE_S),
         });
-        let answer = self.xml.ask(&question).await?;
+        let answer = visit.world.xml.ask(&question).await?;
         if let Answer::Ticket(ticket) = answer { Ok(ticket) } else { Err(unexpected(&answer)) }
     }
 

@@ -49,7 +49,8 @@ use crate::helpers::Helpers;
 use crate::http::{Door, Reply, Whole};
 use crate::random;
 use crate::reach::sta::Sta;
-use crate::reach::xml::{NoReply, XmlService};
+use crate::reach::xml::NoReply;
+use crate::world::{Current, World};
 
 /// The login's cookie, without its `__Host-`.
 const LOGIN_COOKIE: &str = "sg-login";
@@ -72,10 +73,9 @@ pub(crate) struct Site {
 
 /// See the module.
 pub(crate) struct Portal {
-    pub(crate) sites: Vec<Site>,
+    pub(crate) current: Current,
     pub(crate) owner: Owned,
     pub(crate) helpers: Arc<Helpers>,
-    pub(crate) xml: Arc<XmlService>,
     pub(crate) clock: Clock,
     pub(crate) login_form: LoginForm,
     /// Seals names for ICA files: client names, session-sharing keys.
@@ -120,6 +120,8 @@ impl From<NoReply> for Failed {
 
 /// A request that has been let in.
 struct Visit<'v> {
+    /// What was in force when the request came.
+    world: &'v World,
     site: &'v Site,
     own: OwnName,
     caller: Caller,
@@ -168,7 +170,8 @@ impl Portal {
     }
 
     async fn route(&self, request: &Whole, caller: Caller) -> Result<Reply, Failed> {
-        let site = self.site(caller.arrived).ok_or_else(|| Failed::new(Problem::WrongHost, "no virtual server here"))?;
+        let world = self.current.now().ok_or_else(|| Failed::new(Problem::Internal, "nothing is in force yet"))?;
+        let site = site(&world.sites, caller.arrived).ok_or_else(|| Failed::new(Problem::WrongHost, "no virtual server here"))?;
         let own = site.own_name(caller.arrived);
         if !origin::is_for_us(&own, request.uri(), request.headers()) {
             return Err(Failed::new(Problem::WrongHost, "host is not ours"));
@@ -194,7 +197,7 @@ impl Portal {
                 Some(Form::parse(request.body()).map_err(|bad| Failed::new(Problem::BadRequest, bad))?)
             }
         };
-        let visit = Visit { site, own, caller, cookies, form };
+        let visit = Visit { world: &world, site, own, caller, cookies, form };
         match route.class {
             Class::Open => self.open(route.page, &visit).await,
             Class::LoginForm => self.enter(&visit).await,
@@ -284,7 +287,7 @@ impl Portal {
         };
         let question =
             Question::ValidateCredentials(ValidateCredentials { credentials: credentials_of(&identity), wants_identity: false });
-        match self.xml.ask(&question).await {
+        match visit.world.xml.ask(&question).await {
             Ok(_) => {}
             Err(NoReply::No(NoAnswer::Refused(ErrorId::FailedCredentials))) => {
                 warn!(%client, user = %person.name, "portal: the XML Service does not accept a user whom we know");
@@ -345,7 +348,7 @@ impl Portal {
             client: self.client(visit, visitor),
             ..AppDataRequest::default()
         });
-        let answer = self.xml.ask(&question).await?;
+        let answer = visit.world.xml.ask(&question).await?;
         if let Answer::AppData(apps) = answer { Ok(apps) } else { Err(unexpected(&answer)) }
     }
 
@@ -367,17 +370,17 @@ impl Portal {
         let found = self.owner.ask(|reply| Action::Who { cookie, reply }).await?;
         Ok(found.map(|(login, form_token)| Visitor { login, form_token }))
     }
+}
 
-    /// The virtual server that listens where a client has arrived. With one only, there is no question.
-    fn site(&self, arrived: SocketAddr) -> Option<&Site> {
-        if let [only] = self.sites.as_slice() {
-            return Some(only);
-        }
-        let ip = arrived.ip().to_canonical();
-        let exact = |site: &&Site| site.listens.port() == arrived.port() && site.listens.ip().to_canonical() == ip;
-        let any = |site: &&Site| site.listens.port() == arrived.port() && site.listens.ip().is_unspecified();
-        self.sites.iter().find(exact).or_else(|| self.sites.iter().find(any))
+/// The virtual server that listens where a client has arrived. With one only, there is no question.
+fn site(sites: &[Site], arrived: SocketAddr) -> Option<&Site> {
+    if let [only] = sites {
+        return Some(only);
     }
+    let ip = arrived.ip().to_canonical();
+    let exact = |site: &&Site| site.listens.port() == arrived.port() && site.listens.ip().to_canonical() == ip;
+    let any = |site: &&Site| site.listens.port() == arrived.port() && site.listens.ip().is_unspecified();
+    sites.iter().find(exact).or_else(|| sites.iter().find(any))
 }
 
 impl Site {

@@ -1,0 +1,119 @@
+//! Local users out of the configuration: open passwords become hashes, hashes become what logins are checked against.
+//!
+//! Argon2 takes tens of milliseconds and 19 MiB on purpose, so all of this is for the start or for a helper thread.
+
+use std::collections::HashMap;
+
+use gate_auth::users::{BadPassword, SALT_BYTES, User, Users, Verifier};
+use gate_config::model::{Credential, Model, UserName};
+use thiserror::Error;
+
+use crate::random::{self, NoRandom};
+
+/// Why a user's password is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Unusable {
+    /// The operator's fault.
+    #[error("user {user}: {why}")]
+    Password {
+        /// Whose.
+        user: String,
+        /// What is wrong.
+        why: BadPassword,
+    },
+    /// The machine's.
+    #[error(transparent)]
+    NoRandom(#[from] NoRandom),
+}
+
+/// Replaces every open password of `model` by its hash, so that the model can be shown and saved whole.
+pub(crate) fn seal(model: &mut Model) -> Result<(), Unusable> {
+    for (name, user) in model.users.iter_mut() {
+        if let Credential::Plain(secret) = &user.credential {
+            let verifier = Verifier::of_password(&secret.expose().to_owned().into(), salt()?).map_err(bad(name))?;
+            user.credential = Credential::Hashed(verifier.phc().into());
+        }
+    }
+    Ok(())
+}
+
+/// The users of a sealed `model`. Nobody can log in without a password, with one that only another machine can read, or while
+/// the feature is off.
+pub(crate) fn users(model: &Model) -> Result<Users, Unusable> {
+    let mut of_user: HashMap<&str, Vec<String>> = HashMap::new();
+    for (group, members) in model.groups.iter() {
+        for user in &members.users {
+            of_user.entry(user.as_str()).or_default().push(group.as_str().to_owned());
+        }
+    }
+    let mut users = Vec::new();
+    for (name, user) in model.users.iter().filter(|_| model.features.aaa) {
+        let verifier = match &user.credential {
+            Credential::Plain(secret) => Verifier::of_password(&secret.expose().to_owned().into(), salt()?).map_err(bad(name))?,
+            Credential::Hashed(phc) => Verifier::of_phc(phc).map_err(bad(name))?,
+            Credential::None | Credential::Unavailable(_) => continue,
+        };
+        let groups = of_user.remove(name.as_str()).unwrap_or_default().into();
+        users.push(User { name: name.as_str().into(), groups, verifier });
+    }
+    let spare = match users.first() {
+        Some(user) => user.verifier.clone(),
+        None => nobodys()?,
+    };
+    Ok(Users::new(users, spare))
+}
+
+/// A verifier of ordinary cost, for the checks of users that do not exist.
+fn nobodys() -> Result<Verifier, Unusable> {
+    let password: String = salt()?.iter().map(|b| format!("{b:02x}")).collect();
+    Verifier::of_password(&password.into(), salt()?).map_err(|why| Unusable::Password { user: String::new(), why })
+}
+
+fn salt() -> Result<[u8; SALT_BYTES], NoRandom> {
+    random::bytes::<SALT_BYTES>()
+}
+
+fn bad(name: &UserName) -> impl FnOnce(BadPassword) -> Unusable {
+    let user = name.as_str().to_owned();
+    move |why| Unusable::Password { user, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use gate_config::model::{Secret, User as ModelUser};
+
+    use super::*;
+
+    fn model(credentials: &[(&str, Credential)]) -> Model {
+        let mut model = Model::default();
+        model.features.aaa = true;
+        for (name, credential) in credentials {
+            model.users.add(UserName::parse(name).unwrap(), ModelUser { credential: credential.clone() }).unwrap();
+        }
+        model
+    }
+
+    #[test]
+    fn an_open_password_becomes_a_hash_that_it_opens() {
+        let mut model = model(&[("ann", Credential::Plain(Secret::new("s3cret"))), ("bob", Credential::None)]);
+        seal(&mut model).unwrap();
+        let Credential::Hashed(before) = model.users.find("ann").unwrap().credential.clone() else { panic!("sealed") };
+        seal(&mut model).unwrap();
+        assert_eq!(model.users.find("ann").unwrap().credential, Credential::Hashed(before), "a hash stays as it is");
+        let users = users(&model).unwrap();
+        assert!(users.check("ann").run(&"s3cret".into()));
+        assert!(!users.check("ann").run(&"other".into()));
+        assert!(users.find("bob").is_none(), "no password, no login");
+        model.features.aaa = false;
+        assert!(self::users(&model).unwrap().is_empty(), "the feature is off");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_of_whom() {
+        let long = Credential::Plain(Secret::new(&"x".repeat(513)));
+        let refused = seal(&mut model(&[("ann", long)])).unwrap_err();
+        assert!(matches!(refused, Unusable::Password { user, why: BadPassword::Long } if user == "ann"));
+        let refused = users(&model(&[("ann", Credential::Hashed("$argon2id$rubbish".into()))])).unwrap_err();
+        assert!(matches!(refused, Unusable::Password { user, why: BadPassword::NotArgon2 } if user == "ann"));
+    }
+}
