@@ -13,7 +13,11 @@ impl<'t> Draft<'t> {
     /// Cuts `text` into lines. Words are cut when a line's turn comes, so that a long file is never in memory as words.
     #[must_use]
     pub fn read(text: &'t str) -> Self {
-        let says_something = |line: &Line<'_>| line.text.trim_start().chars().next().is_some_and(|c| c != '#');
         Self { lines: lines(text).filter(says_something).collect() }
     }
+}
+
+/// Whether a line is neither blank nor a comment.
+pub(crate) fn says_something(line: &Line<'_>) -> bool {
+    line.text.trim_start().chars().next().is_some_and(|c| c != '#')
 }

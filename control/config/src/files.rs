@@ -1,6 +1,6 @@
 //! The files that a configuration names: read through a trait, so that nothing here touches a disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,6 +66,15 @@ impl Files for BTreeMap<PathBuf, Vec<u8>> {
 pub struct Loaded {
     certificates: BTreeMap<PathBuf, Arc<[u8]>>,
     keys: BTreeMap<PathBuf, Arc<Zeroizing<Vec<u8>>>>,
+    /// Files that were read before and may have changed since: they are read again when a line names them.
+    stale: BTreeSet<(Shelf, PathBuf)>,
+}
+
+/// Where a file is kept: one file may be both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Shelf {
+    Certificates,
+    Keys,
 }
 
 impl Loaded {
@@ -81,13 +90,21 @@ impl Loaded {
         self.keys.get(path)
     }
 
-    /// Reads `path` unless it has been read.
+    /// The same, for lines to come: each file is read again when a line names it.
+    pub(crate) fn stale(&self) -> Self {
+        let certificates = self.certificates.keys().map(|path| (Shelf::Certificates, path.clone()));
+        let stale = certificates.chain(self.keys.keys().map(|path| (Shelf::Keys, path.clone()))).collect();
+        Self { certificates: self.certificates.clone(), keys: self.keys.clone(), stale }
+    }
+
+    /// Reads `path` unless it has been read. If it cannot be used, what was read of it before stays.
     pub(crate) fn load(&mut self, files: &dyn Files, path: &Path, purpose: Purpose) -> Result<(), NotLoaded> {
-        let known = match purpose {
-            Purpose::Key => self.keys.contains_key(path),
-            Purpose::Certificate | Purpose::Roots => self.certificates.contains_key(path),
+        let (shelf, known) = match purpose {
+            Purpose::Key => (Shelf::Keys, self.keys.contains_key(path)),
+            Purpose::Certificate | Purpose::Roots => (Shelf::Certificates, self.certificates.contains_key(path)),
         };
-        if known {
+        let here = (shelf, path.to_owned());
+        if known && !self.stale.contains(&here) {
             return Ok(());
         }
         let bytes = files.read(path, purpose)?;
@@ -106,6 +123,7 @@ impl Loaded {
                 self.certificates.insert(path.to_owned(), Arc::from(bytes.as_slice()));
             }
         }
+        self.stale.remove(&here);
         Ok(())
     }
 }

@@ -13,12 +13,17 @@
 //! No I/O, no clock, no cryptography: files come through [`files::Files`], hashes through [`model::Hasher`].
 #![forbid(unsafe_code)]
 
+pub mod answer;
 pub mod catalog;
 pub mod code;
+pub mod complete;
 pub mod draft;
+pub mod edit;
 pub mod files;
 pub mod model;
+pub mod order;
 pub mod problem;
+pub mod show;
 pub mod text;
 
 pub use diff::{Change, ChangeKind, diff};

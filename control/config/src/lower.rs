@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use crate::catalog::resolve::{NotFound, arguments, find, span};
+use crate::catalog::resolve::{Grammar, NotFound, Place as At, Target, arguments, find, span};
 use crate::catalog::{Effect, Feature, Note, Op, Rank, Said, Site, Support};
 use crate::code::Code;
 use crate::draft::Draft;
@@ -58,21 +58,12 @@ impl Checked {
 /// Reads a configuration. `name` is how messages call the file. `files` reads those that it names.
 #[must_use]
 pub fn check(name: &str, text: &str, mode: Strictness, files: &dyn Files) -> Checked {
-    let mut lowering = Lowering {
-        file: name.into(),
-        mode,
-        files,
-        model: Model::default(),
-        loaded: Loaded::default(),
-        problems: Vec::new(),
-        origins: Origins::default(),
-        accepted: BTreeMap::new(),
-    };
+    let mut lowering = Lowering::new(name, mode);
     if text.len() > FILE_BYTES_MAX {
         let cause = format!("a configuration has at most {FILE_BYTES_MAX} bytes");
         lowering.report(Severity::Error, Note::new(Code::InvalidArgument, Span::default(), "", cause), None);
     } else {
-        lowering.all(&Draft::read(text));
+        lowering.all(&Draft::read(text), files);
     }
     lowering.finish()
 }
@@ -96,12 +87,14 @@ impl Origins {
     }
 }
 
-struct Lowering<'f> {
+/// Lines on their way into a model.
+pub(crate) struct Lowering {
     file: Arc<str>,
     mode: Strictness,
-    files: &'f dyn Files,
-    model: Model,
-    loaded: Loaded,
+    /// See [`Site::firm`].
+    firm: bool,
+    pub(crate) model: Model,
+    pub(crate) loaded: Loaded,
     problems: Vec<Problem>,
     origins: Origins,
     /// Kinds of lines that are kept without effect: where in `problems` the first one is, and how many others there are.
@@ -109,40 +102,76 @@ struct Lowering<'f> {
 }
 
 /// What became of a line.
-enum Done {
+pub(crate) enum Done {
     /// Carried out, or reported.
     Yes,
     /// It refers to something that does not exist yet.
     Later,
 }
 
-impl Lowering<'_> {
-    fn all(&mut self, draft: &Draft<'_>) {
+impl Lowering {
+    /// From nothing, for a file.
+    fn new(file: &str, mode: Strictness) -> Self {
+        Self { file: file.into(), firm: false, ..Self::onto(Model::default(), Loaded::default(), mode) }
+    }
+
+    /// From what there is. A line with a file that cannot be used is refused.
+    pub(crate) fn onto(model: Model, loaded: Loaded, mode: Strictness) -> Self {
+        Self {
+            file: "".into(),
+            mode,
+            firm: true,
+            model,
+            loaded,
+            problems: Vec::new(),
+            origins: Origins::default(),
+            accepted: BTreeMap::new(),
+        }
+    }
+
+    fn all(&mut self, draft: &Draft<'_>, files: &dyn Files) {
         let mut waiting: Vec<Line<'_>> = Vec::new();
         for line in &draft.lines {
-            if matches!(self.line(line, true), Done::Later) {
+            if matches!(self.line(line, files, true), Done::Later) {
                 waiting.push(*line);
             }
         }
+        for line in self.again(waiting, |line| *line, files) {
+            self.line(&line, files, false);
+        }
+        // What a refused line would have made is missing everywhere else; there is no use in saying so.
+        if !self.problems.iter().any(Problem::is_error) {
+            self.judge();
+        }
+    }
+
+    /// Tries lines that wait again as long as that helps, and gives those back that still wait.
+    pub(crate) fn again<L>(&mut self, mut waiting: Vec<L>, line: impl Fn(&L) -> Line<'_>, files: &dyn Files) -> Vec<L> {
         for _ in 0..PASSES_MAX {
             let before = waiting.len();
-            waiting.retain(|line| matches!(self.line(line, true), Done::Later));
+            waiting.retain(|waits| matches!(self.line(&line(waits), files, true), Done::Later));
             if waiting.is_empty() || waiting.len() == before {
                 break;
             }
         }
-        for line in &waiting {
-            self.line(line, false);
-        }
-        // What a refused line would have made is missing everywhere else; there is no use in saying so.
-        if !self.problems.iter().any(Problem::is_error) {
-            crate::judge::whole(&self.model, &self.origins, &mut |severity, note, place| {
-                report(&mut self.problems, &self.file, severity, note, place);
-            });
-        }
+        waiting
     }
 
-    fn line(&mut self, line: &Line<'_>, may_wait: bool) -> Done {
+    /// What has been reported since the last time.
+    pub(crate) fn told(&mut self) -> Vec<Problem> {
+        self.accepted.clear();
+        std::mem::take(&mut self.problems)
+    }
+
+    /// Reports what only shows when all lines have been read.
+    pub(crate) fn judge(&mut self) {
+        crate::judge::whole(&self.model, &self.origins, &mut |severity, note, place| {
+            report(&mut self.problems, &self.file, severity, note, place);
+        });
+    }
+
+    /// Carries out a line, or reports what is wrong with it and changes nothing.
+    pub(crate) fn line(&mut self, line: &Line<'_>, files: &dyn Files, may_wait: bool) -> Done {
         if line.text.len() > LINE_BYTES_MAX {
             let place = Place { line: line.number, column: 1, width: 1, shown: "".into() };
             let note =
@@ -152,8 +181,8 @@ impl Lowering<'_> {
         }
         let lexed = lex(line.text);
         let hints = self.problems.len() < PROBLEMS_MAX;
-        let found = find(&lexed.tokens, hints);
-        let form = found.as_ref().ok().map(|found| found.form);
+        let found = find(&lexed.tokens, At::File, hints);
+        let form = found.as_ref().ok().and_then(|found| found.target.form());
         let masked = Masked::of(line.text, &mask::secrets(line.text, &lexed, form, mask::For::Showing));
         let kept = Masked::of(line.text, &mask::secrets(line.text, &lexed, form, mask::For::Keeping)).shown;
         let place = |span: Span| Some(masked.place(line.number, span));
@@ -184,7 +213,8 @@ impl Lowering<'_> {
                 return Done::Yes;
             }
         };
-        let mut read = arguments(&found, whole, hints);
+        let Target::Form(command, form) = found.target else { return Done::Yes };
+        let mut read = arguments(&Grammar::of(&found.target), found.rest, whole, hints);
         let mut notes: Vec<(Severity, Note)> = Vec::new();
         notes.extend(read.errors.drain(..).map(|note| (Severity::Error, note)));
         for mut note in read.unknown.drain(..) {
@@ -202,9 +232,9 @@ impl Lowering<'_> {
             notes.push((Severity::Warning, Note::new(Code::NotImplemented, whole, format!("-{}", argument.keyword), cause)));
         }
         let mut rests = None;
-        if let Effect::Never(why) = found.command.effect {
+        if let Effect::Never(why) = command.effect {
             let words = lexed.tokens.get(..3).unwrap_or(&lexed.tokens);
-            rests = Some(accepted(span(words), found.command.words, why));
+            rests = Some(accepted(span(words), command.words, why));
         } else if let Some((_, at)) = read.without_effect.first() {
             let names: Vec<_> = read.without_effect.iter().map(|(argument, _)| format!("-{}", argument.name)).collect();
             let always = read.without_effect.iter().filter_map(|(argument, _)| match argument.support {
@@ -218,9 +248,10 @@ impl Lowering<'_> {
             }
             notes.push((Severity::Warning, Note::new(Code::NotImplemented, *at, names.join(" "), cause)));
         }
-        let said = read.said(&found, &kept, whole, may_wait && found.form.op.may_precede(), hints);
+        let may_wait = may_wait && form.op.may_precede();
+        let said = Said { command, form, given: read.given, kept: read.kept, text: &kept, span: whole, may_wait, hints };
         if !wrong {
-            match self.apply(&said) {
+            match self.apply(&said, files) {
                 Ok(more) => {
                     notes.extend(more);
                     if let Some(note) = rests {
@@ -240,8 +271,9 @@ impl Lowering<'_> {
         Done::Yes
     }
 
-    fn apply(&mut self, said: &Said<'_>) -> Result<Vec<(Severity, Note)>, crate::catalog::Refused> {
-        let mut site = Site { model: &mut self.model, loaded: &mut self.loaded, files: self.files, notes: Vec::new() };
+    fn apply(&mut self, said: &Said<'_>, files: &dyn Files) -> Result<Vec<(Severity, Note)>, crate::catalog::Refused> {
+        let (model, loaded, firm) = (&mut self.model, &mut self.loaded, self.firm);
+        let mut site = Site { model, loaded, files, notes: Vec::new(), firm };
         (said.form.apply)(said, &mut site)?;
         Ok(site.notes)
     }
@@ -327,7 +359,7 @@ fn accepted(at: Span, words: &str, why: &str) -> Note {
     Note::new(Code::NotImplemented, at, words, format!("accepted, not implemented: {why}; kept for printing back"))
 }
 
-fn unreadable(fault: Fault) -> Note {
+pub(crate) fn unreadable(fault: Fault) -> Note {
     let cause = fault.kind.to_string();
     match fault.kind {
         FaultKind::UnmatchedQuote => Note::new(Code::UnmatchedQuote, fault.span, "", cause),
@@ -353,17 +385,8 @@ mod tests {
 
     fn lowered(text: &str) -> (Model, usize) {
         let files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
-        let mut lowering = Lowering {
-            file: "f".into(),
-            mode: Strictness::Strict,
-            files: &files,
-            model: Model::default(),
-            loaded: Loaded::default(),
-            problems: Vec::new(),
-            origins: Origins::default(),
-            accepted: BTreeMap::new(),
-        };
-        lowering.all(&Draft::read(text));
+        let mut lowering = Lowering::new("f", Strictness::Strict);
+        lowering.all(&Draft::read(text), &files);
         (lowering.model, lowering.problems.iter().filter(|problem| problem.is_error()).count())
     }
 

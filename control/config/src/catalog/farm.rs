@@ -74,8 +74,8 @@ fn set_parameter(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let Some(url) = said.url("xmlService") else { return Err(incomplete(said)) };
     let insecure = said.flag("xmlInsecure").unwrap_or_default();
     judge_url(said, site, url, "xmlService", "xmlInsecure", insecure, "passwords")?;
+    site.load(said, "CACert", Purpose::Roots)?;
     site.model.farm.xml_service = Some(XmlService { url: url.clone(), insecure, roots: said.text("CACert").map(Into::into) });
-    site.load(said, "CACert", Purpose::Roots);
     Ok(())
 }
 
@@ -541,9 +541,9 @@ fn add_host_tls(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         roots: roots.into(),
         server_name: said.text("serverName").map(Into::into),
     };
+    site.load(said, "CACert", Purpose::Roots)?;
     let added = site.model.farm.host_tls.add(name, profile);
     added.map_err(|there| taken(said, "name", Code::AlreadyExists, "profile", there.0.as_str()))?;
-    site.load(said, "CACert", Purpose::Roots);
     Ok(())
 }
 

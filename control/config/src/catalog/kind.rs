@@ -92,6 +92,25 @@ pub enum Value {
     Secret(Secret),
 }
 
+impl Value {
+    /// A text, or one of several words in the catalogue's spelling.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Choice(word) => Some(word),
+            Self::Number(_)
+            | Self::Ip(_)
+            | Self::Cidr(_)
+            | Self::CidrPort(_)
+            | Self::Ports(_)
+            | Self::HostPort(_)
+            | Self::Url(_)
+            | Self::Secret(_) => None,
+        }
+    }
+}
+
 /// Why a word is not a value of the kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {

@@ -14,17 +14,24 @@
 use crate::model::Model;
 use crate::print::Writer;
 
+pub use asks::{Ask, Level, What, asks};
 pub use document::pages;
 pub use kind::{Kind, PATH_BYTES_MAX, SECRET_BYTES_MAX, SOCKET_PATH_BYTES_MAX, TEXT_CHARS_MAX, Value};
+pub(crate) use label::{label, lower_camel};
+pub use live::live;
+pub(crate) use live::{namesake, show_positionals};
 pub(crate) use near::nearest;
 pub use said::{Given, Said};
 pub(crate) use site::{Note, Refused, Site};
 
 mod aaa;
 mod audit;
+pub(crate) mod asks;
 mod document;
 mod farm;
 mod kind;
+mod label;
+mod live;
 mod metrics;
 mod near;
 mod ns;
@@ -275,6 +282,8 @@ pub struct Argument {
     pub help: &'static str,
     /// How far it has an effect.
     pub support: Support,
+    /// Words of the command whose objects it names: `vpn vserver`. Empty if it names none that exist.
+    pub names: &'static str,
 }
 
 /// How far an argument has an effect.
@@ -292,13 +301,13 @@ impl Argument {
     /// One that must be there.
     #[must_use]
     pub(crate) const fn required(name: &'static str, kind: Kind, help: &'static str) -> Self {
-        Self { name, kind, required: true, default: "", help, support: Support::Full }
+        Self { name, kind, required: true, default: "", help, support: Support::Full, names: "" }
     }
 
     /// One that may be there.
     #[must_use]
     pub(crate) const fn optional(name: &'static str, kind: Kind, help: &'static str) -> Self {
-        Self { name, kind, required: false, default: "", help, support: Support::Full }
+        Self { name, kind, required: false, default: "", help, support: Support::Full, names: "" }
     }
 
     /// What holds without it.
@@ -308,10 +317,17 @@ impl Argument {
         self
     }
 
+    /// What it names: an object of the command with these words, for completion.
+    #[must_use]
+    pub(crate) const fn names(mut self, words: &'static str) -> Self {
+        self.names = words;
+        self
+    }
+
     /// One that is kept without effect.
     #[must_use]
     pub(crate) const fn kept(name: &'static str) -> Self {
-        Self { name, kind: Kind::Anything, required: false, default: "", help: "", support: Support::Kept }
+        Self { name, kind: Kind::Anything, required: false, default: "", help: "", support: Support::Kept, names: "" }
     }
 
     /// What a kept argument takes. Without this it takes anything.
@@ -331,7 +347,7 @@ impl Argument {
     /// One whose only meaning here is `value`.
     #[must_use]
     pub(crate) const fn always(name: &'static str, value: &'static str, help: &'static str) -> Self {
-        Self { name, kind: Kind::Anything, required: false, default: value, help, support: Support::Always(value) }
+        Self { name, kind: Kind::Anything, required: false, default: value, help, support: Support::Always(value), names: "" }
     }
 }
 

@@ -6,20 +6,43 @@
 //!   └── any case, any unambiguous beginning   └── keyword, likewise; its values up to the next keyword
 //! ```
 
+use std::sync::LazyLock;
+
 use crate::code::Code;
 use crate::model::KeptArgument;
 use crate::text::lex::{Kind as TokenKind, Span, Token};
 
+use super::asks::COMMON;
 use super::near::nearest;
-use super::said::{Given, Said};
+use super::said::Given;
 use super::site::Note;
 use super::wider::{self, Recognised};
-use super::{Argument, Command, Form, Kind, Op, Support, Value, commands};
+use super::{Argument, Ask, Command, Form, Kind, Op, Support, Value, asks, commands};
+
+/// What a line is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target {
+    /// A change of an object.
+    Form(&'static Command, &'static Form),
+    /// `show` of an object.
+    Show(&'static Command),
+    /// Another command.
+    Ask(&'static Ask),
+}
+
+impl Target {
+    /// The form, if it is a change.
+    pub(crate) const fn form(&self) -> Option<&'static Form> {
+        match self {
+            Self::Form(_, form) => Some(form),
+            Self::Show(_) | Self::Ask(_) => None,
+        }
+    }
+}
 
 /// A command found, with the words behind its name.
 pub(crate) struct Found<'w> {
-    pub(crate) command: &'static Command,
-    pub(crate) form: &'static Form,
+    pub(crate) target: Target,
     pub(crate) rest: &'w [Token],
 }
 
@@ -38,11 +61,91 @@ impl NotFound {
     }
 }
 
+/// Where a line is said: what can be said there differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In a file: changes only.
+    File,
+    /// On the control socket.
+    Console,
+}
+
+/// A way to say a command: up to three words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) verb: &'static str,
+    /// Empty: the verb says it all.
+    pub(crate) group: &'static str,
+    /// Empty: verb and group say it all.
+    pub(crate) object: &'static str,
+    /// Whether a word was left out: `save config` is `save ns config`.
+    pub(crate) short: bool,
+    pub(crate) target: Target,
+}
+
+/// The group whose name may be left out where nothing is changed: `show runningConfig`.
+const ELIDED: &str = "ns";
+
+/// All that can be said at a place, verbs and groups in the order of the catalogue.
+pub(crate) fn ways(place: Place) -> &'static [Way] {
+    static FILE: LazyLock<Vec<Way>> = LazyLock::new(changes);
+    static CONSOLE: LazyLock<Vec<Way>> = LazyLock::new(everything);
+    match place {
+        Place::File => &FILE,
+        Place::Console => &CONSOLE,
+    }
+}
+
+fn changes() -> Vec<Way> {
+    let forms = |op: &'static Op| {
+        let forms = commands().iter().filter_map(move |command| command.form(*op).map(|form| (*command, form)));
+        forms.map(|(command, form)| Way {
+            verb: op.word(),
+            group: command.group,
+            object: command.object,
+            short: false,
+            target: Target::Form(command, form),
+        })
+    };
+    Op::ALL.iter().flat_map(forms).collect()
+}
+
+fn everything() -> Vec<Way> {
+    let mut ways = changes();
+    ways.extend(asks().iter().map(|ask| Way {
+        verb: ask.verb,
+        group: ask.group,
+        object: ask.object,
+        short: false,
+        target: Target::Ask(ask),
+    }));
+    for command in commands() {
+        // An ask of the same name says more.
+        if !ways.iter().any(|way| way.verb == SHOW && way.group == command.group && way.object == command.object) {
+            let (group, object) = (command.group, command.object);
+            ways.push(Way { verb: SHOW, group, object, short: false, target: Target::Show(command) });
+        }
+    }
+    let short: Vec<Way> = ways
+        .iter()
+        .filter(|way| way.group == ELIDED && !way.object.is_empty() && !matches!(way.target, Target::Form(..)))
+        .filter(|way| !ways.iter().any(|other| other.verb == way.verb && other.group == way.object))
+        .map(|way| Way { group: way.object, object: "", short: true, ..*way })
+        .collect();
+    ways.extend(short);
+    ways
+}
+
+/// The verb of what is derived for every object.
+const SHOW: &str = "show";
+
 /// Finds the command that a line begins with. With `hints`, one that is not found comes with the word that was perhaps meant.
-pub(crate) fn find(words: &[Token], hints: bool) -> Result<Found<'_>, NotFound> {
-    match (ours(words, hints), wider::find(words)) {
+pub(crate) fn find(words: &[Token], place: Place, hints: bool) -> Result<Found<'_>, NotFound> {
+    match (ours(words, place, hints), wider::find(words)) {
         // Words in full are meant before words that ours only begin with.
-        (Ok(found), Some(recognised)) if !found.command.words.eq_ignore_ascii_case(&recognised.words) => {
+        (Ok(Found { target: Target::Form(command, _), .. }), Some(recognised))
+            if !command.words.eq_ignore_ascii_case(&recognised.words) =>
+        {
             let note = Note::new(Code::NotImplemented, recognised.at, recognised.words.as_str(), recognised.why);
             Err(NotFound { note: Box::new(note), unknown: false, recognised: Some(Box::new(recognised)) })
         }
@@ -56,22 +159,38 @@ pub(crate) fn find(words: &[Token], hints: bool) -> Result<Found<'_>, NotFound> 
     }
 }
 
-fn ours(words: &[Token], hints: bool) -> Result<Found<'_>, NotFound> {
+fn ours(words: &[Token], place: Place, hints: bool) -> Result<Found<'_>, NotFound> {
     let whole = span(words);
-    let ops: Vec<&'static str> = Op::ALL.iter().map(|op| op.word()).collect();
-    let (op_word, op_token, rest) = take(words, &ops, "", whole, hints)?;
-    let op = *Op::ALL.iter().find(|op| op.word() == op_word).ok_or_else(|| never(op_token))?;
+    let ways = ways(place);
+    let verbs = distinct(ways.iter().map(|way| way.verb));
+    let (verb, _, rest) = take(words, &verbs, "", whole, hints)?;
+    let ways = || ways.iter().filter(move |way| way.verb == verb);
+    if let Some(way) = ways().find(|way| way.group.is_empty()) {
+        return Ok(Found { target: way.target, rest });
+    }
+    let groups = distinct(ways().map(|way| way.group));
+    let (group, _, rest) = take(rest, &groups, verb, whole, hints)?;
+    let ways = || ways().filter(move |way| way.group == group);
+    let objects = distinct(ways().map(|way| way.object).filter(|object| !object.is_empty()));
+    if let Some(way) = ways().find(|way| way.object.is_empty()) {
+        let ends = rest.first().is_none_or(|next| next.kind == TokenKind::Keyword);
+        if ends || objects.is_empty() {
+            return Ok(Found { target: way.target, rest });
+        }
+    }
+    let (object, token, rest) = take(rest, &objects, &format!("{verb} {group}"), whole, hints)?;
+    let found = ways().find(|way| way.object == object).ok_or_else(|| never(token))?;
+    Ok(Found { target: found.target, rest })
+}
 
-    let forms = || commands().iter().filter_map(move |command| command.form(op).map(|form| (*command, form)));
-    let mut groups: Vec<&'static str> = forms().map(|(command, _)| command.group).collect();
-    groups.dedup();
-    let (group, _, rest) = take(rest, &groups, op_word, whole, hints)?;
-
-    let objects: Vec<&'static str> = forms().filter(|(c, _)| c.group == group).map(|(c, _)| c.object).collect();
-    let (object, token, rest) = take(rest, &objects, &format!("{op_word} {group}"), whole, hints)?;
-    let found = forms().find(|(c, _)| c.group == group && c.object == object);
-    let (command, form) = found.ok_or_else(|| never(token))?;
-    Ok(Found { command, form, rest })
+fn distinct(words: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut known: Vec<&'static str> = Vec::new();
+    for word in words {
+        if !known.contains(&word) {
+            known.push(word);
+        }
+    }
+    known
 }
 
 /// A word that was just found in a list made from the same source is not in that source.
@@ -120,14 +239,14 @@ fn take<'w>(
 }
 
 /// What an abbreviation stands for.
-enum Picked<T> {
+pub(crate) enum Picked<T> {
     One(T),
     Several(Vec<&'static str>),
     None,
 }
 
 /// The whole word wins over words that only begin so.
-fn pick<T: Copy>(said: &str, known: impl Iterator<Item = (&'static str, T)> + Clone) -> Picked<T> {
+pub(crate) fn pick<T: Copy>(said: &str, known: impl Iterator<Item = (&'static str, T)> + Clone) -> Picked<T> {
     if let Some((_, found)) = known.clone().find(|(word, _)| word.eq_ignore_ascii_case(said)) {
         return Picked::One(found);
     }
@@ -152,46 +271,92 @@ pub(crate) struct Arguments {
     pub(crate) errors: Vec<Note>,
 }
 
-impl Arguments {
-    pub(crate) fn said<'t>(self, found: &Found<'_>, text: &'t str, span: Span, may_wait: bool, hints: bool) -> Said<'t> {
-        let Self { given, kept, .. } = self;
-        Said { command: found.command, form: found.form, given, kept, text, span, may_wait, hints }
+/// The arguments that a command takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grammar {
+    /// Words before those of the object: `add`. Empty if they are among them.
+    pub(crate) verb: &'static str,
+    /// Words of the object.
+    pub(crate) words: &'static str,
+    pub(crate) positionals: &'static [Argument],
+    pub(crate) keywords: &'static [Argument],
+    /// Keywords that it has in common with others.
+    pub(crate) common: &'static [Argument],
+    /// Keywords have no values.
+    pub(crate) unset: bool,
+}
+
+impl Grammar {
+    pub(crate) fn of(target: &Target) -> Self {
+        match target {
+            Target::Form(command, form) => Self {
+                verb: form.op.word(),
+                words: command.words,
+                positionals: form.positionals,
+                keywords: form.keywords,
+                common: &[],
+                unset: form.op == Op::Unset,
+            },
+            Target::Show(command) => {
+                let (words, positionals) = (command.words, super::show_positionals(command));
+                Self { verb: SHOW, words, positionals, keywords: &[], common: COMMON, unset: false }
+            }
+            Target::Ask(ask) => Self {
+                verb: "",
+                words: ask.words,
+                positionals: ask.positionals,
+                keywords: ask.keywords,
+                common: ask.common(),
+                unset: false,
+            },
+        }
+    }
+
+    pub(crate) fn all_keywords(&self) -> impl Iterator<Item = &'static Argument> + Clone + use<> {
+        self.keywords.iter().chain(self.common)
+    }
+
+    fn called(&self) -> String {
+        if self.verb.is_empty() { self.words.to_owned() } else { format!("{} {}", self.verb, self.words) }
+    }
+
+    fn keyword(&self, said: &str) -> Picked<&'static Argument> {
+        pick(said, self.all_keywords().map(|a| (a.name, a)))
     }
 }
 
 /// Reads the words behind a command's name.
-pub(crate) fn arguments(found: &Found<'_>, whole: Span, hints: bool) -> Arguments {
+pub(crate) fn arguments(grammar: &Grammar, words: &[Token], whole: Span, hints: bool) -> Arguments {
     let mut read = Arguments::default();
-    let first_keyword = found.rest.iter().position(|t| t.kind == TokenKind::Keyword).unwrap_or(found.rest.len());
-    let (words, mut keywords) = found.rest.split_at(first_keyword);
-    positionals(found, words, whole, &mut read);
+    let first_keyword = words.iter().position(|t| t.kind == TokenKind::Keyword).unwrap_or(words.len());
+    let (plain, mut keywords) = words.split_at(first_keyword);
+    positionals(grammar, plain, whole, &mut read);
     while let Some((keyword, rest)) = keywords.split_first() {
         let end = rest.iter().position(|t| t.kind == TokenKind::Keyword).unwrap_or(rest.len());
         let (values, next) = rest.split_at(end);
-        one_keyword(found, keyword, values, hints, &mut read);
+        one_keyword(grammar, keyword, values, hints, &mut read);
         keywords = next;
     }
-    for argument in found.form.keywords.iter().filter(|a| a.required && found.form.op != Op::Unset) {
+    for argument in grammar.keywords.iter().filter(|a| a.required && !grammar.unset) {
         // One that is there with a wrong value has been complained about already.
-        let there = found.rest.iter().any(|t| {
-            t.kind == TokenKind::Keyword && matches!(keyword_of(found.form, &t.value), Picked::One(a) if a.name == argument.name)
+        let there = words.iter().any(|t| {
+            t.kind == TokenKind::Keyword && matches!(grammar.keyword(&t.value), Picked::One(a) if a.name == argument.name)
         });
         if !there {
             let name = format!("-{}", argument.name);
-            let cause = format!("`{} {}` needs {name}: {}", found.form.op.word(), found.command.words, argument.help);
+            let cause = format!("`{}` needs {name}: {}", grammar.called(), argument.help);
             read.errors.push(Note::new(Code::ArgumentMissing, whole, name, cause));
         }
     }
     read
 }
 
-fn positionals(found: &Found<'_>, words: &[Token], whole: Span, read: &mut Arguments) {
+fn positionals(grammar: &Grammar, words: &[Token], whole: Span, read: &mut Arguments) {
     let mut rest = words;
-    for argument in found.form.positionals {
+    for argument in grammar.positionals {
         if rest.is_empty() {
             if argument.required {
-                let cause =
-                    format!("`{} {}` needs <{}>: {}", found.form.op.word(), found.command.words, argument.name, argument.help);
+                let cause = format!("`{}` needs <{}>: {}", grammar.called(), argument.name, argument.help);
                 read.errors.push(Note::new(Code::TooFewArguments, whole, argument.name, cause));
                 return;
             }
@@ -202,22 +367,18 @@ fn positionals(found: &Found<'_>, words: &[Token], whole: Span, read: &mut Argum
         rest = next;
     }
     if let Some(surplus) = rest.first() {
-        let secret = found.form.positionals.iter().any(|a| a.kind.is_secret());
+        let secret = grammar.positionals.iter().any(|a| a.kind.is_secret());
         let about = if secret { "" } else { surplus.value.as_str() };
-        let cause = format!("`{} {}` takes no further word here", found.form.op.word(), found.command.words);
+        let cause = format!("`{}` takes no further word here", grammar.called());
         let note = Note::new(Code::TooManyValues, surplus.span, about, cause);
         read.errors.push(note.cure("a name with blanks stands in quotes; an argument's name begins with a dash"));
     }
 }
 
-fn keyword_of(form: &'static Form, said: &str) -> Picked<&'static Argument> {
-    pick(said, form.keywords.iter().map(|a| (a.name, a)))
-}
-
-fn one_keyword(found: &Found<'_>, keyword: &Token, words: &[Token], hints: bool, read: &mut Arguments) {
+fn one_keyword(grammar: &Grammar, keyword: &Token, words: &[Token], hints: bool, read: &mut Arguments) {
     let said = keyword.value.as_str();
     let called = format!("-{said}");
-    let argument = match keyword_of(found.form, said) {
+    let argument = match grammar.keyword(said) {
         Picked::One(argument) => argument,
         Picked::Several(names) => {
             let cause = format!("this could be -{}", names.join(" or -"));
@@ -225,10 +386,10 @@ fn one_keyword(found: &Found<'_>, keyword: &Token, words: &[Token], hints: bool,
             return;
         }
         Picked::None => {
-            let cause = format!("`{} {}` has no argument `{called}`", found.form.op.word(), found.command.words);
+            let cause = format!("`{}` has no argument `{called}`", grammar.called());
             let mut note = Note::new(Code::NoSuchArgument, keyword.span, called, cause);
             if hints {
-                let near = nearest(said, found.form.keywords.iter().map(|a| a.name));
+                let near = nearest(said, grammar.all_keywords().map(|a| a.name));
                 note.cure = near.map(|near| format!("did you mean `-{near}`?"));
             }
             read.unknown.push(note);
@@ -241,14 +402,14 @@ fn one_keyword(found: &Found<'_>, keyword: &Token, words: &[Token], hints: bool,
         return;
     }
     if argument.support != Support::Full {
-        let Some(kept) = known_kept(found, argument, keyword, words, read) else { return };
-        if !super::site::says_nothing_new(argument, &kept) && found.form.op != Op::Unset {
+        let Some(kept) = known_kept(grammar, argument, keyword, words, read) else { return };
+        if !super::site::says_nothing_new(argument, &kept) && !grammar.unset {
             read.without_effect.push((argument, keyword.span));
         }
         read.kept.push(kept);
         return;
     }
-    if matches!(argument.kind, Kind::Switch) || found.form.op == Op::Unset {
+    if matches!(argument.kind, Kind::Switch) || grammar.unset {
         if let Some(surplus) = words.first() {
             let cause = format!("-{} takes no value here", argument.name);
             read.errors.push(Note::new(Code::TooManyValues, surplus.span, format!("-{}", argument.name), cause));
@@ -261,7 +422,7 @@ fn one_keyword(found: &Found<'_>, keyword: &Token, words: &[Token], hints: bool,
 
 /// An argument without effect, checked like any other: what is kept must be fit for printing back. `None` if it is wrong.
 fn known_kept(
-    found: &Found<'_>,
+    grammar: &Grammar,
     argument: &'static Argument,
     keyword: &Token,
     words: &[Token],
@@ -271,7 +432,7 @@ fn known_kept(
     if matches!(argument.kind, Kind::Anything) {
         return Some(kept(argument.name, words));
     }
-    if matches!(argument.kind, Kind::Switch) || found.form.op == Op::Unset {
+    if matches!(argument.kind, Kind::Switch) || grammar.unset {
         if let Some(surplus) = words.first() {
             let cause = format!("{called} takes no value here");
             read.errors.push(Note::new(Code::TooManyValues, surplus.span, called, cause));

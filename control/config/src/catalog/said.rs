@@ -80,18 +80,7 @@ impl Said<'_> {
     /// A text.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        match self.value(name)? {
-            Value::Text(text) => Some(text),
-            Value::Choice(word) => Some(word),
-            Value::Number(_)
-            | Value::Ip(_)
-            | Value::Cidr(_)
-            | Value::CidrPort(_)
-            | Value::Ports(_)
-            | Value::HostPort(_)
-            | Value::Url(_)
-            | Value::Secret(_) => None,
-        }
+        self.value(name)?.as_text()
     }
 
     /// A name.

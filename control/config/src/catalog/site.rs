@@ -53,30 +53,34 @@ pub(crate) struct Site<'s> {
     pub(crate) loaded: &'s mut Loaded,
     pub(crate) files: &'s dyn Files,
     pub(crate) notes: Vec<(Severity, Note)>,
+    /// Whether a file that cannot be used refuses the line. In a file of configuration it does not, so that later lines are judged
+    /// fairly: there is no configuration anyway.
+    pub(crate) firm: bool,
 }
 
 impl Site<'_> {
-    /// Wrong, but the rest of the line can be carried out, so that later lines are judged fairly.
-    pub(crate) fn error(&mut self, note: Note) {
-        self.notes.push((Severity::Error, note));
-    }
-
     /// Perhaps not as meant.
     pub(crate) fn warn(&mut self, note: Note) {
         self.notes.push((Severity::Warning, note));
     }
 
-    /// Reads the file that argument `name` names.
-    pub(crate) fn load(&mut self, said: &Said<'_>, name: &str, purpose: Purpose) {
-        let Some(path) = said.text(name) else { return };
-        if let Err(not) = self.loaded.load(self.files, Path::new(path), purpose) {
-            let note = Note::new(not.code(), said.place(name), path, format!("cannot use {path}: {not}"));
-            self.error(note.cure(not.cure()));
+    /// Reads the file that argument `name` names. To be called before anything is changed.
+    pub(crate) fn load(&mut self, said: &Said<'_>, name: &str, purpose: Purpose) -> Result<(), Refused> {
+        let Some(path) = said.text(name) else { return Ok(()) };
+        let Err(not) = self.loaded.load(self.files, Path::new(path), purpose) else { return Ok(()) };
+        let note = Note::new(not.code(), said.place(name), path, format!("cannot use {path}: {not}")).cure(not.cure());
+        if self.firm {
+            return Err(note.into());
         }
+        self.notes.push((Severity::Error, note));
+        Ok(())
     }
 
     /// Remembers the arguments without effect for printing back on `object`, and forgets those that `unset` names.
     pub(crate) fn keep_arguments(&mut self, said: &Said<'_>, object: &str) {
+        if said.kept.is_empty() {
+            return;
+        }
         let at = KeptFor { command: said.command.words, object: object.into() };
         let mut so_far = self.model.kept_arguments.remove(&at).unwrap_or_default();
         for argument in &said.kept {

@@ -69,10 +69,10 @@ fn add_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         return Err(note.cure("unlock it: openssl pkey -in FILE -out key.pem, and keep that file for the gateway only").into());
     }
     let pair = CertKey { certificate: certificate.into(), key: said.text("key").map(Into::into) };
+    site.load(said, "cert", Purpose::Certificate)?;
+    site.load(said, "key", Purpose::Key)?;
     let added = site.model.certificates.add(name.clone(), pair);
     added.map_err(|there| taken(said, "name", Code::AlreadyExists, "certificate", there.0.as_str()))?;
-    site.load(said, "cert", Purpose::Certificate);
-    site.load(said, "key", Purpose::Key);
     site.keep_arguments(said, name.as_str());
     Ok(())
 }

@@ -6,7 +6,9 @@ use sluice_link::snapshot::Cgp;
 
 use crate::code::Code;
 use crate::files::Purpose;
-use crate::model::{AllowedHost, AllowedHostName, Model, Scheme, Sta, Url, VpnParameter, Vserver, VserverName, VserverTls};
+use crate::model::{
+    AllowedHost, AllowedHostName, KeptFor, Model, Scheme, Sta, Url, VpnParameter, Vserver, VserverName, VserverTls,
+};
 use crate::print::Writer;
 
 use super::ns::something;
@@ -227,7 +229,9 @@ fn rm_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     if site.model.vservers.remove(name).is_none() {
         return Err(no_vserver(said, "name", site.model));
     }
-    site.model.kept_arguments.retain(|at, _| !(matches!(at.command, "vpn vserver" | "ssl vserver") && *at.object == *name));
+    for command in ["vpn vserver", "ssl vserver"] {
+        site.model.kept_arguments.remove(&KeptFor { command, object: name.into() });
+    }
     Ok(())
 }
 
@@ -245,17 +249,17 @@ pub(super) fn no_vserver(said: &Said<'_>, argument: &str, model: &Model) -> Refu
 
 /// Refuses an address on which something else listens already. Port 0 is never taken.
 pub(super) fn free_address(said: &Said<'_>, argument: &str, address: SocketAddr, model: &Model) -> Result<(), Refused> {
-    let vservers = model.vservers.iter().map(|(name, v)| (v.address, format!("virtual server {name}")));
-    let servers = model.farm.servers.iter().map(|(name, s)| (s.address, format!("farm server {name}")));
-    let hosts = model.farm.hosts.iter().map(|(name, h)| (h.address, format!("farm host {name}")));
+    let vservers = model.vservers.iter().map(|(name, v)| (v.address, "virtual server", name.as_str()));
+    let servers = model.farm.servers.iter().map(|(name, s)| (s.address, "farm server", name.as_str()));
+    let hosts = model.farm.hosts.iter().map(|(name, h)| (h.address, "farm host", name.as_str()));
     let clash = |other: SocketAddr| {
         let everywhere = other.ip().is_unspecified() || address.ip().is_unspecified();
         let same_family = other.is_ipv4() == address.is_ipv4();
         address.port() != 0 && other.port() == address.port() && (other.ip() == address.ip() || (everywhere && same_family))
     };
-    match vservers.chain(servers).chain(hosts).find(|(other, _)| clash(*other)) {
-        Some((other, who)) => {
-            let cause = format!("{who} listens on {other}");
+    match vservers.chain(servers).chain(hosts).find(|(other, ..)| clash(*other)) {
+        Some((other, what, name)) => {
+            let cause = format!("{what} {name} listens on {other}");
             Err(Note::new(Code::AddressInUse, said.place(argument), address.to_string(), cause).into())
         }
         None => Ok(()),
@@ -300,8 +304,8 @@ fn bind_sta(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let insecure = said.flag("staInsecure").unwrap_or_default();
     judge_url(said, site, url, "staServer", "staInsecure", insecure, "tickets")?;
     let sta = Sta { url: url.clone(), insecure, roots: said.text("CACert").map(Into::into) };
-    let Some(vserver) = site.model.vservers.find_mut(name) else { return Err(incomplete(said)) };
     let place = said.place("staServer");
+    let Some(vserver) = site.model.vservers.find(name) else { return Err(incomplete(said)) };
     if vserver.stas.iter().any(|other| other.url.at == url.at && other.url.scheme == url.scheme) {
         return Err(Note::new(Code::BindingExists, place, url.to_string(), "this STA is bound here already").into());
     }
@@ -309,8 +313,10 @@ fn bind_sta(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         let cause = format!("a virtual server has at most {STAS_MAX} ticket authorities");
         return Err(Note::new(Code::TooManyValues, place, url.to_string(), cause).into());
     }
-    vserver.stas.push(sta);
-    site.load(said, "CACert", Purpose::Roots);
+    site.load(said, "CACert", Purpose::Roots)?;
+    if let Some(vserver) = site.model.vservers.find_mut(name) {
+        vserver.stas.push(sta);
+    }
     Ok(())
 }
 

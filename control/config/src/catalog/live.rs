@@ -1,0 +1,81 @@
+//! What `show` of a configuration object says beside what was configured: fields that only the running gateway knows.
+//!
+//! [`configured`](crate::show::configured) leaves them empty; whoever runs the gateway fills them in.
+
+use crate::answer::Field;
+
+use super::{Argument, Command, Kind, Op};
+
+/// The fields of `command` that only the running gateway knows.
+#[must_use]
+pub fn live(command: &Command) -> &'static [Field] {
+    LIVE.iter().find(|(words, _)| *words == command.words).map_or(&[], |(_, fields)| fields)
+}
+
+/// An object whose names are those of another: `set ssl vserver gw` speaks of `vpn vserver` gw.
+pub(crate) fn namesake(command: &Command) -> &'static str {
+    NAMESAKES.iter().find(|(words, _)| *words == command.words).map_or(command.words, |(_, other)| other)
+}
+
+/// The name that `show` of a command takes, if its objects have names.
+pub(crate) fn show_positionals(command: &Command) -> &'static [Argument] {
+    const NAMED: &[Argument] = &[Argument::optional("name", Kind::Name, "One only.")];
+    let named = |form: &&super::Form| form.positionals.first().is_some_and(|first| matches!(first.kind, Kind::Name));
+    if command.forms.iter().filter(|form| matches!(form.op, Op::Add | Op::Set)).any(|form| named(&form)) { NAMED } else { &[] }
+}
+
+const NAMESAKES: &[(&str, &str)] = &[("ssl vserver", "vpn vserver")];
+
+const LISTENS: &[Field] = &[Field::text("address", "Address", "Where it listens, with the port that the system chose.")];
+
+const LIVE: &[(&str, &[Field])] = &[
+    (
+        "vpn vserver",
+        &[
+            Field::text("curState", "Cur state", "UP if it listens, DOWN if not."),
+            Field::text("stateReason", "State reason", "Why it is down."),
+            Field::text("address", "Address", "Where it listens, with the port that the system chose."),
+            Field::number("curSessions", "Cur sessions", "", "Connections in any state."),
+            Field::number("curIcaConnections", "Cur ICA connections", "", "Those whose bytes flow to a host."),
+            Field::number("totSessions", "Tot sessions", "", "Connections accepted since start."),
+        ],
+    ),
+    (
+        "ssl certKey",
+        &[
+            Field::text("status", "Status", "Valid, Expired or Not yet valid."),
+            Field::text("subject", "Subject", "Whose it is."),
+            Field::text("issuer", "Issuer", "Who says so."),
+            Field::text("serial", "Serial", "Hexadecimal."),
+            Field::list("sanDns", "SAN DNS", "Names that it is valid for."),
+            Field::text("notBefore", "Not before", "From when, UTC."),
+            Field::text("notAfter", "Not after", "Until when, UTC."),
+            Field::number("daysToExpiration", "Days to expiration", "", "Whole days; 0 once it has expired."),
+            Field::text("publicKey", "Public key", "Kind and size of its key."),
+        ],
+    ),
+    ("farm server", LISTENS),
+    ("farm host", LISTENS),
+    (
+        "ns config",
+        &[
+            Field::text("configFile", "Config file", "With which the gateway starts."),
+            Field::flag("configChanged", "Config changed", "Whether what runs differs from that file."),
+            Field::text("lastChange", "Last change", "When the configuration was last changed, UTC."),
+            Field::text("lastSaved", "Last saved", "When it was last saved, UTC."),
+        ],
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::commands;
+
+    #[test]
+    fn the_tables_speak_of_commands_that_exist() {
+        let known = |words: &str| commands().iter().any(|command| command.words == words);
+        assert!(LIVE.iter().all(|(words, _)| known(words)));
+        assert!(NAMESAKES.iter().all(|(words, other)| known(words) && known(other)));
+    }
+}
