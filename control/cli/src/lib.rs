@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  launch   an ICA file ─► TLS to the gateway, ticket as SOCKS5 name ─► a local port or a pipe   (steps 10–14)
+//!  audit    is an audit log what the gateway wrote?
 //!  demo     a gateway of its own on loopback, and all 14 steps of a launch through it
 //! ```
 //!
@@ -9,6 +10,7 @@
 //! the network.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod clock;
 pub mod demo;
 pub mod launch;

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use gate_cli::audit::Audit;
 use gate_cli::demo::Demo;
 use gate_cli::launch::run::Launch;
 
@@ -20,6 +21,7 @@ struct Arguments {
 enum Command {
     Launch(Launch),
     Demo(Demo),
+    Audit(Audit),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +41,13 @@ fn main() -> ExitCode {
             Err(error) => {
                 let _said = writeln!(io::stderr(), "sluicectl: demo: {error}");
                 ExitCode::FAILURE
+            }
+        },
+        Command::Audit(audit) => match audit.run(&mut io::stdout()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(not) => {
+                let _said = writeln!(io::stderr(), "sluicectl: {not}");
+                ExitCode::from(not.exit_code())
             }
         },
     }
