@@ -31,6 +31,7 @@ mod quiet;
 mod random;
 mod reach;
 mod redeem;
+mod reply;
 mod running;
 mod turn;
 mod world;

@@ -1,5 +1,6 @@
 //! At most one log line per second and source about what strangers do wrong, with the number of lines left out.
 
+use std::hash::Hash;
 use std::time::Duration;
 
 use gate_auth::Now;
@@ -13,19 +14,19 @@ const SOURCES_MAX: usize = 4096;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Quiet {
-    sources: OldestOut<Source, (Option<Now>, u64)>,
+pub(crate) struct Quiet<S = Source> {
+    sources: OldestOut<S, (Option<Now>, u64)>,
 }
 
-impl Default for Quiet {
+impl<S: Clone + Eq + Hash> Default for Quiet<S> {
     fn default() -> Self {
         Self { sources: OldestOut::new(SOURCES_MAX) }
     }
 }
 
-impl Quiet {
+impl<S: Clone + Eq + Hash> Quiet<S> {
     /// Whether a line may be written about `source`, and if so, how many were not since the last one.
-    pub(crate) fn may_say(&mut self, source: Source, now: Now) -> Option<u64> {
+    pub(crate) fn may_say(&mut self, source: S, now: Now) -> Option<u64> {
         let (said, unsaid) = self.sources.touch(&source, || (None, 0));
         if said.is_some_and(|said| now.saturating_sub(said) < EVERY) {
             *unsaid += 1;
