@@ -43,7 +43,7 @@ use sluice_flow::intent::Intent;
 use sluice_flow::port::{Door, Engine, EngineFault, Happening, ListenerId, SlotKey, Tally};
 
 pub use listen::bind;
-pub use machine::{now, raise_descriptor_limit};
+pub use machine::{now, raise_descriptor_limit, used};
 pub use peer::{GROUPS_MAX, Peer, own_uid, peer};
 pub use poll::PollEngine;
 pub use report::{Item, Outcome, Report};

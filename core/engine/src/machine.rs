@@ -1,18 +1,30 @@
 //! What the engines and the workers ask of the machine besides sockets: the time, the kernel's version, the limit of descriptors.
 
 use std::io;
+use std::time::Duration;
 
 use sluice_flow::port::Moment;
 
 /// The monotonic clock, read through the vDSO: no system call. A worker reads it once per turn.
 #[must_use]
 pub fn now() -> Moment {
+    Moment(read(libc::CLOCK_MONOTONIC))
+}
+
+/// Processor time that the calling thread has used until now, what the kernel did for it included. A system call.
+#[must_use]
+pub fn used() -> Duration {
+    Duration::from_nanos(read(libc::CLOCK_THREAD_CPUTIME_ID))
+}
+
+/// Nanoseconds on one of the clocks that every thread has.
+fn read(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: clock_gettime demands a pointer to a timespec that may be written; `time` is one, on this stack. It cannot fail
-    // for this clock; if it did, `time` would still hold the zeroes from above.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    // for these clocks; if it did, `time` would still hold the zeroes from above.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     let whole = u64::try_from(time.tv_sec).unwrap_or_default().saturating_mul(1_000_000_000);
-    Moment(whole.saturating_add(u64::try_from(time.tv_nsec).unwrap_or_default()))
+    whole.saturating_add(u64::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// Raises the soft limit of open descriptors to `want`, or to the hard limit if that is lower. Answers with the limit that
@@ -68,6 +80,18 @@ mod tests {
         let first = now();
         assert!(first.0 > 0);
         assert!(now() >= first);
+    }
+
+    #[test]
+    fn a_thread_is_charged_for_what_it_does() {
+        let before = used();
+        let mut sum = 0_u64;
+        // However coarse the clock: it moves in the end.
+        while used() == before {
+            sum = std::hint::black_box(sum.wrapping_add(1));
+        }
+        let elsewhere = std::thread::spawn(used).join().unwrap();
+        assert!(elsewhere < std::time::Duration::from_secs(1), "another thread's time: {elsewhere:?}");
     }
 
     #[test]
