@@ -23,9 +23,10 @@ use sluice_flow::share::{Share, buffer_of};
 use sluice_flow::slots::Slots;
 use sluice_flow::tls::{Served, TicketKeys};
 use sluice_flow::wheel::Wheel;
-use sluice_link::ask::{Ask, Wanted};
-use sluice_link::count::Counters;
-use sluice_link::id::{Generation, LaunchId, SessionKey, SlotKey, SnapshotId, WorkerId};
+use sluice_link::ask::{Ask, Phases, Wanted};
+use sluice_link::count::{Counters, ListenerCounters, ListenerTotals};
+use sluice_link::id::{Generation, LaunchId, ListenerId, SessionKey, SlotKey, SnapshotId, WorkerId};
+use sluice_link::live::LiveTable;
 use sluice_link::reason::Reason;
 use sluice_link::snapshot::{CertKey, HostTlsProfile, Limits, Listener, Snapshot, Tls};
 use sluice_link::tell::{HostTls, Refusal, Target};
@@ -157,6 +158,8 @@ pub(crate) struct World<'k> {
     wheel: Wheel,
     share: Share,
     count: Counters,
+    listeners: [(ListenerId, ListenerCounters); 2],
+    traffic: LiveTable,
     lives: HashMap<usize, Life>,
     live: Vec<usize>,
     mail: Vec<Letter>,
@@ -191,6 +194,8 @@ impl<'k> World<'k> {
             wheel: Wheel::new(PLACES, START),
             share: Share::new(),
             count: Counters::default(),
+            listeners: [REJECTS, RELAYS].map(|id| (id, ListenerCounters::default())),
+            traffic: LiveTable::new(PLACES),
             lives: HashMap::new(),
             live: Vec::new(),
             mail: Vec::new(),
@@ -220,6 +225,14 @@ impl<'k> World<'k> {
         assert!(self.slots.is_empty());
         let totals = self.count.read();
         assert_eq!((totals.spliced, totals.portal), (0, 0), "gauges of nobody");
+        let mut all = ListenerTotals::default();
+        self.listeners.iter().for_each(|(_, one)| all.add(&one.read()));
+        assert_eq!((all.spliced, all.portal), (0, 0), "gauges of nobody");
+        assert_eq!(
+            (all.handshakes, all.tickets_asked, all.hosts_failed, all.up_bytes, all.down_bytes),
+            (totals.handshakes, totals.tickets_asked, totals.hosts_failed, totals.up_bytes, totals.down_bytes),
+            "what is counted for the virtual servers is what is counted in all"
+        );
         self.report.up_bytes = totals.up_bytes;
         self.report.down_bytes = totals.down_bytes;
         self.report.starved = self.engine.tally().starved;
@@ -268,8 +281,12 @@ impl<'k> World<'k> {
                     };
                     let mut out = Vec::new();
                     let now = self.engine.now;
+                    let (_, listener) = self.listeners.iter().find(|(id, _)| *id == listener).unwrap();
+                    let live = self.traffic.at(key.slot);
+                    live.begin(key.generation, now);
                     let newest = &self.kit.served;
-                    let mut turn = Turn { now, pool: self.engine.pool(), out: &mut out, count: &self.count, newest };
+                    let mut turn =
+                        Turn { now, pool: self.engine.pool(), out: &mut out, count: &self.count, newest, listener, live };
                     let session = Session::begin(arrival, &mut turn);
                     self.slots.put(key, Tenant { id, session: Some(session), held: 0, asked: false, born: self.round });
                     self.carry_out(key, out);
@@ -336,8 +353,10 @@ impl<'k> World<'k> {
         let session = tenant.session.take().unwrap();
         let before = lent(self.engine.pool());
         let mut out = Vec::new();
+        let (_, listener) = self.listeners.iter().find(|(id, _)| *id == session.listener().id).unwrap();
+        let live = self.traffic.at(key.slot);
         let newest = &self.kit.served;
-        let mut turn = Turn { now, pool: self.engine.pool(), out: &mut out, count: &self.count, newest };
+        let mut turn = Turn { now, pool: self.engine.pool(), out: &mut out, count: &self.count, newest, listener, live };
         let next = session.step(event, &mut turn);
         let after = lent(self.engine.pool());
         let tenant = self.slots.get_mut(key).unwrap();
@@ -354,7 +373,14 @@ impl<'k> World<'k> {
             let tenant = self.slots.get(key).unwrap();
             assert_eq!(tenant.held, 0, "a session ended with buffers in its hands");
             let id = tenant.id;
-            assert_eq!(summary.closed.key.at, key);
+            let closed = &summary.closed;
+            assert_eq!(closed.key.at, key);
+            let traffic = self.traffic.read(key).expect("nobody can see what a session moves");
+            assert_eq!((traffic.up_bytes, traffic.down_bytes), (closed.up_bytes, closed.down_bytes), "as seen until the end");
+            assert!(traffic.last <= now);
+            self.traffic.at(key.slot).end();
+            assert!(spent(&closed.phases) <= closed.lived);
+            assert!(closed.launch.is_none() || closed.phases.redeem.is_some(), "a launch without an answer");
             self.note(summary.closed.reason.index() as u64);
             self.count.closed(summary.closed.reason);
             self.lives.get_mut(&id).unwrap().summary = Some(summary);
@@ -435,7 +461,12 @@ impl<'k> World<'k> {
                     self.mail.push(Letter { at, key: before, verdict: Ok(wrong) });
                 }
             }
-            Ask::Opened(opened) => assert_eq!(opened.launch, LaunchId(plan.id as u64)),
+            Ask::Opened(opened) => {
+                assert_eq!((opened.launch, opened.listener), (LaunchId(plan.id as u64), plan.listener));
+                let phases = &opened.phases;
+                assert!([phases.handshake, phases.preface, phases.redeem, phases.connect].iter().all(Option::is_some));
+                assert_eq!(spent(phases), opened.took, "phases follow each other without gaps");
+            }
             Ask::Closed(_) => panic!("the worker's to say"),
         }
     }
@@ -544,6 +575,11 @@ impl<'k> World<'k> {
 fn address(id: usize) -> SocketAddr {
     let [.., a, b, c] = id.to_be_bytes();
     SocketAddr::from(([10, a, b, c], 1494))
+}
+
+/// The time of all phases that were completed.
+fn spent(phases: &Phases) -> Duration {
+    [phases.handshake, phases.preface, phases.redeem, phases.connect].into_iter().flatten().sum()
 }
 
 /// Bytes of all buffers that are out.

@@ -18,8 +18,9 @@ use sluice_flow::intent::{Intent, Into};
 use sluice_flow::session::{Arrival, Next, Session, Stage, Turn};
 use sluice_flow::tls::{Handshake, Progress, Records, Served};
 use sluice_link::ask::Ask;
-use sluice_link::count::Counters;
+use sluice_link::count::{Counters, ListenerCounters};
 use sluice_link::id::{Generation, LaunchId, SessionKey, Slot, SlotKey, WorkerId};
+use sluice_link::live::Live;
 use sluice_link::tell::Target;
 use sluice_link::time::Moment;
 use sluice_proto::socks5::Request;
@@ -57,6 +58,8 @@ struct Table {
     session: Option<Session>,
     pool: Pool,
     count: Counters,
+    listener: ListenerCounters,
+    live: Live,
     intents: Vec<Intent>,
     /// Answers that are due.
     events: VecDeque<Event>,
@@ -83,15 +86,15 @@ impl Table {
             session: None,
             pool: Pool::new(PoolSizes::default()),
             count: Counters::default(),
+            listener: ListenerCounters::default(),
+            live: Live::default(),
             intents: Vec::new(),
             events: VecDeque::new(),
             client_receives: None,
             host_receives: None,
             to_client: Some(Vec::new()),
         };
-        let mut turn =
-            Turn { now: Moment(0), pool: &mut table.pool, out: &mut table.intents, count: &table.count, newest: &table.served };
-        table.session = Some(Session::begin(arrival, &mut turn));
+        table.session = Some(Session::begin(arrival, &mut table.turn()));
         table.carry_out()?;
 
         let mut client = Handshake::connect(served.host_profile(&"micro".into())?, NAME).ok()?;
@@ -141,10 +144,20 @@ impl Table {
         Some(())
     }
 
+    fn turn(&mut self) -> Turn<'_> {
+        Turn {
+            now: Moment(0),
+            pool: &mut self.pool,
+            out: &mut self.intents,
+            count: &self.count,
+            newest: &self.served,
+            listener: &self.listener,
+            live: &self.live,
+        }
+    }
+
     fn step(&mut self, event: Event) -> Option<()> {
-        let mut turn =
-            Turn { now: Moment(0), pool: &mut self.pool, out: &mut self.intents, count: &self.count, newest: &self.served };
-        match self.session.take()?.step(event, &mut turn) {
+        match self.session.take()?.step(event, &mut self.turn()) {
             Next::Stay(session) => self.session = Some(session),
             Next::End(_) => return None,
         }

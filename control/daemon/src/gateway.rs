@@ -276,12 +276,13 @@ fn worker_settings(model: &Model) -> WorkerSettings {
 
 /// One line per worker and per thing that its engine found out; loudly, if it is not the engine hoped for.
 fn log_workers(workers: &Workers) {
-    for report in workers.reports() {
+    for started in workers.reports() {
+        let report = &started.report;
         let worker = report.worker.0;
-        for item in &report.found.items {
+        for item in &started.found.items {
             tracing::debug!(message = "engine", worker, subject = item.subject, outcome = ?item.outcome, detail = %item.detail);
         }
-        if let Some(why) = &report.found.fallback {
+        if let Some(why) = &report.fallback {
             tracing::warn!(message = "io_uring is not to be had, mio serves instead", worker, why = %why);
         }
         tracing::info!(message = "worker", worker, engine = %report.engine, core = ?report.core, pinned = report.pinned);

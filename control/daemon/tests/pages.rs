@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use sluice_link::count::{Kind, Totals};
+use sluice_link::count::{Kind, ListenerTotals, Totals};
 use sluice_link::reason::{Blame, Reason};
 
 /// Compares `docs/operate/NAME` with `page`, or rewrites it with `UPDATE=1`.
@@ -52,15 +52,23 @@ fn example_configuration_has_no_problems() {
 fn counters() {
     let mut page = String::from(
         "# Counters\n\nOf the data plane, summed over all workers: `kill -USR1` prints them, the C interface reads them. Written by the source; see \
-         `core/link/src/count.rs`. Ends of sessions are counted as `closed_` and the word from [reasons.md](reasons.md).\n\n\
-         | name | kind | meaning |\n| --- | --- | --- |\n",
+         `core/link/src/count.rs`. Ends of sessions are counted as `closed_` and the word from [reasons.md](reasons.md).\n\n",
     );
-    for (name, kind, help, _) in Totals::default().list() {
-        let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-        };
-        writeln!(page, "| `{name}` | {kind} | {help} |").unwrap();
-    }
+    let table = |page: &mut String, list: Vec<(&str, Kind, &str, u64)>| {
+        page.push_str("| name | kind | meaning |\n| --- | --- | --- |\n");
+        for (name, kind, help, _) in list {
+            let kind = match kind {
+                Kind::Counter => "counter",
+                Kind::Gauge => "gauge",
+            };
+            writeln!(page, "| `{name}` | {kind} | {help} |").unwrap();
+        }
+    };
+    table(&mut page, Totals::default().list());
+    page.push_str(
+        "\n## Of a virtual server\n\nThe same for each virtual server, summed over all workers, ends of sessions included. They go on through every change of \
+         settings, and are forgotten when the virtual server has been removed and its last session has ended.\n\n",
+    );
+    table(&mut page, ListenerTotals::default().list());
     compare("counters.md", &page);
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use gate_plane::Command;
 use kit::{CLIENT, FakeSta, House, Plan, SOON, data, now, post_xml, write_sta};
-use sluice_link::ask::{Ask, Closed, Opened, Redeem, Wanted};
+use sluice_link::ask::{Ask, Closed, Opened, Phases, Redeem, Wanted};
 use sluice_link::id::{LaunchId, ListenerId, SessionKey};
 use sluice_link::reason::Reason;
 use sluice_link::tell::{Refusal, Tell};
@@ -385,7 +385,13 @@ fn launches_are_counted_until_their_session_ends() {
     let key = house.workers.present(&issued(farm, HOST, false), CLIENT);
     let launch = house.workers.verdict(key).unwrap().launch;
     assert_eq!(house.wait_status(|status| status.launches == 1).launches, 1);
-    house.workers.ask(Ask::Opened(Opened { key, launch, took: Duration::from_millis(3) }));
+    house.workers.ask(Ask::Opened(Opened {
+        key,
+        launch,
+        listener: ListenerId(1),
+        took: Duration::from_millis(3),
+        phases: Phases::default(),
+    }));
     let closed = |launch: Option<LaunchId>| {
         Ask::Closed(Closed {
             key,
@@ -396,6 +402,7 @@ fn launches_are_counted_until_their_session_ends() {
             up_bytes: 1,
             down_bytes: 2,
             lived: Duration::from_secs(1),
+            phases: Phases::default(),
         })
     };
     house.workers.ask(closed(None));

@@ -106,7 +106,7 @@ impl Half {
         }
         self.appetite.had(buf.len(), buf.spare() == 0 || more, turn.now);
         let Some(records) = opener else {
-            self.count(buf.len(), turn.count);
+            self.count(buf.len(), turn);
             self.hold(Chain::whole(buf));
             return Ok(());
         };
@@ -120,18 +120,25 @@ impl Half {
         self.tail = opened.tail;
         self.ended = opened.closed;
         if let Some(chain) = opened.plain {
-            self.count(chain.bytes(), turn.count);
+            self.count(chain.bytes(), turn);
             self.hold(chain);
         }
         Ok(())
     }
 
     /// Counts plaintext bytes that came in on the source leg.
-    pub(crate) fn count(&mut self, bytes: usize, count: &Counters) {
-        self.bytes += bytes as u64;
+    pub(crate) fn count(&mut self, bytes: usize, turn: &Turn<'_>) {
+        let bytes = bytes as u64;
+        self.bytes += bytes;
         match self.source {
-            Leg::Client => count.up_bytes.add(bytes as u64),
-            Leg::Host => count.down_bytes.add(bytes as u64),
+            Leg::Client => {
+                turn.count.up_bytes.add(bytes);
+                turn.listener.up_bytes.add(bytes);
+            }
+            Leg::Host => {
+                turn.count.down_bytes.add(bytes);
+                turn.listener.down_bytes.add(bytes);
+            }
         }
     }
 

@@ -71,7 +71,13 @@ impl Share {
     /// Whether anybody waits, so that the engine shall not.
     #[must_use]
     pub fn waiting(&self) -> bool {
-        !(self.bulk.is_empty() && self.handshakes.is_empty())
+        self.backlog() > 0
+    }
+
+    /// Events that wait.
+    #[must_use]
+    pub fn backlog(&self) -> usize {
+        self.bulk.len() + self.handshakes.len()
     }
 }
 
@@ -134,6 +140,7 @@ mod tests {
         let bulk: Vec<u32> = (3..10).take(in_one_turn).collect();
         assert_eq!(done, [bulk.as_slice(), &[1]].concat());
         assert!(share.waiting());
+        assert!(share.backlog() > 0);
         share.begin(1);
         let rest: Vec<u32> = std::iter::from_fn(|| share.next()).map(|(key, _)| key.slot.0).collect();
         assert_eq!(rest, [(3..10).skip(in_one_turn).collect::<Vec<_>>().as_slice(), &[2]].concat());

@@ -49,10 +49,28 @@ pub struct Redeem {
 pub struct Opened {
     /// Which.
     pub key: SessionKey,
+    /// The virtual server at which the client arrived.
+    pub listener: ListenerId,
     /// The launch that its ticket was redeemed for.
     pub launch: LaunchId,
     /// From the client's connect to the reply that told it "connected".
     pub took: Duration,
+    /// What that time was spent on; all of them are there.
+    pub phases: Phases,
+}
+
+/// What the time of a beginning session was spent on: one behind the other, without gaps. A phase that was not completed is not
+/// there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// From the client's connect to the end of its TLS handshake.
+    pub handshake: Option<Duration>,
+    /// Until the opening named a ticket, or was found to be for the portal.
+    pub preface: Option<Duration>,
+    /// Until control had answered to the ticket, whatever the answer was.
+    pub redeem: Option<Duration>,
+    /// Until the host, or the portal, was connected, its TLS included.
+    pub connect: Option<Duration>,
 }
 
 /// A session that ended.
@@ -74,4 +92,6 @@ pub struct Closed {
     pub down_bytes: u64,
     /// How long the connection lasted.
     pub lived: Duration,
+    /// How far it came, and what took how long.
+    pub phases: Phases,
 }

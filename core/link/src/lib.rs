@@ -10,14 +10,17 @@
 //!
 //! Every message is a plain value without borrows. Every message about a session carries its [`id::SessionKey`], whose
 //! generation makes a late answer harmless: the slot may have been given to somebody else meanwhile, the generation not.
-//! The queues themselves live with the workers; control sees them through [`port::Sluice`].
+//! What control likes to know at any time it reads without asking: [`count`], [`live`] and [`spread`] have one writer each, the
+//! worker. The queues themselves live with the workers; control sees them through [`port::Sluice`].
 #![forbid(unsafe_code)]
 
 pub mod ask;
 pub mod count;
 pub mod id;
+pub mod live;
 pub mod port;
 pub mod reason;
 pub mod snapshot;
+pub mod spread;
 pub mod tell;
 pub mod time;

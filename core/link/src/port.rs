@@ -1,14 +1,17 @@
 //! What control sees of the workers, without knowing them.
 
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::ask::Ask;
-use crate::count::Totals;
-use crate::id::WorkerId;
+use crate::count::{ListenerTotals, Totals};
+use crate::id::{ListenerId, SessionKey, WorkerId};
+use crate::live::Traffic;
 use crate::snapshot::Snapshot;
+use crate::spread::Times;
 use crate::tell::Tell;
 
 /// The workers as control sees them. Implemented by `sluice-worker`, joined by `gate-daemon`.
@@ -44,12 +47,50 @@ pub trait Sluice: Send {
     /// The counters of every worker, in order of worker.
     fn totals(&self) -> Vec<Totals>;
 
+    /// The counters of every virtual server, summed over the workers, in no particular order. One that was taken out of the
+    /// snapshot stays in the list until its last session has ended.
+    fn listener_totals(&self) -> Vec<(ListenerId, ListenerTotals)>;
+
+    /// What a session has moved until now; `None` if it is over. It costs three loads, and the worker nothing.
+    fn traffic(&self, key: SessionKey) -> Option<Traffic>;
+
+    /// How long the turns of every worker's loop took, from waking to going back to the engine, in order of worker. A byte that
+    /// comes in waits for the turn under way and for its own, so twice this is the most that a worker adds to its way.
+    fn turn_times(&self) -> Vec<Times>;
+
+    /// Where each virtual server really listens, in the order of the snapshot. Differs from what was configured where that left
+    /// the port to the system.
+    fn addresses(&self) -> Vec<(ListenerId, SocketAddr)>;
+
+    /// How each worker was started, in order of worker.
+    fn reports(&self) -> &[WorkerReport];
+
+    /// Whether the thread of `worker` still runs. One that does not has lost its sessions and takes no new ones.
+    fn alive(&self, worker: WorkerId) -> bool;
+
     /// Answers every ticket that was taken from the queue and not answered with `Busy`, and says how many those were. For a
     /// control plane that has been rebuilt and knows nothing of them: each answer that never comes would cost its worker one of
     /// the tickets that it may ask about at a time.
     fn abandon(&mut self) -> usize {
         0
     }
+}
+
+/// How a worker was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerReport {
+    /// Which.
+    pub worker: WorkerId,
+    /// The processor that it is for, if there was a choice.
+    pub core: Option<usize>,
+    /// It is tied to that processor.
+    pub pinned: bool,
+    /// Its engine with the variant chosen.
+    pub engine: String,
+    /// Why it has not the engine hoped for, if it has another.
+    pub fallback: Option<String>,
+    /// Sessions that its table holds. Settings may allow fewer, never more.
+    pub sessions: u32,
 }
 
 /// A tell that could not be delivered.
@@ -80,7 +121,7 @@ pub enum PublishProblem {
         /// Its name.
         listener: String,
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// The system's reason.
         source: std::io::Error,
     },

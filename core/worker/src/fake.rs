@@ -18,21 +18,34 @@ use sluice_link::id::{ListenerId, SlotKey, SnapshotId, WorkerId};
 use sluice_link::snapshot::{CertKey, Cgp, Limits, Listener, Snapshot, Tls};
 use sluice_link::time::Moment;
 
+use crate::counted::{Counted, Ledger};
 use crate::mailbox::{Asks, Mailbox, Slit, ring};
+use crate::meter::Seen;
 use crate::turn::{Parts, Worker};
 
 thread_local! {
     static NOW: Cell<Moment> = const { Cell::new(Moment(1_000_000_000)) };
+    static STEP: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
 /// The time of this test.
 pub(crate) fn now() -> Moment {
-    NOW.get()
+    NOW.replace(NOW.get() + STEP.get())
+}
+
+/// From now on so much time passes with every look at the clock.
+pub(crate) fn passing(step: Duration) {
+    STEP.set(step);
+}
+
+/// The processor time of this test: it works half the time.
+fn used() -> Duration {
+    NOW.get().since(Moment(0)) / 2
 }
 
 /// Lets time pass.
 pub(crate) fn later(time: Duration) {
-    NOW.set(now() + time);
+    NOW.set(NOW.get() + time);
 }
 
 /// What the worker did with the engine.
@@ -128,14 +141,18 @@ impl Bench {
         let (slit, mail, _): (Slit, Mailbox, _) = ring(asks.clone(), sluice_engine::eventfd().unwrap().1);
         let keys = Arc::new(TicketKeys::new(now()).unwrap());
         let limits = Limits { sessions_per_worker: sessions, ..Limits::default() };
+        let served = Arc::new(Served::build(snapshot(limits), &keys).unwrap());
+        let shares = Ledger::default().publish(&served.snapshot, 1).remove(0);
         let worker = Worker::new(Parts {
             id: WorkerId(0),
             engine: Fake { pool: Pool::new(PoolSizes::default()), next: Vec::new(), log: Log::default() },
             clock: now,
             mail,
-            served: Arc::new(Served::build(snapshot(limits), &keys).unwrap()),
+            served,
             keys,
-            count: Arc::default(),
+            used,
+            seen: Seen::new(sessions),
+            counted: Counted::new(shares),
             stop: Arc::new(AtomicBool::new(false)),
             troubles: Arc::default(),
             sessions,

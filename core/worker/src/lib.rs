@@ -11,7 +11,8 @@
 //!         nothing shared on the way of bytes
 //! ```
 //!
-//! * `turn`: one turn of the loop. `tenant`: one session in its slot. `meter`: numbers, and when clients wait outside.
+//! * `turn`: one turn of the loop. `tenant`: one session in its slot. `meter`: numbers, and when clients wait outside;
+//!   `counted`: those of virtual servers.
 //! * `mailbox`: the queues and why they cannot block; [`wake`]: the wake-up protocol, model-checked by `tests/loom.rs`.
 //! * `peer`, `own_uid`: not about bytes at all; they come through here since only the engine may ask the kernel such things.
 //! * `pin`, `listen`: where workers run and what they listen at. `start`: threads. `post`: control's view.
@@ -19,6 +20,8 @@
 //! Under `--cfg loom` only [`wake`] is built.
 #![forbid(unsafe_code)]
 
+#[cfg(not(loom))]
+mod counted;
 #[cfg(all(test, not(loom)))]
 mod fake;
 #[cfg(not(loom))]
@@ -47,5 +50,5 @@ pub use self::{
     mailbox::{ASK_CAPACITY, ASK_FULL, TELL_CAPACITY, TELL_CREDIT, TELL_RESERVE},
     pin::{Misplaced, Placement, WORKERS_MAX},
     post::Post,
-    start::{StartProblem, WorkerEnd, WorkerReport, WorkerSettings, Workers},
+    start::{StartProblem, Started, WorkerEnd, WorkerSettings, Workers},
 };

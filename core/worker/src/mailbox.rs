@@ -26,13 +26,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crossbeam_queue::ArrayQueue;
+use crossbeam_utils::CachePadded;
 use sluice_engine::Waker;
 use sluice_flow::tls::Served;
 use sluice_link::ask::{Ask, Closed, Redeem};
+use sluice_link::count::{Cell, Counters};
 use sluice_link::id::ListenerId;
 use sluice_link::port::TellRefused;
 use sluice_link::tell::Tell;
 
+use crate::counted::Share;
 use crate::wake::{Bell, Rouse};
 
 /// Messages that the queue to control holds.
@@ -62,6 +65,8 @@ pub(crate) struct Publication {
     pub(crate) served: Arc<Served>,
     /// Virtual servers that are gone or listen elsewhere now.
     pub(crate) close: Vec<ListenerId>,
+    /// This worker's own counters of all virtual servers that there are now.
+    pub(crate) shares: Vec<Share>,
     /// This worker's own sockets of those that are new or listen elsewhere now.
     pub(crate) open: Vec<(ListenerId, std::net::TcpListener)>,
 }
@@ -117,6 +122,8 @@ impl Asks {
 pub(crate) struct Slit {
     ring: rtrb::Producer<Letter>,
     bell: Arc<Bell<Eventfd>>,
+    /// Letters put in, for whoever counts what lies in the ring.
+    put: Arc<CachePadded<Cell>>,
 }
 
 impl Slit {
@@ -125,9 +132,7 @@ impl Slit {
         if self.ring.is_abandoned() {
             return Err(TellRefused::Gone);
         }
-        self.ring.push(Letter::Tell(tell)).map_err(|_| TellRefused::Full)?;
-        self.bell.ring();
-        Ok(())
+        self.push(Letter::Tell(tell))
     }
 
     /// Whether there is room for a letter that is no answer.
@@ -142,9 +147,24 @@ impl Slit {
     /// Puts in a letter that is no answer.
     pub(crate) fn put(&mut self, letter: Letter) -> Result<(), TellRefused> {
         self.has_room()?;
+        self.push(letter)
+    }
+
+    fn push(&mut self, letter: Letter) -> Result<(), TellRefused> {
         self.ring.push(letter).map_err(|_| TellRefused::Full)?;
+        self.put.one();
         self.bell.ring();
         Ok(())
+    }
+
+    /// Whether somebody is left who takes letters.
+    pub(crate) fn is_read(&self) -> bool {
+        !self.ring.is_abandoned()
+    }
+
+    /// Letters put in until now; written by control alone.
+    pub(crate) fn letters(&self) -> Arc<CachePadded<Cell>> {
+        self.put.clone()
     }
 }
 
@@ -159,6 +179,9 @@ pub(crate) struct Mailbox {
     bell: Arc<Bell<Eventfd>>,
     /// Tickets with control.
     open: usize,
+    /// Messages sent to control, and letters taken.
+    sent: u64,
+    taken: u64,
     /// Reports that control must get and that have not found room yet.
     owed: VecDeque<Ask>,
 }
@@ -167,8 +190,8 @@ pub(crate) struct Mailbox {
 pub(crate) fn ring(asks: Arc<Asks>, waker: Waker) -> (Slit, Mailbox, Arc<Bell<Eventfd>>) {
     let (producer, consumer) = rtrb::RingBuffer::new(TELL_CAPACITY);
     let bell = Arc::new(Bell::new(Eventfd(waker)));
-    let mailbox = Mailbox { asks, ring: consumer, bell: bell.clone(), open: 0, owed: VecDeque::new() };
-    (Slit { ring: producer, bell: bell.clone() }, mailbox, bell)
+    let mailbox = Mailbox { asks, ring: consumer, bell: bell.clone(), open: 0, sent: 0, taken: 0, owed: VecDeque::new() };
+    (Slit { ring: producer, bell: bell.clone(), put: Arc::default() }, mailbox, bell)
 }
 
 impl Mailbox {
@@ -178,6 +201,7 @@ impl Mailbox {
             return Err(ControlBehind);
         }
         self.asks.push(Ask::Redeem(redeem)).map_err(|_| ControlBehind)?;
+        self.sent += 1;
         self.open += 1;
         Ok(())
     }
@@ -189,21 +213,28 @@ impl Mailbox {
 
     /// Reports what control must know. Kept here if the queue is full.
     pub(crate) fn report(&mut self, ask: Ask) {
-        let unsent = if self.owed.is_empty() { self.asks.push(ask).err() } else { Some(ask) };
+        let unsent = if self.owed.is_empty() { self.push(ask) } else { Some(ask) };
         self.owed.extend(unsent);
     }
 
+    /// Gives back what found no room.
+    fn push(&mut self, ask: Ask) -> Option<Ask> {
+        let unsent = self.asks.push(ask).err();
+        self.sent += u64::from(unsent.is_none());
+        unsent
+    }
+
     /// Reports what control likes to know. Dropped if the queue is full.
-    pub(crate) fn mention(&self, closed: Closed) {
+    pub(crate) fn mention(&mut self, closed: Closed) {
         if self.owed.is_empty() {
-            let _ = self.asks.push(Ask::Closed(closed));
+            let _ = self.push(Ask::Closed(closed));
         }
     }
 
     /// Tries again to send what is owed; says whether nothing is left.
     pub(crate) fn settle(&mut self) -> bool {
         while let Some(ask) = self.owed.pop_front() {
-            if let Err(ask) = self.asks.push(ask) {
+            if let Some(ask) = self.push(ask) {
                 self.owed.push_front(ask);
                 return false;
             }
@@ -213,7 +244,17 @@ impl Mailbox {
 
     /// The next letter from control.
     pub(crate) fn next(&mut self) -> Option<Letter> {
-        self.ring.pop().ok()
+        let letter = self.ring.pop().ok();
+        self.taken += u64::from(letter.is_some());
+        letter
+    }
+
+    /// Tells what it has done so far, and what is under way.
+    pub(crate) fn count(&self, count: &Counters) {
+        count.asks.set(self.sent);
+        count.tells.set(self.taken);
+        count.tickets_open.set(self.open as u64);
+        count.reports_owed.set(self.owed.len() as u64);
     }
 
     /// Declares that the worker is about to sleep; if this says no, it must not. `also` is asked behind the fence, too.
@@ -238,7 +279,7 @@ mod tests {
     use sluice_proto::ticket::Ticket;
 
     use super::*;
-    use sluice_link::ask::Wanted;
+    use sluice_link::ask::{Phases, Wanted};
 
     fn key(slot: u32) -> SessionKey {
         SessionKey { worker: WorkerId(0), at: SlotKey { slot: Slot(slot), generation: Generation(0) } }
@@ -264,6 +305,7 @@ mod tests {
             up_bytes: 0,
             down_bytes: 0,
             lived: Duration::ZERO,
+            phases: Phases::default(),
         }
     }
 

@@ -1,15 +1,48 @@
 //! What a worker counts about itself, when it lets clients wait outside, and what went wrong without ending it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use crossbeam_utils::CachePadded;
 use sluice_flow::buf::Class;
 use sluice_flow::port::{Engine, EngineFault};
+use sluice_link::count::Counters;
 use sluice_link::id::WorkerId;
+use sluice_link::live::LiveTable;
+use sluice_link::spread::Clocked;
 
-use crate::turn::Worker;
+use crate::turn::{Phase, Worker};
 
 /// Troubles that are kept until somebody asks for them; later ones are dropped.
 const TROUBLES_MAX: usize = 64;
+/// How often a worker looks how much processor time it has used: a system call each.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What a worker writes and everybody may read.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) count: Arc<CachePadded<Counters>>,
+    pub(crate) live: Arc<LiveTable>,
+    pub(crate) turns: Arc<Clocked>,
+}
+
+impl Seen {
+    /// Of a worker with so many slots.
+    pub(crate) fn new(slots: u32) -> Self {
+        Self { count: Arc::default(), live: Arc::new(LiveTable::new(slots)), turns: Arc::default() }
+    }
+}
+
+/// Whoever holds this is the worker; when it ends, of whatever cause, nothing is left of its sessions to be seen.
+#[derive(Debug)]
+pub(crate) struct Presence(pub(crate) Seen);
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.0.count.rest();
+        self.0.live.clear();
+    }
+}
 
 /// What went wrong at a worker that goes on nevertheless, until somebody asks.
 #[derive(Debug, Default)]
@@ -33,7 +66,7 @@ impl<E: Engine> Worker<E> {
     pub(crate) fn numbers(&mut self) {
         let tally = self.engine.tally();
         let pool = self.engine.pool();
-        let lent = Class::ALL.iter().map(|class| pool.lent(*class) as u64).sum();
+        let lent = Class::ALL.map(|class| pool.lent(class) as u64);
         let (left, all) = (pool.left(Class::Small), pool.left(Class::Small) + pool.lent(Class::Small));
         let count = &self.count;
         count.turns.one();
@@ -41,11 +74,22 @@ impl<E: Engine> Worker<E> {
         count.stale_completions.add(tally.stale);
         count.queue_overflows.add(tally.overflows);
         count.starved.add(tally.starved);
-        count.buffers_lent.set(lent);
-        count.sessions.set(self.slots.len() as u64);
+        let [small, large, bulk] = lent;
+        count.buffers_lent.set(small + large + bulk);
+        count.buffers_lent_small.set(small);
+        count.buffers_lent_large.set(large);
+        count.buffers_lent_bulk.set(bulk);
+        count.events_waiting.set(self.share.backlog() as u64);
+        self.mail.count(count);
+        if self.look_at <= self.now {
+            self.look_at = self.now + LOOK_EVERY;
+            count.busy_ns.set(u64::try_from((self.used)().as_nanos()).unwrap_or(u64::MAX));
+        }
 
         let most = self.slots.capacity().min(self.served.snapshot.limits.sessions_per_worker as usize);
         let sessions = self.slots.len();
+        count.sessions.set(sessions as u64);
+        count.slots_free.set(most.saturating_sub(sessions) as u64);
         // Closed when nothing is left or a tenth of the buffers; opened again a little below, lest it swing.
         let accept = if self.accepting {
             sessions < most && left * 10 >= all
@@ -56,5 +100,6 @@ impl<E: Engine> Worker<E> {
             self.accepting = accept;
             self.engine.accept(accept);
         }
+        self.count.accepting.set(u64::from(accept && self.phase == Phase::Running));
     }
 }

@@ -6,13 +6,16 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use sluice_flow::tls::Served;
-use sluice_link::ask::Ask;
-use sluice_link::count::Totals;
+use sluice_link::ask::{Ask, Closed, Opened, Redeem};
+use sluice_link::count::{ListenerTotals, Totals};
 use sluice_link::id::{ListenerId, SessionKey, WorkerId};
-use sluice_link::port::{PublishProblem, Sluice, TellRefused};
+use sluice_link::live::Traffic;
+use sluice_link::port::{PublishProblem, Sluice, TellRefused, WorkerReport};
 use sluice_link::snapshot::Snapshot;
+use sluice_link::spread::Times;
 use sluice_link::tell::{Refusal, Tell};
 
+use crate::counted::Ledger;
 use crate::listen::Doors;
 use crate::mailbox::{Letter, Publication, Slit};
 use crate::start::Shared;
@@ -24,20 +27,22 @@ pub struct Post {
     /// Readable when asks may be waiting.
     wake: OwnedFd,
     doors: Doors,
+    ledger: Ledger,
+    reports: Vec<WorkerReport>,
     /// Tickets that control has taken and not answered yet: at most a worker's credit for each worker.
     unanswered: HashSet<SessionKey>,
 }
 
 impl Post {
-    pub(crate) fn new(shared: Arc<Shared>, slits: Vec<Slit>, wake: OwnedFd, doors: Doors) -> Self {
-        Self { shared, slits, wake, doors, unanswered: HashSet::new() }
-    }
-
-    /// Where each virtual server really listens, in the order of the snapshot. Differs from what was configured where that
-    /// left the port to the system.
-    #[must_use]
-    pub fn addresses(&self) -> Vec<(ListenerId, SocketAddr)> {
-        self.doors.addresses()
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        slits: Vec<Slit>,
+        wake: OwnedFd,
+        doors: Doors,
+        ledger: Ledger,
+        reports: Vec<WorkerReport>,
+    ) -> Self {
+        Self { shared, slits, wake, doors, ledger, reports, unanswered: HashSet::new() }
     }
 }
 
@@ -56,8 +61,10 @@ impl Sluice for Post {
 
     fn next_ask(&mut self) -> Option<Ask> {
         let ask = self.shared.asks.pop()?;
-        if let Ask::Redeem(redeem) = &ask {
-            self.unanswered.insert(redeem.key);
+        let (Ask::Redeem(Redeem { key, .. }) | Ask::Opened(Opened { key, .. }) | Ask::Closed(Closed { key, .. })) = &ask;
+        self.shared.taken(key.worker);
+        if matches!(ask, Ask::Redeem(_)) {
+            self.unanswered.insert(*key);
         }
         Some(ask)
     }
@@ -84,15 +91,40 @@ impl Sluice for Post {
         }
         let (close, open) = self.doors.commit(change);
         self.shared.set_addresses(self.doors.addresses());
-        for (slit, open) in self.slits.iter_mut().zip(open) {
+        let shares = self.ledger.publish(&served.snapshot, self.slits.len());
+        for ((slit, open), shares) in self.slits.iter_mut().zip(open).zip(shares) {
             // A worker that has died since has no sessions and no listeners; the others go on with the new settings.
-            let _ = slit.put(Letter::Publish(Publication { served: served.clone(), close: close.clone(), open }));
+            let _ = slit.put(Letter::Publish(Publication { served: served.clone(), close: close.clone(), open, shares }));
         }
         Ok(())
     }
 
     fn totals(&self) -> Vec<Totals> {
         self.shared.totals()
+    }
+
+    fn listener_totals(&self) -> Vec<(ListenerId, ListenerTotals)> {
+        self.ledger.totals()
+    }
+
+    fn traffic(&self, key: SessionKey) -> Option<Traffic> {
+        self.shared.seen.get(usize::from(key.worker.0))?.live.read(key.at)
+    }
+
+    fn turn_times(&self) -> Vec<Times> {
+        self.shared.seen.iter().map(|seen| seen.turns.read()).collect()
+    }
+
+    fn addresses(&self) -> Vec<(ListenerId, SocketAddr)> {
+        self.doors.addresses()
+    }
+
+    fn reports(&self) -> &[WorkerReport] {
+        &self.reports
+    }
+
+    fn alive(&self, worker: WorkerId) -> bool {
+        self.slits.get(usize::from(worker.0)).is_some_and(Slit::is_read)
     }
 
     fn abandon(&mut self) -> usize {

@@ -22,15 +22,17 @@ use sluice_engine::{AnyEngine, Choice, EngineSettings, Report, SocketSettings, e
 use sluice_flow::buf::PoolSizes;
 use sluice_flow::port::{Engine as _, EngineFault};
 use sluice_flow::tls::{NoRandom, Served, TicketKeys};
-use sluice_link::count::{Counters, Totals};
+use sluice_link::count::{Cell, Totals};
 use sluice_link::id::{ListenerId, WorkerId};
-use sluice_link::port::PublishProblem;
+use sluice_link::port::{PublishProblem, WorkerReport};
 use sluice_link::snapshot::Snapshot;
+use sluice_link::time::Moment;
 use thiserror::Error;
 
+use crate::counted::{Counted, Ledger, Share};
 use crate::listen::Doors;
-use crate::mailbox::{Asks, Eventfd, Mailbox, ring};
-use crate::meter::Troubles;
+use crate::mailbox::{Asks, Eventfd, Mailbox, Slit, ring};
+use crate::meter::{Presence, Seen, Troubles};
 use crate::pin::{self, Misplaced, Placement};
 use crate::post::Post;
 use crate::turn::{Parts, Worker};
@@ -92,15 +94,9 @@ pub enum StartProblem {
 
 /// What became of one worker at its start, for the log.
 #[derive(Clone, Debug)]
-pub struct WorkerReport {
-    /// Which.
-    pub worker: WorkerId,
-    /// The processor that it is for, if there was a choice.
-    pub core: Option<usize>,
-    /// It is tied to that processor.
-    pub pinned: bool,
-    /// Its engine with the variant chosen.
-    pub engine: String,
+pub struct Started {
+    /// How it was started.
+    pub report: WorkerReport,
     /// What opening the engine found out.
     pub found: Report,
 }
@@ -110,7 +106,13 @@ pub struct WorkerReport {
 pub(crate) struct Shared {
     pub(crate) asks: Arc<Asks>,
     pub(crate) keys: Arc<TicketKeys>,
-    counts: Vec<Arc<CachePadded<Counters>>>,
+    /// What each worker shows.
+    pub(crate) seen: Vec<Seen>,
+    /// Messages of each worker taken from the queue; written by control alone.
+    taken: Vec<CachePadded<Cell>>,
+    /// Letters put into each worker's ring; written by control alone.
+    letters: Vec<Arc<CachePadded<Cell>>>,
+    since: Moment,
     stop: Arc<AtomicBool>,
     troubles: Arc<Troubles>,
     bells: Vec<Arc<Bell<Eventfd>>>,
@@ -119,11 +121,29 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn workers(&self) -> u16 {
-        u16::try_from(self.counts.len()).unwrap_or(u16::MAX)
+        u16::try_from(self.seen.len()).unwrap_or(u16::MAX)
     }
 
     pub(crate) fn totals(&self) -> Vec<Totals> {
-        self.counts.iter().map(|count| count.read()).collect()
+        let lived = sluice_engine::now().since(self.since).as_nanos();
+        let lived = u64::try_from(lived).unwrap_or(u64::MAX);
+        let all = self.seen.iter().zip(&self.taken).zip(&self.letters);
+        all.map(|((seen, taken), letters)| {
+            let mut totals = seen.count.read();
+            // Both ends go on counting while this reads: a queue may seem a little shorter than it is, never below nothing.
+            totals.asks_queued = totals.asks.saturating_sub(taken.read());
+            totals.tells_queued = letters.read().saturating_sub(totals.tells);
+            totals.idle_ns = lived.saturating_sub(totals.busy_ns);
+            totals
+        })
+        .collect()
+    }
+
+    /// Control has taken a message of `worker` from the queue.
+    pub(crate) fn taken(&self, worker: WorkerId) {
+        if let Some(taken) = self.taken.get(usize::from(worker.0)) {
+            taken.one();
+        }
     }
 
     pub(crate) fn set_addresses(&self, addresses: Vec<(ListenerId, SocketAddr)>) {
@@ -135,7 +155,7 @@ impl Shared {
 pub struct Workers {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<Result<(), EngineFault>>>,
-    reports: Vec<WorkerReport>,
+    reports: Vec<Started>,
 }
 
 /// How a worker ended that should not have.
@@ -176,9 +196,11 @@ impl Workers {
         let asks = Arc::new(Asks::new(waker));
         let stop = Arc::new(AtomicBool::new(false));
         let troubles = Arc::<Troubles>::default();
-        let counts: Vec<Arc<CachePadded<Counters>>> = cores.iter().map(|_| Arc::default()).collect();
+        let seen: Vec<Seen> = cores.iter().map(|_| Seen::new(sessions)).collect();
+        let mut ledger = Ledger::default();
+        let shares = ledger.publish(&served.snapshot, cores.len());
         let (mut births, mut slits, mut bells) = (Vec::new(), Vec::new(), Vec::new());
-        for (((at, core), open), count) in (0..).zip(&cores).zip(open).zip(&counts) {
+        for ((((at, core), open), seen), shares) in (0..).zip(&cores).zip(open).zip(&seen).zip(shares) {
             let (eventfd, waker) = eventfd().map_err(StartProblem::Descriptor)?;
             let (slit, mail, bell) = ring(asks.clone(), waker);
             slits.push(slit);
@@ -198,16 +220,21 @@ impl Workers {
                 mail,
                 served: served.clone(),
                 keys: keys.clone(),
-                count: count.clone(),
+                seen: seen.clone(),
+                shares,
                 stop: stop.clone(),
                 troubles: troubles.clone(),
             });
         }
         let addresses = Mutex::new(doors.addresses());
-        let shared = Arc::new(Shared { asks, keys, counts, stop, troubles, bells, addresses });
+        let taken = cores.iter().map(|_| CachePadded::default()).collect();
+        let letters = slits.iter().map(Slit::letters).collect();
+        let since = sluice_engine::now();
+        let shared = Arc::new(Shared { asks, keys, seen, taken, letters, since, stop, troubles, bells, addresses });
         let mut workers = Self { shared: shared.clone(), threads: Vec::new(), reports: Vec::new() };
         workers.spawn(births)?; // what did start is stopped when `workers` is dropped
-        Ok((workers, Post::new(shared, slits, wake, doors)))
+        let reports = workers.reports.iter().map(|started| started.report.clone()).collect();
+        Ok((workers, Post::new(shared, slits, wake, doors, ledger, reports)))
     }
 
     fn spawn(&mut self, births: Vec<Birth>) -> Result<(), StartProblem> {
@@ -224,9 +251,13 @@ impl Workers {
         for answer in answers.iter().take(self.threads.len()) {
             self.reports.push(answer?);
         }
-        self.reports.sort_by_key(|report| report.worker);
+        self.reports.sort_by_key(|started| started.report.worker);
         // One that panicked has sent nothing.
-        match (0..).map(WorkerId).zip(&self.threads).find(|(worker, _)| self.reports.iter().all(|r| r.worker != *worker)) {
+        match (0..)
+            .map(WorkerId)
+            .zip(&self.threads)
+            .find(|(worker, _)| self.reports.iter().all(|one| one.report.worker != *worker))
+        {
             Some((worker, _)) => Err(StartProblem::Died(worker)),
             None => Ok(()),
         }
@@ -234,7 +265,7 @@ impl Workers {
 
     /// What became of each worker at its start, for the log.
     #[must_use]
-    pub fn reports(&self) -> &[WorkerReport] {
+    pub fn reports(&self) -> &[Started] {
         &self.reports
     }
 
@@ -308,7 +339,8 @@ struct Birth {
     mail: Mailbox,
     served: Arc<Served>,
     keys: Arc<TicketKeys>,
-    count: Arc<CachePadded<Counters>>,
+    seen: Seen,
+    shares: Vec<Share>,
     stop: Arc<AtomicBool>,
     troubles: Arc<Troubles>,
 }
@@ -316,13 +348,17 @@ struct Birth {
 impl Birth {
     /// The thread. Pinned first, so that its memory is near it; the engine is opened here since it takes orders from the thread
     /// that opened it and no other.
-    fn live(self, ready: &mpsc::Sender<Result<WorkerReport, StartProblem>>) -> Result<(), EngineFault> {
+    fn live(self, ready: &mpsc::Sender<Result<Started, StartProblem>>) -> Result<(), EngineFault> {
         let (worker, core) = (self.worker, self.core);
         let pinned = core.is_some_and(pin::pin);
+        let sessions = self.engine.sessions;
+        let _presence = Presence(self.seen.clone());
         match self.set_up() {
             Ok((born, found)) => {
                 let engine = born.engine.name().to_owned();
-                let _ = ready.send(Ok(WorkerReport { worker, core, pinned, engine, found }));
+                let fallback = found.fallback.clone();
+                let report = WorkerReport { worker, core, pinned, engine, fallback, sessions };
+                let _ = ready.send(Ok(Started { report, found }));
                 born.run()
             }
             Err(source) => {
@@ -345,7 +381,9 @@ impl Birth {
             mail: self.mail,
             served: self.served,
             keys: self.keys,
-            count: self.count,
+            used: sluice_engine::used,
+            seen: self.seen,
+            counted: Counted::new(self.shares),
             stop: self.stop,
             troubles: self.troubles,
             sessions: self.engine.sessions,

@@ -18,11 +18,12 @@ use sluice_flow::intent::{Intent, Into};
 use sluice_flow::port::{Door, Engine};
 use sluice_flow::session::{Arrival, Next, Session, Stage, Turn};
 use sluice_flow::share::buffer_of;
-use sluice_link::ask::{Ask, Closed};
+use sluice_link::ask::{Ask, Closed, Phases};
 use sluice_link::id::{LaunchId, ListenerId, SessionKey, SlotKey};
 use sluice_link::reason::Reason;
 use sluice_link::time::Moment;
 
+use crate::counted::Place;
 use crate::turn::{Phase, Worker};
 
 /// Who has a slot. The worker knows this much itself, so that it can tell of a session that could not.
@@ -36,6 +37,8 @@ pub(crate) struct Tenant {
     /// What its ticket was redeemed for.
     pub(crate) launch: Option<LaunchId>,
     listener: ListenerId,
+    /// Where the counters of that virtual server stand.
+    pub(crate) place: Place,
     client: SocketAddr,
     since: Moment,
 }
@@ -51,47 +54,66 @@ impl<E: Engine> Worker<E> {
     /// Lets a client in, or not: cheapest test first, before a byte is read.
     pub(crate) fn accepted(&mut self, listener: ListenerId, door: Door, client: SocketAddr, local: SocketAddr) {
         self.count.accepted.one();
-        let Some(served_listener) = self.served.listener(listener).filter(|_| self.phase == Phase::Running).cloned() else {
+        let place = self.counted.find(listener);
+        if let Some(count) = place.and_then(|place| self.counted.at(place)) {
+            count.accepted.one();
+        }
+        let served = self.served.listener(listener).filter(|_| self.phase == Phase::Running).cloned();
+        let (Some(served_listener), Some(place)) = (served, place) else {
             // It came in while its virtual server went.
-            self.refuse(door, if self.phase == Phase::Running { Reason::Stopping } else { Reason::Drained });
+            self.refuse(door, place, if self.phase == Phase::Running { Reason::Stopping } else { Reason::Drained });
             return;
         };
         let source = match self.admit.enter(client.ip(), self.slots.len(), &self.served.snapshot.limits) {
             Ok(source) => source,
-            Err(refused) => return self.refuse(door, refused.reason()),
+            Err(refused) => return self.refuse(door, Some(place), refused.reason()),
         };
         let Some(key) = self.slots.reserve() else {
             self.admit.leave(source);
-            return self.refuse(door, Reason::Exhausted);
+            return self.refuse(door, Some(place), Reason::Exhausted);
         };
         self.engine.adopt(door, key);
-        let tenant =
-            Tenant { session: None, source: Some(source), asked: false, launch: None, listener, client, since: self.now };
+        let since = self.now;
+        let tenant = Tenant { session: None, source: Some(source), asked: false, launch: None, listener, place, client, since };
         self.slots.put(key, tenant);
+        self.counted.enter(place);
+        self.live.at(key.slot).begin(key.generation, self.now);
         let session_key = SessionKey { worker: self.id, at: key };
         let arrival =
             Arrival { key: session_key, listener: served_listener, served: self.served.clone(), client, local, at: self.now };
-        let begun = self.contained(|turn| Session::begin(arrival, turn));
+        let begun = self.contained(key, place, |turn| Session::begin(arrival, turn));
         self.settle(key, begun.map(Next::Stay));
     }
 
-    fn refuse(&mut self, door: Door, reason: Reason) {
+    fn refuse(&mut self, door: Door, place: Option<Place>, reason: Reason) {
         self.engine.refuse(door);
         self.count.accept_refused.one();
         self.count.closed(reason);
+        if let Some(count) = place.and_then(|place| self.counted.at(place)) {
+            count.accept_refused.one();
+            count.closed(reason);
+        }
+    }
+
+    /// The kernel has let go of a session: its slot may be given away again.
+    pub(crate) fn released(&mut self, key: SlotKey) {
+        if let Some(tenant) = self.slots.free(key) {
+            self.counted.leave(tenant.place);
+        }
     }
 
     /// Tells a session what happened. If it is gone, what the event holds goes back to where it came from.
     pub(crate) fn step(&mut self, key: SlotKey, event: Event) {
         let mut next = Some(event);
         while let Some(event) = next {
-            let Some(session) = self.slots.get_mut(key).and_then(|tenant| tenant.session.take()) else {
+            let found = self.slots.get_mut(key).and_then(|tenant| Some((tenant.place, tenant.session.take()?)));
+            let Some((place, session)) = found else {
                 if let Some(buf) = buffer_of(event) {
                     self.engine.pool().give(buf);
                 }
                 return;
             };
-            let stepped = self.contained(|turn| session.step(event, turn));
+            let stepped = self.contained(key, place, |turn| session.step(event, turn));
             next = self.settle(key, stepped);
         }
     }
@@ -99,9 +121,16 @@ impl<E: Engine> Worker<E> {
     /// Runs the machine of one session. If it panics, that session is lost and nobody else: it was moved into the call and
     /// died in it with all it owned, what it shares with others are the pool, whose count of buffers lent may stay too high by
     /// the few it held, and counters.
-    pub(crate) fn contained<T>(&mut self, run: impl FnOnce(&mut Turn<'_>) -> T) -> Option<T> {
-        let mut turn =
-            Turn { now: self.now, pool: self.engine.pool(), out: &mut self.intents, count: &self.count, newest: &self.served };
+    pub(crate) fn contained<T>(&mut self, key: SlotKey, place: Place, run: impl FnOnce(&mut Turn<'_>) -> T) -> Option<T> {
+        let mut turn = Turn {
+            now: self.now,
+            pool: self.engine.pool(),
+            out: &mut self.intents,
+            count: &self.count,
+            newest: &self.served,
+            listener: self.counted.at(place)?,
+            live: self.live.at(key.slot),
+        };
         catch_unwind(AssertUnwindSafe(|| run(&mut turn))).ok()
     }
 
@@ -185,15 +214,18 @@ impl<E: Engine> Worker<E> {
         if reason != Reason::Never && last.is_none() {
             return; // ended already, waits for the engine
         }
+        let traffic = self.live.read(key);
         let closed = Closed {
             key: SessionKey { worker: self.id, at: key },
             listener: tenant.listener,
             client: tenant.client,
             launch: tenant.launch,
             reason,
-            up_bytes: 0,
-            down_bytes: 0,
+            up_bytes: traffic.map_or(0, |traffic| traffic.up_bytes),
+            down_bytes: traffic.map_or(0, |traffic| traffic.down_bytes),
             lived: self.now.since(tenant.since),
+            // What one knew that died in a step is lost.
+            phases: last.as_ref().map_or_else(Phases::default, Session::phases),
         };
         let ticketed = tenant.asked || tenant.launch.is_some();
         self.end(key, closed, ticketed);
@@ -201,9 +233,17 @@ impl<E: Engine> Worker<E> {
 
     fn end(&mut self, key: SlotKey, mut closed: Closed, ticketed: bool) {
         self.wheel.set(key, Moment::NEVER);
+        self.live.at(key.slot).end();
         self.count.closed(closed.reason);
         let mut asked = false;
         if let Some(tenant) = self.slots.get_mut(key) {
+            // Of one that died in a step nobody knows any more whether it had shaken hands, unless it had got further.
+            let failed = closed.phases.handshake.is_none() && !tenant.asked && tenant.launch.is_none();
+            self.count.handshakes_failed.add(u64::from(failed));
+            if let Some(count) = self.counted.at(tenant.place) {
+                count.handshakes_failed.add(u64::from(failed));
+                count.closed(closed.reason);
+            }
             asked = std::mem::take(&mut tenant.asked);
             // A session that had given up when the answer came does not know of its launch.
             closed.launch = closed.launch.or(tenant.launch);

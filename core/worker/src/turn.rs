@@ -30,12 +30,15 @@ use sluice_flow::wheel::Wheel;
 use sluice_link::ask::Closed;
 use sluice_link::count::Counters;
 use sluice_link::id::{SessionKey, SlotKey, WorkerId};
+use sluice_link::live::LiveTable;
 use sluice_link::reason::Reason;
+use sluice_link::spread::Clocked;
 use sluice_link::tell::{Refusal, Target, Tell};
 use sluice_link::time::Moment;
 
+use crate::counted::Counted;
 use crate::mailbox::{Letter, Mailbox, Publication};
-use crate::meter::Troubles;
+use crate::meter::{Seen, Troubles};
 use crate::tenant::Tenant;
 
 /// Letters from control that one turn takes.
@@ -73,6 +76,16 @@ pub(crate) struct Worker<E> {
     pub(crate) served: Arc<Served>,
     pub(crate) keys: Arc<TicketKeys>,
     pub(crate) count: Arc<CachePadded<Counters>>,
+    /// Counters of virtual servers.
+    pub(crate) counted: Counted,
+    /// What each session moves, for whoever wants to see it.
+    pub(crate) live: Arc<LiveTable>,
+    /// How long each turn took.
+    pub(crate) turns: Arc<Clocked>,
+    /// Processor time that this thread has used.
+    pub(crate) used: fn() -> Duration,
+    /// When that is to be looked at next.
+    pub(crate) look_at: Moment,
     /// Set from outside: stop as if told so.
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) troubles: Arc<Troubles>,
@@ -101,7 +114,9 @@ pub(crate) struct Parts<E> {
     pub(crate) mail: Mailbox,
     pub(crate) served: Arc<Served>,
     pub(crate) keys: Arc<TicketKeys>,
-    pub(crate) count: Arc<CachePadded<Counters>>,
+    pub(crate) used: fn() -> Duration,
+    pub(crate) seen: Seen,
+    pub(crate) counted: Counted,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) troubles: Arc<Troubles>,
     pub(crate) sessions: u32,
@@ -117,7 +132,12 @@ impl<E: Engine> Worker<E> {
             mail: parts.mail,
             served: parts.served,
             keys: parts.keys,
-            count: parts.count,
+            count: parts.seen.count,
+            counted: parts.counted,
+            live: parts.seen.live,
+            turns: parts.seen.turns,
+            used: parts.used,
+            look_at: now,
             stop: parts.stop,
             troubles: parts.troubles,
             slots: Slots::new(parts.sessions),
@@ -163,6 +183,7 @@ impl<E: Engine> Worker<E> {
         self.deadlines();
         self.endings();
         self.numbers();
+        self.turns.record((self.clock)().since(self.now));
         Ok(())
     }
 
@@ -196,7 +217,7 @@ impl<E: Engine> Worker<E> {
                     self.step(key, event);
                 }
             }
-            Happening::Released(key) => drop(self.slots.free(key)),
+            Happening::Released(key) => self.released(key),
             Happening::Woken => {} // the letters are taken in every turn
         }
     }
@@ -251,6 +272,7 @@ impl<E: Engine> Worker<E> {
                 self.troubles.note(self.id, fault);
             }
         }
+        self.counted.publish(publication.shares);
         self.served = publication.served;
     }
 
@@ -333,7 +355,7 @@ mod tests {
     use sluice_link::id::{Generation, ListenerId};
 
     use super::*;
-    use crate::fake::{Bench, later};
+    use crate::fake::{Bench, later, passing};
     use crate::mailbox::Letter;
 
     fn reasons(bench: &Bench) -> Vec<Reason> {
@@ -383,6 +405,64 @@ mod tests {
     }
 
     #[test]
+    fn a_session_is_seen_for_as_long_as_it_lives() {
+        let mut bench = Bench::new(2);
+        let live = bench.worker.live.clone();
+        let came = bench.worker.now;
+        later(Duration::from_secs(1));
+        let key = bench.arrive(1)[0];
+        let traffic = live.read(key).unwrap();
+        assert_eq!((traffic.up_bytes, traffic.down_bytes, traffic.last), (0, 0, came + Duration::from_secs(1)));
+        bench.worker.cut(key, Reason::Killed);
+        assert_eq!(live.read(key), None, "it is over, although the kernel has not let go of it");
+    }
+
+    #[test]
+    fn virtual_servers_have_counters_of_their_own() {
+        let mut bench = Bench::new(1);
+        let totals = |bench: &Bench| {
+            let place = bench.worker.counted.find(ListenerId(1)).unwrap();
+            bench.worker.counted.at(place).unwrap().read()
+        };
+        let key = bench.arrive(2)[0];
+        let begun = totals(&bench);
+        assert_eq!((begun.accepted, begun.accept_refused, begun.sessions, begun.ended(Reason::Exhausted)), (2, 1, 1, 1));
+        bench.slit.put(Letter::Tell(Tell::Kill { key: session_key(key), reason: Reason::Killed })).unwrap();
+        bench.turn(vec![]);
+        let ended = totals(&bench);
+        assert_eq!((ended.handshakes_failed, ended.ended(Reason::Killed), ended.sessions), (1, 1, 1), "its slot is not free yet");
+        bench.turn(vec![Happening::Released(key)]);
+        assert_eq!(totals(&bench).sessions, 0);
+        let all = bench.worker.count.read();
+        assert_eq!((all.handshakes_failed, all.accept_refused, all.ended(Reason::Killed)), (1, 1, 1));
+    }
+
+    #[test]
+    fn turns_are_timed_and_queues_are_measured() {
+        let mut bench = Bench::new(4);
+        passing(Duration::from_micros(10));
+        bench.arrive(3);
+        bench.turn(vec![]);
+        passing(Duration::ZERO);
+        let times = bench.worker.turns.read().percentiles();
+        assert_eq!(times.count, 2);
+        assert!(times.p50 >= Duration::from_micros(10) && times.max < Duration::from_micros(11), "{times:?}");
+
+        let totals = bench.worker.count.read();
+        assert_eq!((totals.slots_free, totals.accepting, totals.tickets_open, totals.reports_owed), (1, 1, 0, 0));
+        later(Duration::from_secs(2));
+        for n in 0..100 {
+            let key =
+                SessionKey { worker: WorkerId(9), at: SlotKey { slot: sluice_link::id::Slot(n), generation: Generation(0) } };
+            bench.slit.put(Letter::Tell(Tell::Kill { key, reason: Reason::Killed })).unwrap();
+        }
+        bench.turn(vec![]);
+        let totals = bench.worker.count.read();
+        assert_eq!((bench.slit.letters().read(), totals.tells), (100, LETTERS_PER_TURN as u64));
+        assert!(totals.busy_ns >= 1_500_000_000, "half of the time: {}", totals.busy_ns);
+    }
+
+    #[test]
     fn clients_wait_outside_while_the_table_is_full() {
         let mut bench = Bench::new(2);
         let keys = bench.arrive(2);
@@ -409,7 +489,8 @@ mod tests {
     fn a_step_that_panics_costs_one_session() {
         let mut bench = Bench::new(4);
         let keys = bench.arrive(2);
-        let stepped = bench.worker.contained(|turn| {
+        let place = bench.worker.counted.find(ListenerId(1)).unwrap();
+        let stepped = bench.worker.contained(keys[0], place, |turn| {
             let buf = turn.pool.take(Class::Small).unwrap();
             let into = sluice_flow::intent::Into::Behind(buf);
             turn.out.push(Intent::Receive { leg: sluice_flow::event::Leg::Client, into });

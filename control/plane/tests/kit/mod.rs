@@ -1,7 +1,7 @@
 //! A whole control plane in a thread, with fake workers in front of it and whatever a test wants behind it.
 #![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "what fails here has failed the test")]
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -20,10 +20,12 @@ use gate_config::model::{
 };
 use gate_plane::{Command, PlaneSettings, Status};
 use sluice_link::ask::{Ask, Redeem, Wanted};
-use sluice_link::count::Totals;
+use sluice_link::count::{ListenerTotals, Totals};
 use sluice_link::id::{Generation, ListenerId, SessionKey, Slot, SlotKey, SnapshotId, WorkerId};
-use sluice_link::port::{PublishProblem, Sluice, TellRefused};
+use sluice_link::live::Traffic;
+use sluice_link::port::{PublishProblem, Sluice, TellRefused, WorkerReport};
 use sluice_link::snapshot::{Cgp, Limits, Listener, Snapshot, Tls};
+use sluice_link::spread::{Clocked, Times};
 use sluice_link::tell::{Refusal, Target, Tell};
 use sluice_proto::proxy::{HEADER_BYTES_MAX, Header};
 use sluice_proto::ticket::Ticket;
@@ -44,6 +46,10 @@ pub(crate) struct Workers {
 
 #[derive(Default)]
 struct Shared {
+    /// What each session has moved, while it lives.
+    traffic: Mutex<HashMap<SessionKey, Traffic>>,
+    /// Where the virtual servers of the snapshot last published listen: where it says.
+    addresses: Mutex<Vec<(ListenerId, SocketAddr)>>,
     asks: Mutex<VecDeque<Ask>>,
     tells: Mutex<Vec<(WorkerId, Tell)>>,
     told: Condvar,
@@ -55,6 +61,7 @@ struct Shared {
 struct FakeSluice {
     shared: Arc<Shared>,
     wake: UnixStream,
+    reports: Vec<WorkerReport>,
 }
 
 impl Sluice for FakeSluice {
@@ -87,12 +94,46 @@ impl Sluice for FakeSluice {
         Ok(())
     }
 
-    fn publish(&mut self, _: Arc<Snapshot>) -> Result<(), PublishProblem> {
+    fn publish(&mut self, snapshot: Arc<Snapshot>) -> Result<(), PublishProblem> {
+        *self.shared.addresses.lock().unwrap() = snapshot.listeners.iter().map(|one| (one.id, one.address)).collect();
         Ok(())
     }
 
     fn totals(&self) -> Vec<Totals> {
         vec![Totals { sessions: self.shared.sessions.load(SeqCst), ..Totals::default() }, Totals::default()]
+    }
+
+    /// All traffic is that of the first virtual server.
+    fn listener_totals(&self) -> Vec<(ListenerId, ListenerTotals)> {
+        let mut totals = ListenerTotals { sessions: self.shared.sessions.load(SeqCst), ..ListenerTotals::default() };
+        for one in self.shared.traffic.lock().unwrap().values() {
+            totals.up_bytes += one.up_bytes;
+            totals.down_bytes += one.down_bytes;
+        }
+        vec![(ListenerId(1), totals)]
+    }
+
+    fn traffic(&self, key: SessionKey) -> Option<Traffic> {
+        self.shared.traffic.lock().unwrap().get(&key).copied()
+    }
+
+    /// One turn of a microsecond for each worker.
+    fn turn_times(&self) -> Vec<Times> {
+        let clocked = Clocked::default();
+        clocked.record(Duration::from_micros(1));
+        vec![clocked.read(); 2]
+    }
+
+    fn addresses(&self) -> Vec<(ListenerId, SocketAddr)> {
+        self.shared.addresses.lock().unwrap().clone()
+    }
+
+    fn reports(&self) -> &[WorkerReport] {
+        &self.reports
+    }
+
+    fn alive(&self, worker: WorkerId) -> bool {
+        worker.0 < 2
     }
 }
 
@@ -101,14 +142,32 @@ impl Workers {
         let (ours, theirs) = UnixStream::pair().unwrap();
         theirs.set_nonblocking(true).unwrap();
         let shared = Arc::new(Shared::default());
+        shared.addresses.lock().unwrap().push((ListenerId(1), "192.0.2.1:443".parse().unwrap()));
+        let report = |worker| WorkerReport {
+            worker: WorkerId(worker),
+            core: Some(usize::from(worker)),
+            pinned: true,
+            engine: "fake".into(),
+            fallback: None,
+            sessions: 8192,
+        };
         let workers = Self { shared: shared.clone(), wake: Arc::new(ours), next: Arc::new(AtomicU64::new(0)) };
-        (workers, FakeSluice { shared, wake: theirs })
+        (workers, FakeSluice { shared, wake: theirs, reports: vec![report(0), report(1)] })
     }
 
     /// Does `meanwhile` while the control thread stands still, at the latest when it next looks for something to do.
     pub(crate) fn stalled<T>(&self, meanwhile: impl FnOnce() -> T) -> T {
         let _held = self.shared.gate.lock().unwrap();
         meanwhile()
+    }
+
+    /// What a session has moved from now on; `None`: it is over.
+    pub(crate) fn set_traffic(&self, key: SessionKey, traffic: Option<Traffic>) {
+        let mut all = self.shared.traffic.lock().unwrap();
+        match traffic {
+            Some(traffic) => drop(all.insert(key, traffic)),
+            None => drop(all.remove(&key)),
+        }
     }
 
     pub(crate) fn set_sessions(&self, sessions: u64) {

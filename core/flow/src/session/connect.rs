@@ -182,7 +182,8 @@ impl Connect {
 
     fn splice(self: Box<Self>, host: HostLeg, turn: &mut Turn<'_>) -> Go {
         turn.count.hosts_connected.one();
-        let Self { facts, client, to, .. } = *self;
+        let Self { mut facts, client, to, .. } = *self;
+        facts.phases.connect = facts.lap(turn.now);
         let (kind, first_up) = match to {
             To::Host { wanted: Wanted::Ica, .. } => (Kind::Ica, None),
             To::Host { wanted: Wanted::Cgp, .. } => (Kind::Cgp, None),
@@ -200,6 +201,7 @@ impl Connect {
     fn refuse(mut self: Box<Self>, reply: Reply, reason: Reason, turn: &mut Turn<'_>) -> Go {
         if reason.blame() == Blame::Host {
             turn.count.hosts_failed.one();
+            turn.listener.hosts_failed.one();
         }
         if let Some(mut shake) = self.shake.take() {
             shake.give_up(turn);

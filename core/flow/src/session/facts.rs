@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use sluice_link::ask::Closed;
+use sluice_link::ask::{Closed, Phases};
 use sluice_link::id::{LaunchId, SessionKey};
 use sluice_link::reason::Reason;
 use sluice_link::snapshot::Limits;
@@ -26,12 +27,36 @@ pub(super) struct Facts {
     pub(super) launch: Option<LaunchId>,
     pub(super) up_bytes: u64,
     pub(super) down_bytes: u64,
+    /// What the time was spent on.
+    pub(super) phases: Phases,
+    /// When the phase under way began.
+    since: Moment,
 }
 
 impl Facts {
     pub(super) fn new(arrival: Arrival) -> Self {
         let Arrival { key, listener, served, client, local, at } = arrival;
-        Self { key, listener, served, client, local, at, ticketed: false, launch: None, up_bytes: 0, down_bytes: 0 }
+        Self {
+            key,
+            listener,
+            served,
+            client,
+            local,
+            at,
+            ticketed: false,
+            launch: None,
+            up_bytes: 0,
+            down_bytes: 0,
+            phases: Phases::default(),
+            since: at,
+        }
+    }
+
+    /// A phase is complete and the next begins: how long it took.
+    pub(super) fn lap(&mut self, now: Moment) -> Option<Duration> {
+        let took = now.since(self.since);
+        self.since = now;
+        Some(took)
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -49,6 +74,7 @@ impl Facts {
             up_bytes: self.up_bytes,
             down_bytes: self.down_bytes,
             lived: now.since(self.at),
+            phases: self.phases,
         };
         Summary { closed, ticketed: self.ticketed }
     }

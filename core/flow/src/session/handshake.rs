@@ -70,13 +70,16 @@ impl Handshake {
         }
     }
 
-    fn go(facts: Box<Facts>, shaken: Shaken, turn: &mut Turn<'_>) -> Go {
+    fn go(mut facts: Box<Facts>, shaken: Shaken, turn: &mut Turn<'_>) -> Go {
         match shaken {
             Shaken::On(shake) => Go::Stay(State::Handshake(Box::new(Self { facts, shake, hello: None }))),
             Shaken::Done { established, out, receiving, left } => {
+                facts.phases.handshake = facts.lap(turn.now);
                 turn.count.handshakes.one();
+                turn.listener.handshakes.one();
                 if established.facts.resumed {
                     turn.count.resumed.one();
+                    turn.listener.resumed.one();
                 }
                 if established.facts.post_quantum {
                     turn.count.post_quantum.one();

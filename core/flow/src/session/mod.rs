@@ -21,9 +21,10 @@ mod splice;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sluice_link::ask::Closed;
-use sluice_link::count::Counters;
+use sluice_link::ask::{Closed, Phases};
+use sluice_link::count::{Counters, ListenerCounters};
 use sluice_link::id::SessionKey;
+use sluice_link::live::Live;
 use sluice_link::time::Moment;
 
 use crate::buf::Pool;
@@ -53,6 +54,10 @@ pub struct Turn<'a> {
     pub count: &'a Counters,
     /// The newest settings. A session keeps those with which it began; this is for what control names that is newer than them.
     pub newest: &'a Served,
+    /// The worker's counters of the virtual server at which the client arrived.
+    pub listener: &'a ListenerCounters,
+    /// Where others read what this session moves.
+    pub live: &'a Live,
 }
 
 /// A connection that was let in.
@@ -197,6 +202,12 @@ impl Session {
     #[must_use]
     pub fn listener(&self) -> &Arc<ServedListener> {
         &self.facts().listener
+    }
+
+    /// How far it has come, and what took how long.
+    #[must_use]
+    pub fn phases(&self) -> Phases {
+        self.facts().phases
     }
 
     fn facts(&self) -> &Facts {

@@ -153,7 +153,7 @@ impl Preface {
                 }
                 Found::Request(Ok(ticket)) => {
                     turn.count.socks_requests.one();
-                    return self.redeem(ticket, Wanted::Ica);
+                    return self.redeem(ticket, Wanted::Ica, turn);
                 }
                 Found::Request(Err(unserved)) => {
                     turn.count.socks_requests.one();
@@ -165,10 +165,11 @@ impl Preface {
                     };
                     return self.refuse(reason, Say::Reply(unserved.reply()), turn);
                 }
-                Found::Cgp(ticket) => return self.redeem(ticket, Wanted::Cgp),
+                Found::Cgp(ticket) => return self.redeem(ticket, Wanted::Cgp, turn),
                 Found::Http => {
                     turn.count.http_openings.one();
-                    let Self { facts, client, tls, .. } = *self;
+                    let Self { mut facts, client, tls, .. } = *self;
+                    facts.phases.preface = facts.lap(turn.now);
                     return Go::To(State::Connect(Box::new(Connect::portal(facts, client, tls))));
                 }
                 Found::Wrong(reason) => return self.refuse(reason, Say::Close, turn),
@@ -234,8 +235,9 @@ impl Preface {
         }
     }
 
-    fn redeem(self: Box<Self>, ticket: Ticket, wanted: Wanted) -> Go {
-        let Self { facts, client, .. } = *self;
+    fn redeem(self: Box<Self>, ticket: Ticket, wanted: Wanted, turn: &Turn<'_>) -> Go {
+        let Self { mut facts, client, .. } = *self;
+        facts.phases.preface = facts.lap(turn.now);
         Go::To(State::Redeem(Box::new(Redeem::new(facts, client, ticket, wanted))))
     }
 

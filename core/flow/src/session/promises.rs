@@ -4,12 +4,12 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use rustls::{AlertDescription, ServerConnection};
-use sluice_link::ask::Wanted;
+use sluice_link::ask::{Phases, Wanted};
 use sluice_link::reason::Reason;
 use sluice_link::tell::Refusal;
 
 use super::Stage;
-use super::rig::{CONNECTED, Rig, TICKET, request, target, verified_by};
+use super::rig::{CONNECTED, REJECTS, Rig, TICKET, request, target, verified_by};
 use crate::buf::Class;
 use crate::event::{Event, Fault, Leg};
 use crate::intent::Peer;
@@ -29,7 +29,7 @@ fn relays(rig: &mut Rig, early: &[u8]) {
     assert_eq!(rig.take_at_client(), [], "told something before the host was there");
     rig.connected();
     assert_eq!(rig.take_at_client(), CONNECTED);
-    assert!(rig.opened());
+    assert!(rig.opened().is_some());
     rig.host_writes(HELLO);
     assert_eq!(rig.take_at_client(), HELLO, "the host speaks first");
     assert_eq!(rig.at_host, early);
@@ -544,4 +544,67 @@ fn who_finds_no_bulk_buffer_for_half_a_record_takes_a_smaller_one() {
     for buf in bulk {
         rig.pool.give(buf);
     }
+}
+
+#[test]
+fn a_launch_says_what_its_time_was_spent_on() {
+    let mut rig = Rig::new();
+    let ms = Duration::from_millis;
+    rig.pass(ms(1));
+    rig.shake();
+    rig.pass(ms(20));
+    rig.client_writes(&request(TICKET));
+    rig.pass(ms(300));
+    rig.told(Ok(target(None)));
+    rig.pass(ms(400));
+    assert!(rig.opened().is_none());
+    rig.connected();
+    let whole = Phases { handshake: Some(ms(1)), preface: Some(ms(20)), redeem: Some(ms(300)), connect: Some(ms(400)) };
+    let opened = rig.opened().expect("no report of the launch");
+    assert_eq!((opened.listener, opened.took, opened.phases), (REJECTS, ms(721), whole));
+    rig.pass(ms(10_000));
+    rig.event(Event::End(Reason::Killed));
+    rig.eof(Leg::Client);
+    let closed = rig.over.expect("it was killed").closed;
+    assert_eq!((closed.lived, closed.phases), (ms(10_721), whole));
+}
+
+#[test]
+fn a_session_that_came_to_nothing_says_how_far_it_came() {
+    let mut rig = Rig::new();
+    let ms = Duration::from_millis;
+    rig.event(Event::End(Reason::Killed));
+    assert_eq!(rig.over.expect("nobody to answer to").closed.phases, Phases::default());
+
+    let mut rig = Rig::open();
+    rig.pass(ms(5));
+    rig.client_writes(&request(TICKET));
+    rig.pass(ms(900));
+    rig.told(Err(Refusal::StaOutage));
+    rig.eof(Leg::Client);
+    let phases = rig.over.expect("it was refused").closed.phases;
+    assert_eq!((phases.preface, phases.redeem, phases.connect), (Some(ms(5)), Some(ms(900)), None));
+}
+
+#[test]
+fn what_a_session_moves_can_be_seen_while_it_does() {
+    let mut rig = Rig::open();
+    let born = rig.traffic();
+    assert_eq!((born.up_bytes, born.down_bytes, born.last), (0, 0, rig.now));
+    rig.client_writes(&[&request(TICKET), &b"early"[..]].concat());
+    rig.told(Ok(target(None)));
+    rig.pass(Duration::from_secs(1));
+    rig.connected();
+    assert_eq!((rig.traffic().up_bytes, rig.traffic().down_bytes), (5, 0), "what came behind the opening counts");
+    rig.pass(Duration::from_secs(1));
+    rig.client_writes(b"up");
+    let moved = rig.now;
+    assert_eq!((rig.traffic().up_bytes, rig.traffic().last), (7, moved));
+    rig.pass(Duration::from_secs(1));
+    rig.host_writes(b"down");
+    assert_eq!((rig.traffic().up_bytes, rig.traffic().down_bytes, rig.traffic().last), (7, 4, rig.now));
+    let totals = rig.listener_totals();
+    assert_eq!((totals.up_bytes, totals.down_bytes, totals.handshakes, totals.launches, totals.spliced), (7, 4, 1, 1, 1));
+    rig.reset_while_receiving(Leg::Host);
+    assert_eq!(rig.listener_totals().spliced, 0);
 }

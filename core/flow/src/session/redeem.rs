@@ -44,6 +44,7 @@ impl Redeem {
         };
         self.facts.ticketed = true;
         turn.count.tickets_asked.one();
+        turn.listener.tickets_asked.one();
         turn.out.push(Intent::Ask(Ask::Redeem(Question {
             key: self.facts.key,
             listener: self.facts.listener.id,
@@ -60,6 +61,7 @@ impl Redeem {
         match event {
             Event::Told(Ok(target)) => self.connect(target, turn),
             Event::Told(Err(why)) => {
+                self.facts.phases.redeem = self.facts.lap(turn.now);
                 let (reply, reason) = verdict(why);
                 self.refuse(reply, reason, turn)
             }
@@ -96,6 +98,7 @@ impl Redeem {
     /// Control redeems by the newest settings, the session may have older ones: a profile that is newer than the session is taken
     /// from there. One that has been removed meanwhile is in neither, and without it the host could not be verified.
     fn connect(mut self: Box<Self>, target: Target, turn: &mut Turn<'_>) -> Go {
+        self.facts.phases.redeem = self.facts.lap(turn.now);
         self.facts.launch = Some(target.launch);
         let tls = match target.tls {
             Some(HostTls { profile, name }) => {

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig};
-use sluice_link::ask::{Ask, Redeem};
-use sluice_link::count::{Counters, Totals};
+use sluice_link::ask::{Ask, Opened, Redeem};
+use sluice_link::count::{Counters, ListenerCounters, ListenerTotals, Totals};
 use sluice_link::id::{Generation, LaunchId, ListenerId, SessionKey, Slot, SlotKey, SnapshotId, WorkerId};
+use sluice_link::live::{LiveTable, Traffic};
 use sluice_link::reason::Reason;
 use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Snapshot, Tls};
 use sluice_link::tell::{HostTls, Refusal, Target};
@@ -27,8 +28,9 @@ pub(super) const TICKET: &str = ";40;STA02005E10A1B2;0F1E2D3C4B5A69788796A5B4C3D
 pub(super) const CONNECTED: [u8; 10] = [5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 const START: Moment = Moment(1_000_000_000_000);
 const NAME: &str = "gw.example.test";
-const REJECTS: ListenerId = ListenerId(1);
+pub(super) const REJECTS: ListenerId = ListenerId(1);
 const RELAYS: ListenerId = ListenerId(2);
+const KEY: SlotKey = SlotKey { slot: Slot(3), generation: Generation(7) };
 
 struct Kit {
     served: Arc<Served>,
@@ -91,6 +93,8 @@ pub(super) struct Rig {
     pub(super) over: Option<Summary>,
     pub(super) pool: Pool,
     count: Counters,
+    listener: ListenerCounters,
+    live: LiveTable,
     pub(super) now: Moment,
     deadline: Moment,
     client_leg: Asked,
@@ -130,6 +134,8 @@ impl Rig {
             over: None,
             pool: Pool::new(PoolSizes::default()),
             count: Counters::default(),
+            listener: ListenerCounters::default(),
+            live: LiveTable::new(KEY.slot.0 + 1),
             now: START,
             deadline: Moment::NEVER,
             client_leg: Asked::default(),
@@ -145,8 +151,9 @@ impl Rig {
             told_goodbye: false,
             alerted: None,
         };
+        rig.live.at(KEY.slot).begin(KEY.generation, START);
         let arrival = Arrival {
-            key: SessionKey { worker: WorkerId(0), at: SlotKey { slot: Slot(3), generation: Generation(7) } },
+            key: SessionKey { worker: WorkerId(0), at: KEY },
             listener: Arc::clone(kit.served.listener(listener).unwrap()),
             served: Arc::clone(&kit.served),
             client: "198.51.100.7:50000".parse().unwrap(),
@@ -154,7 +161,15 @@ impl Rig {
             at: START,
         };
         let mut out = Vec::new();
-        let mut turn = Turn { now: rig.now, pool: &mut rig.pool, out: &mut out, count: &rig.count, newest: &kit.newer };
+        let mut turn = Turn {
+            now: rig.now,
+            pool: &mut rig.pool,
+            out: &mut out,
+            count: &rig.count,
+            newest: &kit.newer,
+            listener: &rig.listener,
+            live: rig.live.at(KEY.slot),
+        };
         rig.session = Some(Session::begin(arrival, &mut turn));
         rig.carry_out(out);
         rig
@@ -214,10 +229,27 @@ impl Rig {
         self.count.read()
     }
 
+    pub(super) fn listener_totals(&self) -> ListenerTotals {
+        self.listener.read()
+    }
+
+    /// What anybody may read of the session while it lives.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.live.read(KEY).unwrap()
+    }
+
     pub(super) fn event(&mut self, event: Event) {
         let session = self.session.take().expect("the session is over");
         let mut out = Vec::new();
-        let mut turn = Turn { now: self.now, pool: &mut self.pool, out: &mut out, count: &self.count, newest: &kit().newer };
+        let mut turn = Turn {
+            now: self.now,
+            pool: &mut self.pool,
+            out: &mut out,
+            count: &self.count,
+            newest: &kit().newer,
+            listener: &self.listener,
+            live: self.live.at(KEY.slot),
+        };
         match session.step(event, &mut turn) {
             Next::Stay(session) => self.session = Some(session),
             Next::End(summary) => self.over = Some(summary),
@@ -436,8 +468,11 @@ impl Rig {
         }
     }
 
-    pub(super) fn opened(&self) -> bool {
-        self.asks.iter().any(|ask| matches!(ask, Ask::Opened(_)))
+    pub(super) fn opened(&self) -> Option<&Opened> {
+        self.asks.iter().find_map(|ask| match ask {
+            Ask::Opened(opened) => Some(opened),
+            Ask::Redeem(_) | Ask::Closed(_) => None,
+        })
     }
 
     /// Time passes. Deadlines come when they come.

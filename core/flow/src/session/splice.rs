@@ -134,7 +134,7 @@ impl Splice {
 
     /// What is there for the host already: what the gateway says first, and what the client has sent behind its opening.
     fn hold_early(&mut self, first: Option<Buf>, plain: Option<Buf>, over: Option<Chain>, turn: &mut Turn<'_>) {
-        self.up.count(plain.as_ref().map_or(0, Buf::len) + over.as_ref().map_or(0, Chain::bytes), turn.count);
+        self.up.count(plain.as_ref().map_or(0, Buf::len) + over.as_ref().map_or(0, Chain::bytes), turn);
         let mut plain = plain;
         if let Some(mut first) = first {
             if let Some(mut rest) = plain.take() {
@@ -155,8 +155,14 @@ impl Splice {
 
     pub(super) fn enter(mut self: Box<Self>, turn: &mut Turn<'_>) -> Go {
         match self.kind {
-            Kind::Ica | Kind::Cgp => turn.count.spliced.one(),
-            Kind::Portal => turn.count.portal.one(),
+            Kind::Ica | Kind::Cgp => {
+                turn.count.spliced.one();
+                turn.listener.spliced.one();
+            }
+            Kind::Portal => {
+                turn.count.portal.one();
+                turn.listener.portal.one();
+            }
         }
         if self.kind == Kind::Ica {
             let Some(mut reply) = take(turn.pool, Class::Small) else {
@@ -167,8 +173,14 @@ impl Splice {
             turn.count.socks_connected.one();
         }
         if let Some(launch) = self.facts.launch {
-            let opened = Opened { key: self.facts.key, launch, took: turn.now.since(self.facts.at) };
-            turn.out.push(Intent::Ask(Ask::Opened(opened)));
+            turn.listener.launches.one();
+            turn.out.push(Intent::Ask(Ask::Opened(Opened {
+                key: self.facts.key,
+                listener: self.facts.listener.id,
+                launch,
+                took: turn.now.since(self.facts.at),
+                phases: self.facts.phases,
+            })));
         }
         if let Some(left) = self.left.take()
             && let Err(broken) = self.down.take_in(left, false, self.host.as_mut(), turn)
@@ -262,6 +274,7 @@ impl Splice {
 
     /// Moves on whatever can move, and sees whether anything is left to do.
     fn go_on(mut self: Box<Self>, turn: &mut Turn<'_>) -> Go {
+        turn.live.moved(self.up.bytes, self.down.bytes, self.last);
         if let Err(broken) = self.up.pump(self.host.as_mut(), &mut self.host_out, turn) {
             return self.broken(broken, Leg::Client, turn);
         }
@@ -386,8 +399,14 @@ impl Splice {
 
     fn leave(&mut self, turn: &mut Turn<'_>) {
         match self.kind {
-            Kind::Ica | Kind::Cgp => turn.count.spliced.less(),
-            Kind::Portal => turn.count.portal.less(),
+            Kind::Ica | Kind::Cgp => {
+                turn.count.spliced.less();
+                turn.listener.spliced.less();
+            }
+            Kind::Portal => {
+                turn.count.portal.less();
+                turn.listener.portal.less();
+            }
         }
         self.up.give_back(turn.pool);
         self.down.give_back(turn.pool);

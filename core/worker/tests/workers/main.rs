@@ -181,12 +181,15 @@ for_each_engine! {
     a_thousand_sessions_leave_nothing_behind
     a_stop_ends_sessions_and_threads
     a_source_has_a_share_of_unproven_connections
+    control_sees_without_asking
+    what_waits_in_the_queues_is_counted
 }
 
 fn a_ticket_leads_to_its_host_and_every_step_is_reported(engine: Choice) {
     let rig = Rig::new(engine, 2);
-    for report in rig.workers.reports() {
-        assert_eq!(engine == Choice::Mio, report.engine.starts_with("mio") && report.found.fallback.is_none(), "{report:?}");
+    for started in rig.workers.reports() {
+        let report = &started.report;
+        assert_eq!(engine == Choice::Mio, report.engine.starts_with("mio") && report.fallback.is_none(), "{report:?}");
     }
     let mut client = rig.launch();
     let sent: Vec<u8> = (0..100_000u32).map(|n| n.to_le_bytes()[0]).collect();
@@ -359,6 +362,69 @@ fn a_stop_ends_sessions_and_threads(engine: Choice) {
     assert_eq!(reasons, [Reason::Stopping; 4]);
     assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     assert_eq!(control.with(|post| post.tell(WorkerId(0), Tell::Stop)), Err(TellRefused::Gone));
+}
+
+fn control_sees_without_asking(engine: Choice) {
+    let rig = Rig::new(engine, 2);
+    let mut client = rig.launch();
+    let key = rig.control.opened_keys()[0];
+    client.echo(&[7; 10_000]);
+    let moved = until("both directions are seen", || {
+        rig.control.with(move |post| post.traffic(key)).filter(|traffic| traffic.up_bytes + traffic.down_bytes >= 20_000)
+    });
+    assert_eq!((moved.up_bytes, moved.down_bytes), (10_000, 10_000));
+    assert!(moved.last <= sluice_engine::now() && moved.last.0 > 0);
+
+    // The virtual server goes, its session and its numbers stay; with the session the numbers go, too.
+    let second = ListenerId(2);
+    rig.publish(2, &[(second, any())]).unwrap();
+    let listed = |rig: &Rig| rig.control.with(|post| post.listener_totals());
+    let of = |rig: &Rig, id| listed(rig).into_iter().find(|(found, _)| *found == id).map(|(_, totals)| totals);
+    let old = of(&rig, VS).unwrap();
+    assert_eq!((old.accepted, old.handshakes, old.launches, old.sessions, old.spliced), (1, 1, 1, 1, 1));
+    assert_eq!((old.up_bytes, old.down_bytes, of(&rig, second).unwrap().accepted), (10_000, 10_000, 0));
+    client.close();
+    let closed = rig.control.closed();
+    assert!(closed.phases.handshake.is_some() && closed.phases.connect.is_some(), "{:?}", closed.phases);
+    assert_eq!(rig.control.with(move |post| post.traffic(key)), None);
+    until("the numbers of the old one are gone", || of(&rig, VS).is_none().then_some(()));
+
+    let workers = [WorkerId(0), WorkerId(1), WorkerId(2)];
+    let (reports, alive, bound) =
+        rig.control.with(move |post| (post.reports().to_vec(), workers.map(|worker| post.alive(worker)), post.addresses()));
+    assert_eq!(
+        reports.iter().map(|report| (report.worker, report.sessions)).collect::<Vec<_>>(),
+        [(workers[0], 256), (workers[1], 256)]
+    );
+    assert_eq!(alive, [true, true, false]);
+    assert_eq!(bound, rig.workers.addresses());
+    let turns = rig.control.with(|post| post.turn_times());
+    assert_eq!(turns.len(), 2);
+    assert!(turns.iter().all(|times| times.percentiles().count > 0 && times.percentiles().max > Duration::ZERO));
+
+    let Rig { workers: threads, control, .. } = rig;
+    threads.stop().unwrap();
+    assert_eq!(control.with(move |post| workers.map(|worker| post.alive(worker))), [false; 3]);
+    let left = control.with(|post| post.totals());
+    assert!(left.iter().all(|totals| (totals.accepting, totals.slots_free, totals.sessions) == (0, 0, 0)), "gauges of the dead");
+}
+
+fn what_waits_in_the_queues_is_counted(engine: Choice) {
+    let rig = Rig::new(engine, 2);
+    let stall = rig.control.stall();
+    let waiting: Vec<Client> = (0..3).map(|_| Client::present(rig.address(), rig.trust(), &rig.ticket()).unwrap()).collect();
+    until("three tickets wait for control", || (rig.totals().asks_queued == 3 && rig.totals().tickets_open == 3).then_some(()));
+    drop(stall);
+    for client in waiting {
+        client.connected().unwrap();
+    }
+    until("nothing waits", || {
+        let totals = rig.totals();
+        (totals.asks_queued == 0 && totals.tells_queued == 0 && totals.tickets_open == 0).then_some(())
+    });
+    let totals = until("the processor time is looked at", || Some(rig.totals()).filter(|totals| totals.busy_ns > 0));
+    assert!(totals.tells >= 3 && totals.asks >= 3 && totals.idle_ns > 0, "{totals:?}");
+    rig.end();
 }
 
 fn a_source_has_a_share_of_unproven_connections(engine: Choice) {
