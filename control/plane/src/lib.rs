@@ -24,6 +24,7 @@ mod farm_host;
 mod helpers;
 mod house;
 mod http;
+pub mod latency;
 mod owner;
 mod passwords;
 pub mod peer;

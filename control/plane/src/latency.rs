@@ -1,0 +1,322 @@
+//! How long launches took, for each virtual server and phase: fixed memory, percentiles at any time.
+//!
+//! ```text
+//!   worker ─► Ask::Opened (phases) ─► Latencies::record ─► one histogram for each virtual server and phase
+//!                                                             └─► percentiles, for one virtual server or for all
+//! ```
+//!
+//! Times are kept in microseconds with two significant digits, from 1 µs to 60 s: what is shorter or longer counts as that. A
+//! virtual server takes about 100 KiB, from its first launch until it is forgotten.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use sluice_link::ask::Opened;
+use sluice_link::id::ListenerId;
+use sluice_link::spread::Percentiles;
+
+/// Virtual servers with histograms of their own. Launches at others are counted, not timed: [`Latencies::untimed`].
+pub const VSERVERS_MAX: usize = 512;
+/// The longest time that is told from longer ones.
+pub const LONGEST: Duration = Duration::from_secs(60);
+
+/// In microseconds.
+const LONGEST_US: u64 = 60_000_000;
+/// Significant digits that are kept: a time is off by a hundredth at most.
+const DIGITS: u8 = 2;
+
+const _: () = assert!(LONGEST_US as u128 == LONGEST.as_micros());
+
+/// A part of a launch that is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// From the client's connect to the end of its TLS handshake.
+    Handshake,
+    /// Until the client had presented its ticket.
+    Preface,
+    /// Until the ticket was redeemed.
+    Redeem,
+    /// Until the host was connected.
+    Connect,
+    /// From the client's connect to the reply that told it "connected".
+    Whole,
+}
+
+impl Phase {
+    /// All of them, in order of time.
+    pub const ALL: [Self; 5] = [Self::Handshake, Self::Preface, Self::Redeem, Self::Connect, Self::Whole];
+
+    /// The word used in commands and metrics.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Handshake => "handshake",
+            Self::Preface => "preface",
+            Self::Redeem => "redeem",
+            Self::Connect => "connect",
+            Self::Whole => "whole",
+        }
+    }
+
+    /// What is timed, as one sentence.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Handshake => "From the client's connect to the end of its TLS handshake.",
+            Self::Preface => "From there until the client had presented its ticket.",
+            Self::Redeem => "From there until the ticket was redeemed.",
+            Self::Connect => "From there until the host was connected, its TLS included.",
+            Self::Whole => "From the client's connect to the reply that told it \"connected\".",
+        }
+    }
+
+    fn of(self, opened: &Opened) -> Option<Duration> {
+        match self {
+            Self::Handshake => opened.phases.handshake,
+            Self::Preface => opened.phases.preface,
+            Self::Redeem => opened.phases.redeem,
+            Self::Connect => opened.phases.connect,
+            Self::Whole => Some(opened.took),
+        }
+    }
+}
+
+/// The times of one virtual server, in the order of [`Phase::ALL`].
+type Phases = [Histogram<u64>; Phase::ALL.len()];
+
+/// The times of all virtual servers.
+#[derive(Clone, Debug, Default)]
+pub struct Latencies {
+    vservers: BTreeMap<ListenerId, Box<Phases>>,
+    untimed: u64,
+}
+
+impl Latencies {
+    /// Nothing has been timed.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in one launch.
+    pub fn record(&mut self, opened: &Opened) {
+        let Some(histograms) = self.of(opened.listener) else {
+            self.untimed = self.untimed.saturating_add(1);
+            return;
+        };
+        for (phase, histogram) in Phase::ALL.into_iter().zip(histograms.iter_mut()) {
+            if let Some(time) = phase.of(opened) {
+                let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+                histogram.saturating_record(us.clamp(1, LONGEST_US));
+            }
+        }
+    }
+
+    /// The shape of one virtual server's times. All zero if it has none.
+    #[must_use]
+    pub fn percentiles(&self, listener: ListenerId, phase: Phase) -> Percentiles {
+        self.vservers.get(&listener).map_or_else(Percentiles::default, |histograms| shape(at(histograms, phase)))
+    }
+
+    /// The shape of the times of all virtual servers together.
+    #[must_use]
+    pub fn of_all(&self, phase: Phase) -> Percentiles {
+        let Some(mut sum) = histogram() else { return Percentiles::default() };
+        for histograms in self.vservers.values() {
+            take_in(&mut sum, at(histograms, phase));
+        }
+        shape(&sum)
+    }
+
+    /// Takes in what `other` has recorded.
+    pub fn merge(&mut self, other: &Self) {
+        for (listener, theirs) in &other.vservers {
+            match self.of(*listener) {
+                Some(mine) => mine.iter_mut().zip(theirs.iter()).for_each(|(mine, theirs)| take_in(mine, theirs)),
+                None => self.untimed = self.untimed.saturating_add(at(theirs, Phase::Whole).len()),
+            }
+        }
+        self.untimed = self.untimed.saturating_add(other.untimed);
+    }
+
+    /// Begins anew for one virtual server.
+    pub fn reset(&mut self, listener: ListenerId) {
+        if let Some(histograms) = self.vservers.get_mut(&listener) {
+            histograms.iter_mut().for_each(Histogram::reset);
+        }
+    }
+
+    /// Begins anew for all.
+    pub fn reset_all(&mut self) {
+        self.vservers.values_mut().flat_map(|histograms| histograms.iter_mut()).for_each(Histogram::reset);
+        self.untimed = 0;
+    }
+
+    /// Forgets virtual servers that are gone.
+    pub fn retain(&mut self, lives: impl Fn(ListenerId) -> bool) {
+        self.vservers.retain(|listener, _| lives(*listener));
+    }
+
+    /// Launches that were not timed since there were more virtual servers than [`VSERVERS_MAX`].
+    #[must_use]
+    pub fn untimed(&self) -> u64 {
+        self.untimed
+    }
+
+    /// The histograms of a virtual server, new ones if there is room.
+    fn of(&mut self, listener: ListenerId) -> Option<&mut Phases> {
+        if !self.vservers.contains_key(&listener) {
+            if self.vservers.len() >= VSERVERS_MAX {
+                return None;
+            }
+            let fresh = histogram()?;
+            self.vservers.insert(listener, Box::new(std::array::from_fn(|_| fresh.clone())));
+        }
+        self.vservers.get_mut(&listener).map(Box::as_mut)
+    }
+}
+
+fn at(histograms: &Phases, phase: Phase) -> &Histogram<u64> {
+    let [handshake, preface, redeem, connect, whole] = histograms;
+    match phase {
+        Phase::Handshake => handshake,
+        Phase::Preface => preface,
+        Phase::Redeem => redeem,
+        Phase::Connect => connect,
+        Phase::Whole => whole,
+    }
+}
+
+/// `None` never comes: the bounds are constants, and a test makes one.
+fn histogram() -> Option<Histogram<u64>> {
+    Histogram::new_with_bounds(1, LONGEST_US, DIGITS).ok()
+}
+
+/// Of the same bounds, so that everything in `theirs` has a place in `mine`.
+fn take_in(mine: &mut Histogram<u64>, theirs: &Histogram<u64>) {
+    let fits = mine.add(theirs);
+    debug_assert_eq!(fits, Ok(()), "histograms of different bounds");
+}
+
+fn shape(histogram: &Histogram<u64>) -> Percentiles {
+    let at = |quantile: f64| Duration::from_micros(histogram.value_at_quantile(quantile).min(LONGEST_US));
+    Percentiles {
+        count: histogram.len(),
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        p999: at(0.999),
+        max: Duration::from_micros(histogram.max().min(LONGEST_US)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_link::ask;
+    use sluice_link::id::{Generation, LaunchId, SessionKey, Slot, SlotKey, WorkerId};
+
+    use super::*;
+
+    const GW: ListenerId = ListenerId(1);
+
+    fn opened(listener: ListenerId, took: Duration) -> Opened {
+        Opened {
+            key: SessionKey { worker: WorkerId(0), at: SlotKey { slot: Slot(0), generation: Generation(0) } },
+            listener,
+            launch: LaunchId(1),
+            took,
+            phases: ask::Phases {
+                handshake: Some(took / 2),
+                preface: Some(took / 4),
+                redeem: Some(took / 8),
+                connect: Some(took / 8),
+            },
+        }
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn is_near(found: Duration, exact: Duration) -> bool {
+        found.abs_diff(exact) <= exact / 100
+    }
+
+    #[test]
+    fn each_phase_has_its_own_times() {
+        let mut all = Latencies::new();
+        (1..=1000).for_each(|n| all.record(&opened(GW, ms(n * 8))));
+        for (phase, part) in
+            [(Phase::Handshake, 2), (Phase::Preface, 4), (Phase::Redeem, 8), (Phase::Connect, 8), (Phase::Whole, 1)]
+        {
+            let shape = all.percentiles(GW, phase);
+            assert_eq!(shape.count, 1000);
+            for (found, exact) in [
+                (shape.p50, ms(4000)),
+                (shape.p90, ms(7200)),
+                (shape.p99, ms(7920)),
+                (shape.p999, ms(7992)),
+                (shape.max, ms(8000)),
+            ] {
+                assert!(is_near(found, exact / part), "{phase:?}: {found:?} for {:?}", exact / part);
+            }
+        }
+        assert_eq!(all.percentiles(ListenerId(2), Phase::Whole), Percentiles::default());
+    }
+
+    #[test]
+    fn a_phase_that_was_not_gone_through_is_not_timed() {
+        let mut all = Latencies::new();
+        let mut half = opened(GW, ms(10));
+        half.phases.redeem = None;
+        all.record(&half);
+        let counts = Phase::ALL.map(|phase| all.percentiles(GW, phase).count);
+        assert_eq!(counts, [1, 1, 0, 1, 1]);
+    }
+
+    #[test]
+    fn what_is_too_short_or_too_long_counts_as_the_shortest_or_longest() {
+        let mut all = Latencies::new();
+        all.record(&opened(GW, Duration::ZERO));
+        all.record(&opened(GW, Duration::MAX));
+        let shape = all.percentiles(GW, Phase::Whole);
+        assert_eq!((shape.count, shape.p50, shape.max), (2, Duration::from_micros(1), LONGEST));
+    }
+
+    #[test]
+    fn virtual_servers_are_bounded_and_what_is_left_out_is_said() {
+        let mut all = Latencies::new();
+        let many = u32::try_from(VSERVERS_MAX).unwrap();
+        (0..many + 3).for_each(|id| all.record(&opened(ListenerId(id), ms(1))));
+        assert_eq!((all.of_all(Phase::Whole).count, all.untimed()), (u64::from(many), 3));
+        all.retain(|listener| listener.0 != 0);
+        all.record(&opened(ListenerId(many), ms(1)));
+        assert_eq!((all.of_all(Phase::Whole).count, all.untimed()), (u64::from(many), 3));
+        all.record(&opened(ListenerId(0), ms(1)));
+        assert_eq!(all.untimed(), 4);
+    }
+
+    #[test]
+    fn merging_loses_nothing_and_a_reset_begins_anew() {
+        let (mut one, mut two) = (Latencies::new(), Latencies::new());
+        one.record(&opened(GW, ms(10)));
+        two.record(&opened(GW, ms(1000)));
+        two.record(&opened(ListenerId(2), ms(500)));
+        one.merge(&two);
+        assert_eq!(one.percentiles(GW, Phase::Whole).count, 2);
+        assert!(is_near(one.percentiles(GW, Phase::Whole).max, ms(1000)));
+        assert!(is_near(one.of_all(Phase::Whole).p50, ms(500)));
+        one.reset(GW);
+        assert_eq!((one.percentiles(GW, Phase::Whole).count, one.of_all(Phase::Whole).count), (0, 1));
+        one.reset_all();
+        assert_eq!(one.of_all(Phase::Whole), Percentiles::default());
+    }
+
+    #[test]
+    fn the_memory_of_a_virtual_server_is_what_it_is_said_to_be() {
+        let histogram = histogram().expect("the bounds are in order");
+        let bytes = histogram.distinct_values() * size_of::<u64>() * Phase::ALL.len();
+        assert!((80_000..120_000).contains(&bytes), "{bytes} bytes");
+    }
+}
