@@ -12,6 +12,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
 
+use gate_config::catalog::Level;
 use gate_config::model::Operators;
 
 /// The operating system's knowledge of users.
@@ -46,26 +47,6 @@ pub struct Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "uid {} pid {}", self.uid, self.pid)
-    }
-}
-
-/// What somebody may do. Who may change may also look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Look.
-    Read,
-    /// Look and change.
-    Change,
-}
-
-impl Level {
-    /// As it is written.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Change => "change",
-        }
     }
 }
 

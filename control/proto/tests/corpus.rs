@@ -5,6 +5,7 @@
 mod corpus;
 
 use gate_proto::form::Form;
+use gate_proto::frame::{Ask, BadFrame, Frames, HELLO, Line, Lines};
 use gate_proto::ica_file::read::LaunchFile;
 use gate_proto::xml::nfuse::Kind;
 use gate_proto::xml::nfuse::answer::{Answer, NoAnswer};
@@ -99,5 +100,37 @@ fn forms() {
     for input in corpus::inputs("form") {
         let wanted = input.name.starts_with("ok-");
         input.holds(|bytes| Form::parse(bytes).is_ok() == wanted);
+    }
+}
+
+/// Reads frames behind the first line to the end, or to what is broken.
+fn frames(bytes: &[u8]) -> Result<bool, BadFrame> {
+    let mut rest = bytes.get(HELLO.len() + 1..).unwrap_or_default();
+    let mut frames = Frames::<Ask>::default();
+    while frames.next(&mut rest)?.is_some() {}
+    Ok(frames.is_between())
+}
+
+fn lines(bytes: &[u8]) -> Vec<Line> {
+    let (mut reader, mut rest) = (Lines::default(), bytes);
+    let mut all: Vec<Line> = std::iter::from_fn(|| reader.next(&mut rest)).collect();
+    all.extend(reader.rest());
+    all
+}
+
+#[test]
+fn control_line() {
+    for input in corpus::inputs("control_line") {
+        match input.name.as_str() {
+            name if name.starts_with("ok-frames-") => input.holds(|bytes| frames(bytes) == Ok(true)),
+            name if name.starts_with("bad-frames-") => input.holds(|bytes| frames(bytes).is_err()),
+            name if name.starts_with("ok-lines-") => {
+                input.holds(|bytes| lines(bytes).iter().all(|line| matches!(line, Line::Text(_))));
+            }
+            name if name.starts_with("bad-lines-") => {
+                input.holds(|bytes| lines(bytes).iter().any(|line| !matches!(line, Line::Text(_))));
+            }
+            name => panic!("no rule for {name}"),
+        }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use gate_config::{Strictness, check};
+use gate_config::{Strictness, check, order};
 use gate_proto::cookie::Cookies;
 use gate_proto::form::{self, Form};
+use gate_proto::frame::{self, Ask, Frames, HELLO, LINE_BYTES_MAX, Line, Lines, Request, Requests};
 use gate_proto::ica_file::read::LaunchFile;
 use gate_proto::path::Path;
 use gate_proto::xml::encoding::Encoding;
@@ -59,6 +60,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "form", run: form, words: &[b"&", b"=", b"%00", b"%2", b"%C3%A4", b"+", b"a=b&"] },
     Target { name: "cookie", run: cookie, words: &[b"; ", b"=", b"\"", b"__Host-"] },
     Target { name: "nsconf", run: nsconf, words: NSCONF_WORDS },
+    Target { name: "control_line", run: control_line, words: CONTROL_WORDS },
     Target { name: "path", run: path, words: &[b"/../", b"%2e", b"%2f", b"%25", b"//", b";", b"?", b"%C3%A4"] },
 ];
 
@@ -117,6 +119,32 @@ const NSCONF_WORDS: &[&[u8]] = &[
     b"\xc2\x85",
     b"\xe3\x80\x80",
     b"\xef\xbb\xbf",
+];
+
+const CONTROL_WORDS: &[&[u8]] = &[
+    b"#sluicectl 1\n",
+    b"run 12\n",
+    b"batch 131072\n",
+    b"go 0\n",
+    b"show ",
+    b"stat ",
+    b"kill ",
+    b"set ",
+    b"add ",
+    b"clear ns config -force basic",
+    b"vpn icaConnection",
+    b" -format json",
+    b" -",
+    b"; ",
+    b"\"",
+    b"\\\"",
+    b"q/",
+    b"(",
+    b"\r\n",
+    b"\0",
+    b"\xff",
+    b"\x1b[2J",
+    b"\xe2\x80\xae",
 ];
 
 /// The target that libFuzzer runs: named by the environment variable `SLUICE_FUZZ_TARGET`.
@@ -279,6 +307,55 @@ fn nsconf(data: &[u8]) {
             // As it is saved, that is below a comment: a byte order mark of old may stand in front of a kept line.
             let again = check("saved", &model.print_saved("today"), Strictness::Lenient, &files).model;
             assert_eq!(again.map(|again| again.print()), Some(model.print()));
+        }
+    }
+}
+
+/// A conversation on the control socket: in lines, and in frames.
+fn control_line(data: &[u8]) {
+    let whole = lines(&[data]);
+    let cut = beginning(data).len();
+    assert_eq!(lines(&[&data[..cut], &data[cut..]]), whole);
+    whole.iter().flatten().for_each(|line| said(line));
+
+    let framed = data.strip_prefix(HELLO.as_bytes()).unwrap_or(data);
+    let (mut frames, mut requests, mut rest) = (Frames::<Ask>::default(), Requests::default(), framed);
+    let mut again = Vec::new();
+    while let Ok(Some(frame)) = frames.next(&mut rest) {
+        frame::write(frame.kind, &frame.payload, &mut again);
+        match requests.take(frame) {
+            Ok(Some(Request::Run(line))) => said(&line),
+            Ok(Some(Request::Batch(lines))) => lines.lines().for_each(said),
+            Ok(None) | Err(_) => {}
+        }
+    }
+    assert!(framed.starts_with(&again), "a frame has one spelling");
+}
+
+/// The lines of a stream that comes in these pieces; `None` for one that is none.
+fn lines(pieces: &[&[u8]]) -> Vec<Option<String>> {
+    let (mut lines, mut found) = (Lines::default(), Vec::new());
+    let text = |line| match line {
+        Line::Text(text) => Some(text.to_string()),
+        Line::TooLong | Line::NotText => None,
+    };
+    for piece in pieces {
+        let mut rest = *piece;
+        while let Some(line) = lines.next(&mut rest) {
+            found.push(text(line));
+        }
+        assert!(rest.is_empty());
+    }
+    found.extend(lines.rest().map(text));
+    assert!(found.iter().flatten().all(|line| line.len() <= LINE_BYTES_MAX && !line.contains('\n')));
+    found
+}
+
+/// A line is understood, or every complaint about it says something.
+fn said(line: &str) {
+    for part in order::split(line) {
+        if let Err(problems) = order::read(part) {
+            assert!(!problems.is_empty() && problems.iter().all(|problem| !problem.reply(false).is_empty()));
         }
     }
 }

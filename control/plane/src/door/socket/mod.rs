@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use gate_config::catalog::Level;
 use gate_config::model::Operators;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -29,7 +30,7 @@ use tracing::{debug, error, warn};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::peer::{Credentials, Level, Peer, group_number, level};
+use crate::peer::{Credentials, Peer, group_number, level};
 use crate::quiet::Quiet;
 use crate::reply::Reply;
 
