@@ -9,6 +9,10 @@ use crate::chance::{Chance, Stream};
 /// The virtual server that closes CGP clients, and the one that relays them.
 pub(crate) const REJECTS: ListenerId = ListenerId(1);
 pub(crate) const RELAYS: ListenerId = ListenerId(2);
+/// Like [`REJECTS`], but its sessions have a rate each way.
+pub(crate) const PACED: ListenerId = ListenerId(3);
+/// That rate.
+pub(crate) const PACED_BYTES_PER_SECOND: u64 = 200_000;
 
 /// How the client opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +172,13 @@ impl Plan {
         };
         Self {
             id,
-            listener: if opening == Opening::Cgp && chance.percent(80) { RELAYS } else { REJECTS },
+            listener: if opening == Opening::Cgp && chance.percent(80) {
+                RELAYS
+            } else if chance.percent(25) {
+                PACED
+            } else {
+                REJECTS
+            },
             opening,
             tls12: chance.percent(20),
             host_tls: opening != Opening::Http && chance.percent(15),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sluice_flow::tls::{Served, TicketKeys};
 use sluice_link::id::{ListenerId, SnapshotId};
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, Snapshot, Tls};
 use sluice_link::time::Moment;
 use zeroize::Zeroizing;
 
@@ -34,6 +34,7 @@ pub(crate) fn served() -> Served {
             resumption: false,
         },
         cgp: Cgp::Reject,
+        rates: Rates::default(),
     };
     let snapshot = Snapshot {
         id: SnapshotId(1),

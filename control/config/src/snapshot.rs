@@ -61,6 +61,7 @@ pub fn snapshot(model: &Model, files: &Loaded, id: SnapshotId, ids: &mut Listene
             address: vserver.address,
             tls: tls(model, files, vserver)?,
             cgp: vserver.cgp,
+            rates: vserver.rates,
         });
     }
     let mut host_tls = Vec::with_capacity(model.farm.host_tls.len());

@@ -19,6 +19,7 @@ use crate::event::Leg;
 use crate::intent::{Intent, Into};
 use crate::limits::{FULL_READS_TO_GROW, QUIET, RECORD_TIME_MAX, SMALL_READS_TO_SHRINK};
 use crate::outgoing::Outgoing;
+use crate::pace::Pace;
 use crate::session::Turn;
 use crate::tls::{Parts, RECORD_MAX, RecordFault, Records, SealFault};
 
@@ -70,6 +71,8 @@ pub(crate) struct Half {
     pub(crate) starved: bool,
     /// Plaintext bytes received.
     pub(crate) bytes: u64,
+    /// How fast they may be passed on; none if as fast as it goes.
+    pace: Option<Box<Pace>>,
 }
 
 impl Half {
@@ -88,7 +91,16 @@ impl Half {
             passed: false,
             starved: false,
             bytes: 0,
+            pace: None,
         }
+    }
+
+    /// Passes bytes on only as fast as `pace` says.
+    pub(crate) fn paced(&mut self, pace: Option<Box<Pace>>) {
+        if let Some(pace) = &pace {
+            self.appetite.most = pace.most();
+        }
+        self.pace = pace;
     }
 
     /// Takes what a receive brought. `opener` are the keys of the source leg, if it is TLS.
@@ -128,17 +140,20 @@ impl Half {
 
     /// Counts plaintext bytes that came in on the source leg.
     pub(crate) fn count(&mut self, bytes: usize, turn: &Turn<'_>) {
-        let bytes = bytes as u64;
-        self.bytes += bytes;
+        let n = bytes as u64;
+        self.bytes += n;
         match self.source {
             Leg::Client => {
-                turn.count.up_bytes.add(bytes);
-                turn.listener.up_bytes.add(bytes);
+                turn.count.up_bytes.add(n);
+                turn.listener.up_bytes.add(n);
             }
             Leg::Host => {
-                turn.count.down_bytes.add(bytes);
-                turn.listener.down_bytes.add(bytes);
+                turn.count.down_bytes.add(n);
+                turn.listener.down_bytes.add(n);
             }
+        }
+        if let Some(pace) = &mut self.pace {
+            pace.charge(bytes, turn.now);
         }
     }
 
@@ -176,7 +191,9 @@ impl Half {
         if self.passed {
             return Ok(());
         }
-        while out.has_room()
+        let may_go = self.held.is_some() && self.pace.as_mut().is_none_or(|pace| pace.may_go(turn.now));
+        while may_go
+            && out.has_room()
             && let Some(chain) = self.held.take()
         {
             if let Some(records) = sealer.as_deref_mut() {
@@ -214,6 +231,14 @@ impl Half {
             self.held_back = true;
         }
         Ok(())
+    }
+
+    /// Until when what is held waits for its pace; long ago if nothing does.
+    pub(crate) fn paced_until(&self) -> Moment {
+        match &self.pace {
+            Some(pace) if self.held.is_some() && !self.passed => pace.until(),
+            Some(_) | None => Moment(0),
+        }
     }
 
     /// Until when the rest of a record must have come.
@@ -422,6 +447,8 @@ pub(crate) fn take(pool: &mut Pool, class: Class) -> Option<Buf> {
 #[derive(Debug)]
 pub(crate) struct Appetite {
     class: Class,
+    /// No larger one is asked for.
+    most: Class,
     full: u8,
     small: u8,
     last: Moment,
@@ -429,7 +456,7 @@ pub(crate) struct Appetite {
 
 impl Appetite {
     pub(crate) fn new() -> Self {
-        Self { class: Class::Small, full: 0, small: 0, last: Moment(0) }
+        Self { class: Class::Small, most: Class::Bulk, full: 0, small: 0, last: Moment(0) }
     }
 
     pub(crate) fn class(&self) -> Class {
@@ -445,7 +472,7 @@ impl Appetite {
             self.full += 1;
             if self.full >= FULL_READS_TO_GROW {
                 self.full = 0;
-                self.class = larger(self.class);
+                self.class = larger(self.class).min(self.most);
             }
             return;
         }

@@ -9,7 +9,8 @@
 //! * [`buf`]: buffers that move by value between engine and session, so that nobody can touch what the kernel still holds.
 //! * [`event`], [`intent`]: the two vocabularies. [`port`]: the one trait that an engine implements.
 //! * [`tls`]: rustls for handshakes, our own record engine afterwards. [`session`]: the states.
-//! * [`slots`], [`wheel`], [`share`], [`admit`]: the table of sessions, its timers, fairness, who is let in.
+//! * [`slots`], [`wheel`], [`share`], [`admit`], [`pace`]: the table of sessions, its timers, fairness, who is let in, how fast bytes
+//!   may flow.
 #![forbid(unsafe_code)]
 
 pub mod admit;
@@ -20,6 +21,7 @@ pub mod intent;
 pub mod limits;
 pub mod never;
 mod outgoing;
+pub mod pace;
 pub mod port;
 pub mod session;
 pub mod share;

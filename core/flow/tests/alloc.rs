@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use sluice_flow::buf::{Buf, Chain, Class, Pool, PoolSizes};
 use sluice_flow::tls::{Established, Handshake, Parts, Progress, Served, TicketKeys};
 use sluice_link::id::{ListenerId, SnapshotId};
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, Snapshot, Tls};
 use sluice_link::time::Moment;
 
 /// Most bytes of our heap that an idle connection with a client may hold. What aws-lc keeps for its two keys (600 bytes each)
@@ -59,6 +59,7 @@ fn served() -> Served {
         address: ([127, 0, 0, 1], 0).into(),
         tls: tls(tls13),
         cgp: Cgp::Reject,
+        rates: Rates::default(),
     };
     let snapshot = Snapshot {
         id: SnapshotId(1),

@@ -14,7 +14,7 @@ use std::time::Duration;
 use sluice_flow::buf::{Buf, Chain, Class, Pool, PoolSizes};
 use sluice_flow::tls::{Established, Facts, Handshake, Parts, Progress, RecordFault, Served, TicketKeys, Version};
 use sluice_link::id::{ListenerId, SnapshotId};
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, Snapshot, Tls};
 use sluice_link::time::Moment;
 
 /// How long anything may take before the test gives up.
@@ -31,7 +31,14 @@ fn served() -> Served {
     let address = ([127, 0, 0, 1], 0).into();
     let snapshot = Snapshot {
         id: SnapshotId(1),
-        listeners: vec![Listener { id: ListenerId(1), name: "vs".into(), address, tls, cgp: Cgp::Reject }],
+        listeners: vec![Listener {
+            id: ListenerId(1),
+            name: "vs".into(),
+            address,
+            tls,
+            cgp: Cgp::Reject,
+            rates: Rates::default(),
+        }],
         inner: "/nowhere".into(),
         host_tls: vec![HostTlsProfile { id: "hosts".into(), roots_pem: chain.into() }],
         limits: Limits::default(),

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,26 @@ pub struct Listener {
     pub tls: Tls,
     /// What happens to clients that ask for session reliability.
     pub cgp: Cgp,
+    /// How fast bytes may flow.
+    pub rates: Rates,
+}
+
+/// How fast bytes may flow between clients and hosts. The portal's connections are not slowed down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Each session for itself.
+    pub session: Speeds,
+    /// All sessions of the virtual server together, over all workers.
+    pub together: Speeds,
+}
+
+/// Plaintext bytes per second, each way; none is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Speeds {
+    /// From clients to hosts.
+    pub up: Option<NonZeroU64>,
+    /// From hosts to clients.
+    pub down: Option<NonZeroU64>,
 }
 
 /// What happens to CGP openings.

@@ -162,7 +162,7 @@ impl Drop for Counted {
 #[cfg(test)]
 mod tests {
     use sluice_link::id::SnapshotId;
-    use sluice_link::snapshot::{Cgp, Limits, Listener, Tls};
+    use sluice_link::snapshot::{Cgp, Limits, Listener, Rates, Tls};
 
     use super::*;
 
@@ -174,6 +174,7 @@ mod tests {
             address: "192.0.2.1:443".parse().unwrap(),
             tls: tls.clone(),
             cgp: Cgp::Reject,
+            rates: Rates::default(),
         };
         Snapshot {
             id: SnapshotId(1),

@@ -15,7 +15,7 @@ use sluice_flow::intent::Intent;
 use sluice_flow::port::{Door, Engine, EngineFault, Happening, Tally};
 use sluice_flow::tls::{Served, TicketKeys};
 use sluice_link::id::{ListenerId, SlotKey, SnapshotId, WorkerId};
-use sluice_link::snapshot::{CertKey, Cgp, Limits, Listener, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, Limits, Listener, Rates, Snapshot, Tls};
 use sluice_link::time::Moment;
 
 use crate::counted::{Counted, Ledger};
@@ -202,6 +202,7 @@ fn snapshot(limits: Limits) -> Arc<Snapshot> {
         address: "127.0.0.1:0".parse().unwrap(),
         tls: Tls { certificates, tls12: true, tls13: true, post_quantum: false, resumption: true },
         cgp: Cgp::Reject,
+        rates: Rates::default(),
     };
     Arc::new(Snapshot {
         id: SnapshotId(1),

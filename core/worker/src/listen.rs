@@ -89,7 +89,7 @@ mod tests {
     use std::sync::Arc;
 
     use sluice_link::id::SnapshotId;
-    use sluice_link::snapshot::{Cgp, Limits, Listener, Tls};
+    use sluice_link::snapshot::{Cgp, Limits, Listener, Rates, Tls};
 
     use super::*;
 
@@ -101,6 +101,7 @@ mod tests {
             address,
             tls: tls.clone(),
             cgp: Cgp::Reject,
+            rates: Rates::default(),
         });
         Arc::new(Snapshot {
             id: SnapshotId(1),

@@ -29,6 +29,8 @@ pub struct Post {
     doors: Doors,
     ledger: Ledger,
     reports: Vec<WorkerReport>,
+    /// What was published last.
+    served: Arc<Served>,
     /// Tickets that control has taken and not answered yet: at most a worker's credit for each worker.
     unanswered: HashSet<SessionKey>,
 }
@@ -41,8 +43,9 @@ impl Post {
         doors: Doors,
         ledger: Ledger,
         reports: Vec<WorkerReport>,
+        served: Arc<Served>,
     ) -> Self {
-        Self { shared, slits, wake, doors, ledger, reports, unanswered: HashSet::new() }
+        Self { shared, slits, wake, doors, ledger, reports, served, unanswered: HashSet::new() }
     }
 }
 
@@ -83,7 +86,7 @@ impl Sluice for Post {
     }
 
     fn publish(&mut self, snapshot: Arc<Snapshot>) -> Result<(), PublishProblem> {
-        let served = Arc::new(Served::build(snapshot, &self.shared.keys)?);
+        let served = Arc::new(Served::build_after(Some(&self.served), snapshot, &self.shared.keys)?);
         let change = self.doors.change(&served.snapshot, self.slits.len())?;
         // Only this thread puts letters in, so room that is there now will be there below.
         for (worker, slit) in (0..).map(WorkerId).zip(&self.slits) {
@@ -91,6 +94,7 @@ impl Sluice for Post {
         }
         let (close, open) = self.doors.commit(change);
         self.shared.set_addresses(self.doors.addresses());
+        self.served = Arc::clone(&served);
         let shares = self.ledger.publish(&served.snapshot, self.slits.len());
         for ((slit, open), shares) in self.slits.iter_mut().zip(open).zip(shares) {
             // A worker that has died since has no sessions and no listeners; the others go on with the new settings.

@@ -234,7 +234,7 @@ impl Workers {
         let mut workers = Self { shared: shared.clone(), threads: Vec::new(), reports: Vec::new() };
         workers.spawn(births)?; // what did start is stopped when `workers` is dropped
         let reports = workers.reports.iter().map(|started| started.report.clone()).collect();
-        Ok((workers, Post::new(shared, slits, wake, doors, ledger, reports)))
+        Ok((workers, Post::new(shared, slits, wake, doors, ledger, reports, served)))
     }
 
     fn spawn(&mut self, births: Vec<Birth>) -> Result<(), StartProblem> {

@@ -1,8 +1,9 @@
 //! `vpn`: virtual servers, their ticket authorities, and which hosts may be connected to.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 
-use sluice_link::snapshot::Cgp;
+use sluice_link::snapshot::{Cgp, Rates};
 
 use crate::code::Code;
 use crate::files::Purpose;
@@ -18,6 +19,10 @@ use super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Sa
 const YES_NO: Kind = Kind::Choice(&["YES", "NO"]);
 /// Most ticket authorities of one virtual server.
 const STAS_MAX: usize = 32;
+/// A rate: 1 kbit/s to 100 Gbit/s.
+const KBITS: Kind = Kind::Number { min: 0, max: 100_000_000, unit: "kbit/s" };
+/// Bytes per second in a kilobit per second.
+const BYTES_PER_KBIT: u64 = 125;
 /// Most ranges of ports in one entry.
 const PORT_RANGES_MAX: usize = 64;
 
@@ -30,7 +35,11 @@ pub(super) const VSERVER: Command = Command {
     notes: "It is served once `SSLVPN` is enabled and a certificate is bound with `bind ssl vserver`. Tickets are redeemed by the \
             secure ticket authorities bound here, each found by the id that it gives itself.\n\n\
             Tickets in the clear can be read and used by whoever watches the line. An STA on another machine is therefore spoken to \
-            with `https`, or the line says `-staInsecure YES`.",
+            with `https`, or the line says `-staInsecure YES`.\n\n\
+            Rates count what is inside TLS. After a pause 50 ms' worth may pass at once, and whatever is in hand then. Bytes beyond a rate \
+            are not dropped: they are not read from the socket, so TCP slows their sender down. `-rateUp` and `-rateDown` hold over all \
+            workers, and whoever waits is served in turn. A running session keeps the rate with which it began; the portal's connections \
+            are not slowed down.",
     origin: Origin::Extended,
     feature: Some(Feature::SslVpn),
     effect: Effect::NewSessions,
@@ -124,6 +133,22 @@ const VSERVER_KEYWORDS: &[Argument] = &[
          experimental: it finds the ticket in the opening and passes that on unchanged. Ours.",
     )
     .or("REJECT"),
+    Argument::optional(
+        "sessionRateUp",
+        KBITS,
+        "Most that one session may send from its client to its host; 0 is no limit. Ours.",
+    )
+    .or("0"),
+    Argument::optional(
+        "sessionRateDown",
+        KBITS,
+        "Most that one session may send from its host to its client; 0 is no limit. Ours.",
+    )
+    .or("0"),
+    Argument::optional("rateUp", KBITS, "Most that all sessions together may send from clients to hosts; 0 is no limit. Ours.")
+        .or("0"),
+    Argument::optional("rateDown", KBITS, "Most that all sessions together may send from hosts to clients; 0 is no limit. Ours.")
+        .or("0"),
     Argument::always("icaOnly", "ON", "Only ICA sessions are carried; there is no tunnel."),
     Argument::always("authentication", "ON", "Users always log in."),
     Argument::always("doubleHop", "DISABLED", "One gateway only."),
@@ -193,6 +218,7 @@ fn add_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         enabled: true,
         fqdn: None,
         cgp: Cgp::Reject,
+        rates: Rates::default(),
         tls: VserverTls::default(),
         certificate: None,
         sni_certificates: Vec::new(),
@@ -217,6 +243,15 @@ fn set_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
 
 fn change_vserver(said: &Said<'_>, vserver: &mut Vserver) {
     said.put("vserverFqdn", &mut vserver.fqdn, None, |s| s.text("vserverFqdn").map(|fqdn| Some(fqdn.into())));
+    let rates = &mut vserver.rates;
+    for (keyword, rate) in [
+        ("sessionRateUp", &mut rates.session.up),
+        ("sessionRateDown", &mut rates.session.down),
+        ("rateUp", &mut rates.together.up),
+        ("rateDown", &mut rates.together.down),
+    ] {
+        said.put(keyword, rate, None, |s| s.number(keyword).map(|kbits: u64| NonZeroU64::new(kbits * BYTES_PER_KBIT)));
+    }
     said.put("state", &mut vserver.enabled, true, |s| s.flag("state"));
     said.put("cgp", &mut vserver.cgp, Cgp::Reject, |s| match s.text("cgp")? {
         "RELAY" => Some(Cgp::Relay),
@@ -279,8 +314,16 @@ fn print_vservers(model: &Model, out: &mut Writer<'_>) {
                     Cgp::Relay => Some("RELAY"),
                 },
             )
+            .keyword_if("sessionRateUp", kbits(vserver.rates.session.up))
+            .keyword_if("sessionRateDown", kbits(vserver.rates.session.down))
+            .keyword_if("rateUp", kbits(vserver.rates.together.up))
+            .keyword_if("rateDown", kbits(vserver.rates.together.down))
             .end();
     }
+}
+
+fn kbits(rate: Option<NonZeroU64>) -> Option<u64> {
+    rate.map(|bytes| bytes.get() / BYTES_PER_KBIT)
 }
 
 fn bind_sta(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {

@@ -29,7 +29,7 @@ pub use secret::{
     Credential, Foreign, HashFailed, Hasher, NotOpened, Recoverable, SEAL_EXTRA_BYTES, SEALABLE_BYTES_MAX, SEALED_CHARS_MAX,
     SealFailed, Sealer, Secret,
 };
-use sluice_link::snapshot::{Cgp, Limits};
+use sluice_link::snapshot::{Cgp, Limits, Rates};
 use sluice_link::tell;
 pub use table::{Table, Taken};
 
@@ -228,6 +228,8 @@ pub struct Vserver {
     pub fqdn: Option<Box<str>>,
     /// What happens to clients that ask for session reliability.
     pub cgp: Cgp,
+    /// How fast bytes may flow; whole kilobits.
+    pub rates: Rates,
     /// TLS towards clients.
     pub tls: VserverTls,
     /// Shown to clients that send no name or an unknown one. `None`: not served.

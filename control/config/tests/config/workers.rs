@@ -1,12 +1,13 @@
 //! From the model to what the workers get.
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gate_config::files::Loaded;
 use gate_config::{ListenerIds, NotLoaded, cert_key, snapshot};
 use sluice_link::id::{ListenerId, SnapshotId};
-use sluice_link::snapshot::{Cgp, Limits};
+use sluice_link::snapshot::{Cgp, Limits, Rates};
 
 use crate::kit::{strict, told};
 
@@ -17,7 +18,7 @@ set ns limits -idleTimeoutMs 60000
 set ns worker -sessions 100
 add ssl certKey one -cert one.pem -key one.key
 add ssl certKey two -cert two.pem -key two.key
-add vpn vserver a SSL 192.0.2.1 443 -cgp RELAY
+add vpn vserver a SSL 192.0.2.1 443 -cgp RELAY -sessionRateDown 8000 -rateUp 1
 add vpn vserver off SSL 192.0.2.2 443 -state DISABLED
 add vpn vserver bare SSL 192.0.2.3 443
 add vpn vserver b SSL :: 8443
@@ -44,6 +45,10 @@ fn workers_get_what_is_to_be_served() {
 
     let names: Vec<_> = made.listeners.iter().map(|l| (l.name.as_str(), l.id, l.cgp)).collect();
     assert_eq!(names, [("a", ListenerId(0), Cgp::Relay), ("b", ListenerId(1), Cgp::Reject)]);
+    let rates = made.listeners[0].rates;
+    assert_eq!((rates.session.up, rates.session.down.map(NonZeroU64::get)), (None, Some(1_000_000)), "8 Mbit/s");
+    assert_eq!((rates.together.up.map(NonZeroU64::get), rates.together.down), (Some(125), None));
+    assert_eq!(made.listeners[1].rates, Rates::default());
     let certificates: Vec<_> = made.listeners[0].tls.certificates.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(certificates, ["one", "two"]);
     let tls = &made.listeners[1].tls;

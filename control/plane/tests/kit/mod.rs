@@ -24,7 +24,7 @@ use sluice_link::count::{ListenerTotals, Totals};
 use sluice_link::id::{Generation, ListenerId, SessionKey, Slot, SlotKey, SnapshotId, WorkerId};
 use sluice_link::live::Traffic;
 use sluice_link::port::{PublishProblem, Sluice, TellRefused, WorkerReport};
-use sluice_link::snapshot::{Cgp, Limits, Listener, Snapshot, Tls};
+use sluice_link::snapshot::{Cgp, Limits, Listener, Rates, Snapshot, Tls};
 use sluice_link::spread::{Clocked, Times};
 use sluice_link::tell::{Refusal, Target, Tell};
 use sluice_proto::proxy::{HEADER_BYTES_MAX, Header};
@@ -292,6 +292,7 @@ impl Plan {
             enabled: true,
             fqdn: Some(FQDN.into()),
             cgp: Cgp::Reject,
+            rates: Rates::default(),
             tls: VserverTls::default(),
             certificate: None,
             sni_certificates: Vec::new(),
@@ -348,6 +349,7 @@ impl House {
                 address: "192.0.2.1:443".parse().unwrap(),
                 tls: Tls { certificates: Vec::new(), tls12: true, tls13: true, post_quantum: true, resumption: true },
                 cgp: Cgp::Reject,
+                rates: Rates::default(),
             }],
             inner: inner.clone(),
             host_tls: Vec::new(),

@@ -226,6 +226,8 @@ impl Session {
 #[cfg(test)]
 mod promises;
 #[cfg(test)]
+mod rates;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod table;

@@ -13,7 +13,7 @@ use sluice_link::count::{Counters, ListenerCounters, ListenerTotals, Totals};
 use sluice_link::id::{Generation, LaunchId, ListenerId, SessionKey, Slot, SlotKey, SnapshotId, WorkerId};
 use sluice_link::live::{LiveTable, Traffic};
 use sluice_link::reason::Reason;
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, Snapshot, Tls};
 use sluice_link::tell::{HostTls, Refusal, Target};
 use sluice_link::time::Moment;
 use zeroize::Zeroizing;
@@ -36,6 +36,7 @@ struct Kit {
     served: Arc<Served>,
     /// Published later: another TLS profile for hosts in place of the one that was there.
     newer: Arc<Served>,
+    keys: Arc<TicketKeys>,
     client: Arc<ClientConfig>,
     host: Arc<ServerConfig>,
 }
@@ -56,7 +57,7 @@ fn kit() -> &'static Kit {
             resumption: true,
         };
         let address = "192.0.2.1:443".parse().unwrap();
-        let listener = |id, cgp| Listener { id, name: "vs".into(), address, tls: tls.clone(), cgp };
+        let listener = |id, cgp| Listener { id, name: "vs".into(), address, tls: tls.clone(), cgp, rates: Rates::default() };
         let snapshot = |id, profile: &str| Snapshot {
             id: SnapshotId(id),
             listeners: vec![listener(REJECTS, Cgp::Reject), listener(RELAYS, Cgp::Relay)],
@@ -73,6 +74,7 @@ fn kit() -> &'static Kit {
         Kit {
             served: Arc::new(Served::build(Arc::new(snapshot(1, "hosts")), &keys).unwrap()),
             newer: Arc::new(Served::build(Arc::new(snapshot(2, "later")), &keys).unwrap()),
+            keys,
             client: Arc::new(client),
             host: Arc::new(host),
         }
@@ -89,6 +91,7 @@ struct Asked {
 }
 
 pub(super) struct Rig {
+    served: Arc<Served>,
     session: Option<Session>,
     pub(super) over: Option<Summary>,
     pub(super) pool: Pool,
@@ -127,9 +130,35 @@ impl Rig {
     }
 
     fn at(listener: ListenerId) -> Self {
+        Self::of(&kit().served, listener)
+    }
+
+    /// A session whose bytes flow, but only so fast.
+    pub(super) fn paced(rates: Rates) -> Self {
+        let kit = kit();
+        let mut snapshot = Snapshot::clone(&kit.served.snapshot);
+        snapshot.listeners.iter_mut().for_each(|listener| listener.rates = rates);
+        let served = Arc::new(Served::build(Arc::new(snapshot), &kit.keys).unwrap());
+        let mut rig = Self::of(&served, REJECTS);
+        rig.shake();
+        rig.begin();
+        rig
+    }
+
+    /// Another session of the same virtual server at the same time.
+    pub(super) fn beside(&self) -> Self {
+        let mut rig = Self::of(&self.served, REJECTS);
+        rig.now = self.now;
+        rig.shake();
+        rig.begin();
+        rig
+    }
+
+    fn of(served: &Arc<Served>, listener: ListenerId) -> Self {
         let kit = kit();
         let name = ServerName::try_from(NAME).unwrap();
         let mut rig = Self {
+            served: Arc::clone(served),
             session: None,
             over: None,
             pool: Pool::new(PoolSizes::default()),
@@ -154,8 +183,8 @@ impl Rig {
         rig.live.at(KEY.slot).begin(KEY.generation, START);
         let arrival = Arrival {
             key: SessionKey { worker: WorkerId(0), at: KEY },
-            listener: Arc::clone(kit.served.listener(listener).unwrap()),
-            served: Arc::clone(&kit.served),
+            listener: Arc::clone(served.listener(listener).unwrap()),
+            served: Arc::clone(served),
             client: "198.51.100.7:50000".parse().unwrap(),
             local: "192.0.2.1:443".parse().unwrap(),
             at: START,
@@ -185,12 +214,16 @@ impl Rig {
     /// A session whose bytes flow.
     pub(super) fn spliced() -> Self {
         let mut rig = Self::open();
-        rig.client_writes(&request(TICKET));
-        rig.told(Ok(target(None)));
-        rig.connected();
-        assert_eq!(rig.take_at_client(), CONNECTED);
-        assert_eq!(rig.stage(), Some(Stage::Splice));
+        rig.begin();
         rig
+    }
+
+    fn begin(&mut self) {
+        self.client_writes(&request(TICKET));
+        self.told(Ok(target(None)));
+        self.connected();
+        assert_eq!(self.take_at_client(), CONNECTED);
+        assert_eq!(self.stage(), Some(Stage::Splice));
     }
 
     pub(super) fn shake(&mut self) {
@@ -359,8 +392,14 @@ impl Rig {
     }
 
     pub(super) fn client_says_goodbye(&mut self) {
+        let goodbye = self.sealed_goodbye();
+        self.client_sends_raw(&goodbye);
+    }
+
+    /// The client's last record, kept here.
+    pub(super) fn sealed_goodbye(&mut self) -> Vec<u8> {
         self.tls.send_close_notify();
-        self.tls_to_gateway();
+        self.sealed_by_client(b"")
     }
 
     fn tls_to_gateway(&mut self) {
@@ -397,6 +436,11 @@ impl Rig {
         }
     }
 
+    /// The deadline that was asked for last.
+    pub(super) fn deadline(&self) -> Moment {
+        self.deadline
+    }
+
     /// Bytes of the client that the session has not asked for.
     pub(super) fn waiting(&self) -> usize {
         self.to_gateway.len()
@@ -419,6 +463,11 @@ impl Rig {
             let n = self.receive(Leg::Host, bytes);
             bytes = &bytes[n..];
         }
+    }
+
+    /// The host says as much of it as one receive takes; gives how much that was.
+    pub(super) fn host_offers(&mut self, bytes: &[u8]) -> usize {
+        self.receive(Leg::Host, bytes)
     }
 
     pub(super) fn eof(&mut self, leg: Leg) {

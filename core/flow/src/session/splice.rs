@@ -24,6 +24,7 @@ use crate::half::{Broken, Half, take};
 use crate::intent::Intent;
 use crate::never::never;
 use crate::outgoing::Outgoing;
+use crate::pace::Pace;
 use crate::tls::Records;
 use crate::wheel::TICK;
 
@@ -104,12 +105,18 @@ impl Splice {
         turn: &mut Turn<'_>,
     ) -> Self {
         let Client { records, out, receiving, raw, partial, plain, over, closed } = client;
+        let pace = |source| match kind {
+            Kind::Ica | Kind::Cgp => Pace::of(source, facts.listener.rates.session, &facts.listener.together),
+            Kind::Portal => None,
+        };
         let mut up = Half::new(Leg::Client);
         up.receiving = receiving;
         up.ended = closed;
         up.tail = raw;
         up.tail_since = if partial { turn.now } else { Moment::NEVER };
+        up.paced(pace(Leg::Client));
         let mut down = Half::new(Leg::Host);
+        down.paced(pace(Leg::Host));
         down.receiving = host.receiving;
         let mut splice = Self {
             facts,
@@ -286,6 +293,8 @@ impl Splice {
         }
         // Deadlines move later with every byte. Only an earlier one is asked for at once; the others when the old one comes.
         let due = if self.up.starved || self.down.starved { turn.now + TICK } else { self.due() };
+        let resumes = [self.up.paced_until(), self.down.paced_until()].into_iter().filter(|until| *until > turn.now).min();
+        let due = resumes.map_or(due, |resumes| due.min(resumes));
         if due < self.armed {
             self.armed = due;
             turn.out.push(Intent::Deadline(due));
@@ -316,9 +325,15 @@ impl Splice {
 
     /// When something must have happened.
     fn due(&self) -> Moment {
-        let idle = self.facts.limits().idle.map_or(Moment::NEVER, |idle| self.last + idle);
-        let closing = self.grace().map_or(Moment::NEVER, |grace| self.last + grace);
+        let moved = self.moved();
+        let idle = self.facts.limits().idle.map_or(Moment::NEVER, |idle| moved + idle);
+        let closing = self.grace().map_or(Moment::NEVER, |grace| moved + grace);
         idle.min(closing).min(self.up.record_due()).min(self.down.record_due())
+    }
+
+    /// When a byte last moved. Nobody can be blamed for the time that one waits for its pace.
+    fn moved(&self) -> Moment {
+        self.last.max(self.up.paced_until()).max(self.down.paced_until())
     }
 
     /// How long the session may go on without a byte, once an end of it has come.
@@ -339,12 +354,12 @@ impl Splice {
         if now >= self.down.record_due() {
             return Some((Reason::HostTls, Say::Close));
         }
-        if self.grace().is_some_and(|grace| now >= self.last + grace) {
+        if self.grace().is_some_and(|grace| now >= self.moved() + grace) {
             let undelivered = self.down.ended && !self.down.passed;
             return Some((if undelivered { Reason::Stuck } else { self.first_reason() }, Say::Close));
         }
         let idle = self.facts.limits().idle?;
-        (now >= self.last + idle).then_some((Reason::Idle, Say::Close))
+        (now >= self.moved() + idle).then_some((Reason::Idle, Say::Close))
     }
 
     /// Both directions are over. If the client has not sent FIN it is waited for, so that no reset overtakes our last bytes.

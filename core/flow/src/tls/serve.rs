@@ -15,9 +15,10 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use sluice_link::id::{HostTlsId, ListenerId};
 use sluice_link::port::PublishProblem;
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Listener, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Listener, Rates, Snapshot, Tls};
 
 use super::tickets::{ListenerTickets, TicketKeys};
+use crate::pace::Shared;
 
 /// Sessions with hosts that one profile remembers, to resume them.
 const HOST_SESSIONS_MAX: usize = 256;
@@ -37,8 +38,17 @@ impl Served {
     /// # Errors
     /// [`PublishProblem`], naming the object at fault.
     pub fn build(snapshot: Arc<Snapshot>, keys: &Arc<TicketKeys>) -> Result<Self, PublishProblem> {
+        Self::build_after(None, snapshot, keys)
+    }
+
+    /// The same, in place of `before`: what virtual servers have let through at a rate that stays is not forgotten.
+    ///
+    /// # Errors
+    /// [`PublishProblem`], naming the object at fault.
+    pub fn build_after(before: Option<&Self>, snapshot: Arc<Snapshot>, keys: &Arc<TicketKeys>) -> Result<Self, PublishProblem> {
         let listeners = snapshot.listeners.iter().map(|listener| {
-            ServedListener::build(listener, keys)
+            let before = before.and_then(|before| before.listener(listener.id));
+            ServedListener::build(listener, keys, before.map(|before| &before.together))
                 .map(Arc::new)
                 .map_err(|detail| PublishProblem::Listener { listener: listener.name.clone(), detail })
         });
@@ -72,6 +82,10 @@ pub struct ServedListener {
     pub name: Box<str>,
     /// What happens to CGP openings.
     pub cgp: Cgp,
+    /// How fast bytes may flow.
+    pub rates: Rates,
+    /// What all its sessions share of that.
+    pub together: Shared,
     pub(super) configs: ServerConfigs,
 }
 
@@ -84,7 +98,7 @@ pub(super) struct ServerConfigs {
 }
 
 impl ServedListener {
-    fn build(listener: &Listener, keys: &Arc<TicketKeys>) -> Result<Self, String> {
+    fn build(listener: &Listener, keys: &Arc<TicketKeys>, before: Option<&Shared>) -> Result<Self, String> {
         let tls = &listener.tls;
         let versions: &[&SupportedProtocolVersion] = match (tls.tls12, tls.tls13) {
             (true, true) => &[&TLS13, &TLS12],
@@ -108,12 +122,18 @@ impl ServedListener {
             config.ticketer = Arc::new(ListenerTickets::new(Arc::clone(keys), binding));
             config.send_tls13_tickets = 1;
         }
+        let mut together = Shared::new(listener.rates.together);
+        if let Some(before) = before {
+            together.go_on_from(before);
+        }
         let mut http11 = config.clone();
         http11.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             id: listener.id,
             name: listener.name.as_str().into(),
             cgp: listener.cgp,
+            rates: listener.rates,
+            together,
             configs: ServerConfigs { silent: Arc::new(config), http11: Arc::new(http11) },
         })
     }

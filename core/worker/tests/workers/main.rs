@@ -23,7 +23,7 @@ use sluice_link::ask::Closed;
 use sluice_link::id::{ListenerId, SnapshotId, WorkerId};
 use sluice_link::port::{PublishProblem, Sluice as _, TellRefused};
 use sluice_link::reason::Reason;
-use sluice_link::snapshot::{CertKey, Cgp, Limits, Listener, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, Limits, Listener, Rates, Snapshot, Tls};
 use sluice_link::tell::{Refusal, Tell};
 use sluice_link::time::Moment;
 use sluice_worker::{Placement, WorkerSettings, Workers};
@@ -151,6 +151,7 @@ fn snapshot(
         address,
         tls: tls.clone(),
         cgp: Cgp::Reject,
+        rates: Rates::default(),
     });
     Arc::new(Snapshot {
         id: SnapshotId(id),

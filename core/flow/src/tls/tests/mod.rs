@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, ConnectionCommon, RootCertStore, ServerConfig, ServerConnection, SideData};
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use sluice_link::id::{ListenerId, SnapshotId};
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, Snapshot, Tls};
 use sluice_link::time::Moment;
 use zeroize::Zeroizing;
 
@@ -73,7 +73,14 @@ fn tls(pairs: &[&Pair]) -> Tls {
 }
 
 fn listener(id: u32, tls: Tls) -> Listener {
-    Listener { id: ListenerId(id), name: format!("vs{id}"), address: ([127, 0, 0, 1], 0).into(), tls, cgp: Cgp::Reject }
+    Listener {
+        id: ListenerId(id),
+        name: format!("vs{id}"),
+        address: ([127, 0, 0, 1], 0).into(),
+        tls,
+        cgp: Cgp::Reject,
+        rates: Rates::default(),
+    }
 }
 
 fn snapshot(listeners: Vec<Listener>, roots: &[&Pair]) -> Arc<Snapshot> {
