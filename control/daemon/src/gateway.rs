@@ -1,11 +1,7 @@
 //! A running gateway: made in order, taken down in the opposite order.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -22,6 +18,7 @@ use thiserror::Error;
 use tokio::sync::mpsc as channel;
 
 use crate::files::Disk;
+use crate::unix::OwnSocket;
 
 /// How a gateway is to be started.
 #[derive(Clone, Debug)]
@@ -59,7 +56,7 @@ pub enum StartProblem {
 }
 
 impl StartProblem {
-    fn machine<E: Into<Box<dyn std::error::Error + Send + Sync>>>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
+    pub(crate) fn machine<E: Into<Box<dyn std::error::Error + Send + Sync>>>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
         let doing = doing.into();
         move |source| Self::Machine { doing, source: source.into() }
     }
@@ -91,7 +88,7 @@ pub struct Gateway {
     workers: Option<Workers>,
     commands: channel::Sender<Command>,
     control: Option<JoinHandle<()>>,
-    inner: InnerSocket,
+    inner: OwnSocket,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -119,7 +116,7 @@ impl Gateway {
             tracing::warn!(message = "configuration", problem = %problem);
         }
         let model = Arc::new(model);
-        let inner = InnerSocket::prepare(&model.paths.inner_socket)?;
+        let inner = OwnSocket::prepare(&model.paths.inner_socket)?;
         let snapshot = gate_config::snapshot(&model, &checked.files, SnapshotId(1), &mut ListenerIds::default());
         let snapshot = Arc::new(snapshot.map_err(|problem| StartProblem::machine("put the configuration together")(problem))?);
 
@@ -286,42 +283,5 @@ fn log_workers(workers: &Workers) {
             tracing::warn!(message = "io_uring is not to be had, mio serves instead", worker, why = %why);
         }
         tracing::info!(message = "worker", worker, engine = %report.engine, core = ?report.core, pinned = report.pinned);
-    }
-}
-
-/// Where workers bring connections that speak HTTP: a Unix socket in a folder that nobody else may enter.
-struct InnerSocket {
-    path: PathBuf,
-    listener: Option<UnixListener>,
-}
-
-impl InnerSocket {
-    /// Makes the folder if it is missing, takes away a socket that an earlier process has left, and listens.
-    fn prepare(wanted: &Path) -> Result<Self, StartProblem> {
-        let failed = |source: io::Error| StartProblem::machine(format!("listen on {}", wanted.display()))(source);
-        if let Some(folder) = wanted.parent().filter(|folder| !folder.exists()) {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-        }
-        if fs::symlink_metadata(wanted).is_ok_and(|found| found.file_type().is_socket()) {
-            // One that answers belongs to a gateway that runs; only one left over is taken away.
-            if UnixStream::connect(wanted).is_ok() {
-                return Err(failed(io::ErrorKind::AddrInUse.into()));
-            }
-            fs::remove_file(wanted).map_err(failed)?;
-        }
-        let listener = UnixListener::bind(wanted).map_err(failed)?;
-        fs::set_permissions(wanted, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        Ok(Self { path: wanted.to_path_buf(), listener: Some(listener) })
-    }
-
-    fn listener(&self) -> Result<UnixListener, StartProblem> {
-        let listener = self.listener.as_ref().ok_or_else(|| StartProblem::machine("listen inside")("the socket is gone"))?;
-        listener.try_clone().map_err(StartProblem::machine("share the inner socket"))
-    }
-
-    fn remove(&mut self) {
-        if self.listener.take().is_some() {
-            let _ = fs::remove_file(&self.path);
-        }
     }
 }

@@ -12,11 +12,13 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+mod credentials;
 pub mod files;
 mod gateway;
 mod log;
 pub mod ready;
 pub mod signal;
+mod unix;
 
 pub use gateway::{Addresses, Gateway, NamedAddress, Options, StartProblem};
 
