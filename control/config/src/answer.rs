@@ -133,6 +133,15 @@ impl Row {
         }
     }
 
+    /// Adds to the things that belong to this one.
+    pub fn add(&mut self, name: &'static str, row: Self) {
+        match self.data.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, Datum::Rows(rows))) => rows.push(row),
+            Some((_, there)) => *there = Datum::Rows(vec![row]),
+            None => self.data.push((name.into(), Datum::Rows(vec![row]))),
+        }
+    }
+
     /// A text.
     #[must_use]
     pub fn text(self, name: &'static str, text: impl Into<String>) -> Self {

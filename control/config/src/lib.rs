@@ -31,8 +31,11 @@ pub use lower::{Checked, Strictness, check};
 pub use snapshot::{ListenerIds, NotLoaded, cert_key, snapshot};
 
 mod diff;
+mod help;
 mod judge;
 mod lower;
 mod mask;
+mod paste;
 mod print;
+mod reply;
 mod snapshot;

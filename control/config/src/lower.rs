@@ -20,8 +20,9 @@ use crate::draft::Draft;
 use crate::files::{Files, Loaded};
 use crate::mask;
 use crate::model::{KeptLine, Model};
-use crate::problem::{Masked, PROBLEMS_MAX, Place, Problem, Severity};
-use crate::text::lex::{Fault, FaultKind, Span, lex};
+use crate::paste;
+use crate::problem::{MASK, Masked, PROBLEMS_MAX, Place, Problem, Severity};
+use crate::text::lex::{Fault, FaultKind, Span};
 use crate::text::line::{FILE_BYTES_MAX, LINE_BYTES_MAX, Line};
 
 /// How often lines that refer to something not yet made are tried again. Objects refer to objects three deep at most.
@@ -179,24 +180,30 @@ impl Lowering {
             self.report(Severity::Error, note, Some(place));
             return Done::Yes;
         }
-        let lexed = lex(line.text);
+        let lexed = paste::words(line.text);
         let hints = self.problems.len() < PROBLEMS_MAX;
         let found = find(&lexed.tokens, At::File, hints);
         let form = found.as_ref().ok().and_then(|found| found.target.form());
         let masked = Masked::of(line.text, &mask::secrets(line.text, &lexed, form, mask::For::Showing));
-        let kept = Masked::of(line.text, &mask::secrets(line.text, &lexed, form, mask::For::Keeping)).shown;
+        let kept = paste::kept(line.text, &lexed, form);
         let place = |span: Span| Some(masked.place(line.number, span));
         if let Some(fault) = lexed.fault {
             self.report(Severity::Error, unreadable(fault), place(fault.span));
             return Done::Yes;
         }
         let whole = span(&lexed.tokens);
+        let pasted = paste::notes(&lexed);
+        if found.is_err() {
+            for note in &pasted {
+                self.report(Severity::Warning, note.clone(), place(note.at));
+            }
+        }
         let found = match found {
             Ok(found) => found,
             Err(NotFound { recognised: Some(known), .. }) => {
                 self.model.kept_lines.push(KeptLine::new(known.rank, &kept));
                 let mut note = accepted(known.at, &known.words, known.why);
-                if *kept != *line.text {
+                if kept.contains(MASK) && !line.text.contains(MASK) {
                     note.cause.push_str(", without the secret that stands in it openly");
                 }
                 let at = place(known.at);
@@ -215,7 +222,7 @@ impl Lowering {
         };
         let Target::Form(command, form) = found.target else { return Done::Yes };
         let mut read = arguments(&Grammar::of(&found.target), found.rest, whole, hints);
-        let mut notes: Vec<(Severity, Note)> = Vec::new();
+        let mut notes: Vec<(Severity, Note)> = pasted.into_iter().map(|note| (Severity::Warning, note)).collect();
         notes.extend(read.errors.drain(..).map(|note| (Severity::Error, note)));
         for mut note in read.unknown.drain(..) {
             if self.mode == Strictness::Strict {
@@ -293,7 +300,7 @@ impl Lowering {
     fn keep(&mut self, line: &Line<'_>, masked: &Masked, kept: &str, mut note: Note) {
         let at = note.at;
         note.cause.push_str("; the line is kept for printing back");
-        if kept != line.text {
+        if kept.contains(MASK) && !line.text.contains(MASK) {
             note.cause.push_str(", without the secret that stands in it openly");
         }
         self.model.kept_lines.push(KeptLine::new(Rank::Unknown, kept));

@@ -8,14 +8,15 @@
 
 use zeroize::Zeroizing;
 
-use crate::answer::safe;
 use crate::catalog::resolve::{Grammar, Place as At, Target, arguments, find, span};
 use crate::catalog::{Ask, Command, Form, Given, Level, Note, Value};
 use crate::code::Code;
 use crate::mask;
 use crate::problem::{Masked, Problem, Severity};
-use crate::text::lex::{Span, lex};
+use crate::text::lex::Span;
 use crate::text::line::LINE_BYTES_MAX;
+
+pub use crate::text::split::split;
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -174,7 +175,7 @@ pub fn read(line: &str) -> Result<Order, Vec<Problem>> {
         let note = Note::new(Code::InvalidArgument, Span { column: 1, ..Span::default() }, "", cause);
         return Err(vec![problem(&Masked::of("", &[]), Severity::Error, note)]);
     }
-    let lexed = lex(line);
+    let lexed = crate::paste::words(line);
     if lexed.tokens.is_empty() && lexed.fault.is_none() {
         return Ok(Order::Nothing);
     }
@@ -214,29 +215,7 @@ pub fn read(line: &str) -> Result<Order, Vec<Problem>> {
     })
 }
 
-/// The commands of a line, divided by `;` outside of quotes, parentheses and q-strings. Blanks around them are dropped.
-#[must_use]
-pub fn split(text: &str) -> Vec<&str> {
-    text.split(';').map(str::trim).filter(|part| !part.is_empty()).collect()
-}
-
 pub(crate) fn problem(masked: &Masked, severity: Severity, note: Note) -> Problem {
     let place = Some(masked.place(1, note.at));
     Problem { severity, code: note.code, about: note.about, cause: note.cause, cure: note.cure, file: "".into(), place }
-}
-
-impl Problem {
-    /// As the command line of NetScaler says it, with what it does not say below: the number, why, and the cure. Every line ends
-    /// with a line feed. `underlined`, for terminals, shows the line with the word marked first.
-    #[must_use]
-    pub fn reply(&self, underlined: bool) -> String {
-        let _ = underlined;
-        format!("ERROR: {}\n", self.code.text())
-    }
-
-    /// As a program reads it: one JSON object on one line, without line end.
-    #[must_use]
-    pub fn reply_json(&self) -> String {
-        safe(Ok(self.to_json()))
-    }
 }

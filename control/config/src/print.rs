@@ -9,6 +9,8 @@ use crate::text::word::word;
 /// A line, with the object that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Printed {
+    /// Verb; that of a kept line is not known.
+    pub(crate) op: Op,
     /// `vpn vserver`; empty for kept lines.
     pub(crate) command: &'static str,
     /// The object's name; empty if the command has none.
@@ -54,10 +56,20 @@ pub(crate) fn lines(model: &Model) -> Vec<Printed> {
         let next = forms.get(at + 1).map(|(rank, _)| *rank);
         if next != Some(*rank) {
             while let Some(line) = kept.next_if(|line| next.is_none_or(|next| line.rank < next)) {
-                writer.lines.push(Printed { command: "", object: "".into(), text: line.text.to_string() });
+                writer.lines.push(Printed { op: Op::Set, command: "", object: "".into(), text: line.text.to_string() });
             }
         }
     }
+    writer.lines
+}
+
+/// The lines about the objects of one command, without those that are kept as they were written.
+pub(crate) fn lines_of(model: &Model, command: &'static Command) -> Vec<Printed> {
+    let mut writer = Writer { model, lines: Vec::new() };
+    for (_, print) in command.forms.iter().filter_map(|form| form.print) {
+        print(model, &mut writer);
+    }
+    writer.lines.retain(|line| line.command == command.words);
     writer.lines
 }
 
@@ -143,7 +155,7 @@ impl LineWriter<'_, '_> {
             }
         }
         if self.says_something {
-            self.writer.lines.push(Printed { command: self.command.words, object: self.object, text: self.text });
+            self.writer.lines.push(Printed { op: self.op, command: self.command.words, object: self.object, text: self.text });
         }
     }
 }

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::code::Code;
 use crate::text::lex::Span;
+use crate::text::visible::is_unseen;
 
 /// Problems that are kept of one file; a last one says that there are more.
 pub const PROBLEMS_MAX: usize = 1000;
@@ -144,13 +145,13 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Control characters would let a file draw on the reader's terminal.
+/// Characters that are not seen would let a file draw on the reader's terminal. Each stays one character, so that places fit.
 fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_unseen(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// The part of the line around the place, and what goes below it.
-fn window(place: &Place) -> (String, String) {
+pub(crate) fn window(place: &Place) -> (String, String) {
     let at = place.column.saturating_sub(1);
     let length = place.shown.chars().count();
     let from = if length <= SHOWN_CHARS_MAX { 0 } else { at.saturating_sub(SHOWN_CHARS_MAX / 2) };
@@ -182,7 +183,7 @@ pub(crate) struct Masked {
 }
 
 /// What stands for a secret of any length.
-const MASK: &str = "********";
+pub(crate) const MASK: &str = "********";
 
 impl Masked {
     pub(crate) fn of(line: &str, secrets: &[Span]) -> Self {

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Argument, Command, Effect, Form, Kind, Op, Origin, Support, commands, wider};
+use super::resolve::{Grammar, Target};
+use super::{Argument, Command, Effect, Kind, Origin, Support, commands, wider};
 
 /// First line of every page.
 const WRITTEN: &str = "<!-- Written from the catalogue of commands (control/config/src/catalog). Edit there; `UPDATE=1 cargo test -p gate-config` writes this page. -->\n";
@@ -88,14 +89,14 @@ const fn origin(origin: Origin) -> &'static str {
     }
 }
 
-fn section(page: &mut String, command: &Command) {
+fn section(page: &mut String, command: &'static Command) {
     put!(page, "\n## {}\n\n{}", command.words, command.summary);
     if !command.notes.is_empty() {
         put!(page, "\n{}", command.notes);
     }
     put!(page, "\n```text");
     for form in command.forms {
-        put!(page, "{}", synopsis(command, form));
+        put!(page, "{}", synopsis(&Grammar::of(&Target::Form(command, form))));
     }
     put!(page, "```");
     let arguments = arguments(command);
@@ -105,7 +106,7 @@ fn section(page: &mut String, command: &Command) {
         for argument in arguments.iter().copied().filter(described) {
             let positional = command.forms.iter().any(|form| form.positionals.iter().any(|a| a.name == argument.name));
             let name = if positional { format!("&lt;{}&gt;", argument.name) } else { format!("`-{}`", argument.name) };
-            put!(page, "| {name} | {} | {} | {} |", value(&argument.kind), argument.default, argument.help);
+            put!(page, "| {name} | {} | {} | {} |", takes(&argument.kind), argument.default, argument.help);
         }
     }
     let always: Vec<_> =
@@ -156,7 +157,7 @@ fn kept(page: &mut String, command: &Command, arguments: &[&'static Argument]) {
         }
         put!(page, "\n| argument | value | default | in NetScaler |\n| --- | --- | --- | --- |");
         for argument in known {
-            put!(page, "| `-{}` | {} | {} | {} |", argument.name, value(&argument.kind), argument.default, argument.help);
+            put!(page, "| `-{}` | {} | {} | {} |", argument.name, takes(&argument.kind), argument.default, argument.help);
         }
     }
     if !named.is_empty() {
@@ -176,23 +177,22 @@ fn arguments(command: &Command) -> Vec<&'static Argument> {
     all
 }
 
-/// How a form is written, as the reference of commands writes it.
+/// How a command is written, as the reference of commands writes it.
 #[must_use]
-pub(crate) fn synopsis(command: &Command, form: &Form) -> String {
-    let mut text = format!("{} {}", form.op.word(), command.words);
-    for argument in form.positionals {
+pub(crate) fn synopsis(grammar: &Grammar) -> String {
+    let mut text = grammar.called();
+    for argument in grammar.positionals {
         let name = if argument.kind.is_list() { format!("<{}> …", argument.name) } else { format!("<{}>", argument.name) };
         text.push_str(&if argument.required { format!(" {name}") } else { format!(" [{name}]") });
     }
-    for argument in form.keywords.iter().filter(|a| a.support == Support::Full) {
-        let unset = form.op == Op::Unset;
-        let keyword = match (&argument.kind, unset) {
+    for argument in grammar.all_keywords().filter(|a| a.support == Support::Full) {
+        let keyword = match (&argument.kind, grammar.unset) {
             (Kind::Switch, _) | (_, true) => format!("-{}", argument.name),
             (Kind::Choice(words), _) => format!("-{} {}", argument.name, words.join("|")),
             (Kind::List(member, _), _) => format!("-{} <{}>,…", argument.name, short(member)),
             (kind, _) => format!("-{} <{}>", argument.name, short(kind)),
         };
-        text.push_str(&if argument.required && !unset { format!(" {keyword}") } else { format!(" [{keyword}]") });
+        text.push_str(&if argument.required && !grammar.unset { format!(" {keyword}") } else { format!(" [{keyword}]") });
     }
     text
 }
@@ -219,7 +219,7 @@ fn short(kind: &Kind) -> String {
 }
 
 /// A kind in a table.
-fn value(kind: &Kind) -> String {
+pub(crate) fn takes(kind: &Kind) -> String {
     match kind {
         Kind::Switch => "no value".to_owned(),
         Kind::Anything => "anything".to_owned(),
@@ -241,6 +241,6 @@ fn value(kind: &Kind) -> String {
         Kind::File => "path of a file".to_owned(),
         Kind::Socket => "path of a Unix socket".to_owned(),
         Kind::Secret => "a password, never shown".to_owned(),
-        Kind::List(member, most) => format!("up to {most}, with commas or blanks between: {}", value(member)),
+        Kind::List(member, most) => format!("up to {most}, with commas or blanks between: {}", takes(member)),
     }
 }

@@ -16,6 +16,7 @@ use crate::print::Writer;
 
 pub use asks::{Ask, Level, What, asks};
 pub use document::pages;
+pub(crate) use document::{synopsis, takes};
 pub use kind::{Kind, PATH_BYTES_MAX, SECRET_BYTES_MAX, SOCKET_PATH_BYTES_MAX, TEXT_CHARS_MAX, Value};
 pub(crate) use label::{label, lower_camel};
 pub use live::live;
@@ -25,8 +26,8 @@ pub use said::{Given, Said};
 pub(crate) use site::{Note, Refused, Site};
 
 mod aaa;
-mod audit;
 pub(crate) mod asks;
+mod audit;
 mod document;
 mod farm;
 mod kind;

@@ -316,7 +316,7 @@ impl Grammar {
         self.keywords.iter().chain(self.common)
     }
 
-    fn called(&self) -> String {
+    pub(crate) fn called(&self) -> String {
         if self.verb.is_empty() { self.words.to_owned() } else { format!("{} {}", self.verb, self.words) }
     }
 

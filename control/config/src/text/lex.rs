@@ -8,7 +8,8 @@
 //!
 //! The grammar is that of the NetScaler command line, with one rule made stricter: after a closing quote there must be a blank
 //! or the end of the line. Pages all over the web print expressions whose inner quotes have lost their backslashes; read
-//! liberally, such a line falls apart into words that nobody meant.
+//! liberally, such a line falls apart into words that nobody meant. [`lex_pasted`] understands those of them that can mean one
+//! thing only, and says which they are, so that the proper form can be shown.
 
 use std::fmt;
 
@@ -62,6 +63,8 @@ pub struct Lexed {
     pub tokens: Vec<Token>,
     /// What stopped the reading.
     pub fault: Option<Fault>,
+    /// Which of the words had quotes in it that lost their backslashes; see [`lex_pasted`].
+    pub pasted: Vec<usize>,
 }
 
 /// What is wrong with a line before anybody knows what it says.
@@ -93,6 +96,68 @@ const Q_DELIMITERS: &str = "/{<|~$^+=&%@`?";
 /// Reads one line. The line has no line end; a line feed in it counts as a blank.
 #[must_use]
 pub fn lex(line: &str) -> Lexed {
+    read(line, false)
+}
+
+/// Reads one line like [`lex`], and understands a quoted expression whose inner quotes are not escaped, as pages print it:
+///
+/// ```text
+///   "sys.client_expr("proc_2_firefox")"      read as      sys.client_expr("proc_2_firefox")
+/// ```
+///
+/// Only if it can mean one thing: each inner quote stands inside parentheses, opens behind `(`, a comma or an operator, and is closed
+/// before the like; parentheses balance; there is no backslash; and the first quote outside of parentheses is followed by a blank or
+/// the end of the line.
+#[must_use]
+pub fn lex_pasted(line: &str) -> Lexed {
+    read(line, true)
+}
+
+/// Where the quoted word that `text` begins with ends, closing quote included, if its inner quotes lost their backslashes and it can
+/// mean one thing only. `ends` says what may follow a word.
+pub(super) fn pasted_end(text: &str, ends: impl Fn(char) -> bool) -> Option<usize> {
+    let mut characters = text.char_indices().peekable();
+    if characters.next()?.1 != '"' {
+        return None;
+    }
+    let (mut depth, mut inside, mut quotes, mut before) = (0_usize, false, 0_usize, '"');
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '\\' => return None,
+            '"' if depth == 0 => {
+                let next = characters.peek().map(|(_, c)| *c);
+                return (quotes > 0 && next.is_none_or(ends)).then_some(at + 1);
+            }
+            '"' if inside => {
+                let next = text.get(at + 1..)?.trim_start_matches(is_blank).chars().next()?;
+                if !joins(next) && next != ')' {
+                    return None;
+                }
+                inside = false;
+            }
+            '"' => {
+                if !joins(before) && before != '(' {
+                    return None;
+                }
+                (inside, quotes) = (true, quotes + 1);
+            }
+            '(' if !inside => depth += 1,
+            ')' if !inside => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if !is_blank(c) {
+            before = c;
+        }
+    }
+    None
+}
+
+/// What stands between two operands.
+const fn joins(c: char) -> bool {
+    matches!(c, ',' | '+' | '=' | '!' | '<' | '>' | '&' | '|')
+}
+
+fn read(line: &str, pasted: bool) -> Lexed {
     let mut lexer = Lexer { line, at: 0, column: 1 };
     let mut lexed = Lexed::default();
     loop {
@@ -110,8 +175,17 @@ pub fn lex(line: &str) -> Lexed {
         match read {
             Ok((kind, value)) => lexed.tokens.push(Token { kind, value, span: start.to(lexer.mark()) }),
             Err(fault) => {
-                lexed.fault = Some(fault);
-                return lexed;
+                let end = pasted_end(line.get(start.at..).unwrap_or_default(), is_blank);
+                let (true, FaultKind::AfterQuote, Some(end)) = (pasted, fault.kind, end) else {
+                    lexed.fault = Some(fault);
+                    return lexed;
+                };
+                lexer.back(start);
+                lexer.forward(start.at + end);
+                let inner = line.get(start.at + 1..start.at + end - 1).unwrap_or_default();
+                let value = Zeroizing::new(inner.to_owned());
+                lexed.pasted.push(lexed.tokens.len());
+                lexed.tokens.push(Token { kind: Kind::Word, value, span: start.to(lexer.mark()) });
             }
         }
     }
@@ -126,7 +200,7 @@ pub(super) fn q_closer(open: char) -> Option<char> {
     })
 }
 
-const fn is_blank(c: char) -> bool {
+pub(super) const fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
 
@@ -175,6 +249,15 @@ impl Lexer<'_> {
         while self.peek().is_some_and(&wanted) {
             self.next();
         }
+    }
+
+    fn back(&mut self, to: Mark) {
+        (self.at, self.column) = (to.at, to.column);
+    }
+
+    /// On to byte `to`, which is between two characters.
+    fn forward(&mut self, to: usize) {
+        while self.at < to && self.next().is_some() {}
     }
 
     fn since(&self, start: usize) -> &str {
@@ -383,6 +466,48 @@ mod tests {
     }
 
     #[test]
+    fn a_pasted_expression_is_understood_where_it_can_mean_one_thing() {
+        let understood = |line: &str| {
+            let lexed = lex_pasted(line);
+            let value = |at: &usize| lexed.tokens[*at].value.to_string();
+            (lexed.fault.map(|fault| fault.kind), lexed.pasted.iter().map(value).collect::<Vec<_>>(), lexed.tokens.len())
+        };
+        for (written, read) in [
+            (r#""sys.client_expr("proc_2_firefox")""#, r#"sys.client_expr("proc_2_firefox")"#),
+            (
+                r#""HTTP.REQ.HEADER("User-Agent").CONTAINS("Citrix Receiver")""#,
+                r#"HTTP.REQ.HEADER("User-Agent").CONTAINS("Citrix Receiver")"#,
+            ),
+            (r#""f("a" , "b(")""#, r#"f("a" , "b(")"#),
+            (r#""f("") && (x == "y")""#, r#"f("") && (x == "y")"#),
+            (r#""(("a" + "é") )""#, r#"(("a" + "é") )"#),
+        ] {
+            for (before, behind, words) in [("", "", 1), ("add x -e ", r#" -k "v w""#, 6)] {
+                let line = format!("{before}{written}{behind}");
+                assert_eq!(understood(&line), (None, vec![read.to_owned()], words), "{line}");
+                assert_eq!(lex(&line).fault.map(|fault| fault.kind), Some(FaultKind::AfterQuote), "{line}");
+            }
+        }
+        for line in [
+            r#""a"b c"#,
+            r#""a"b "c""#,
+            r#""f("a"b")""#,
+            r#""f("a"b"#,
+            r#""f("a")"x"#,
+            r#""f("a\")""#,
+            r#""f(\"a\" + "b")""#,
+            r#""f(x"y")""#,
+            r#"'f('a')'"#,
+            r#""f("a"))""#,
+            r#""f(("a")""#,
+        ] {
+            assert_eq!(understood(line).0, Some(FaultKind::AfterQuote), "{line}");
+        }
+        // What can be read without guessing is read so.
+        assert_eq!(understood(r#""f(" x")""#), (None, Vec::new(), 2));
+    }
+
+    #[test]
     fn columns_count_characters() {
         let lexed = lex("日本 \"語 x\" -k");
         let spans: Vec<_> = lexed.tokens.iter().map(|t| (t.span.column, t.span.width, t.span.start)).collect();
@@ -390,6 +515,42 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_line_that_can_be_read_is_never_guessed_at(line in "\\PC{0,60}|[q/\"'\\\\(), #\\-a]{0,40}") {
+            let strict = lex(&line);
+            let pasted = lex_pasted(&line);
+            if strict.fault.is_none() {
+                prop_assert_eq!(&strict, &pasted);
+            }
+            prop_assert_eq!(pasted.tokens.get(..strict.tokens.len()), Some(strict.tokens.as_slice()));
+            // What is understood is what its proper form says.
+            for at in &pasted.pasted {
+                let value = pasted.tokens[*at].value.as_str();
+                let proper = lex(&crate::text::word::word(value));
+                prop_assert_eq!(proper.tokens.first().map(|t| t.value.as_str()), Some(value));
+            }
+        }
+
+        #[test]
+        fn a_printed_expression_without_its_backslashes_is_understood(
+            parts in prop::collection::vec(("[a-z.]{1,6}", prop::collection::vec("[a-z0-9 ();é-]{0,5}", 1..3)), 1..4)
+        ) {
+            let call = |(name, arguments): &(String, Vec<String>)| {
+                let arguments: Vec<_> = arguments.iter().map(|a| format!("\"{a}\"")).collect();
+                format!("{name}({})", arguments.join(","))
+            };
+            let expression = parts.iter().map(call).collect::<Vec<_>>().join(" && ");
+            let proper = crate::text::word::word(&expression);
+            let line = format!("x {} y", proper.replace('\\', ""));
+            let lexed = lex_pasted(&line);
+            let strict = lex(&line);
+            // A blank behind an inner quote makes words that nobody has to guess at.
+            if strict.fault.is_some_and(|fault| fault.kind == FaultKind::AfterQuote) && strict.tokens.len() == 1 {
+                prop_assert_eq!(lexed.fault, None, "{}", line);
+                prop_assert_eq!(lexed.tokens[1].value.as_str(), expression.as_str());
+            }
+        }
+
         #[test]
         fn any_line_is_read_to_an_end(line in "\\PC{0,60}|[q/{}<>\"'\\\\() #\\-a\t\n]{0,40}") {
             let lexed = lex(&line);

@@ -9,6 +9,7 @@
 
 pub mod lex;
 pub mod line;
+pub mod split;
 pub mod time;
 pub mod visible;
 pub mod word;
