@@ -12,7 +12,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use gate_config::catalog::Level;
+pub use gate_config::catalog::Level;
 use gate_config::model::Operators;
 
 /// The operating system's knowledge of users.
