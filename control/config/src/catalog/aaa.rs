@@ -231,7 +231,7 @@ pub(super) const GROUP: Command = Command {
 const GROUP_NAME: Argument = Argument::required("groupName", Kind::Name, "Name of the group.");
 
 const GROUP_KEYWORDS: &[Argument] = &[
-    Argument::optional("userName", Kind::Name, "A member."),
+    Argument::optional("userName", Kind::Name, "A member.").names("aaa user"),
     Argument::kept("policy"),
     Argument::kept("priority"),
     Argument::kept("type"),

@@ -134,7 +134,7 @@ pub(super) const SERVER: Command = Command {
                     Kind::List(&Kind::Cidr, NETWORKS_MAX),
                     "Networks that may call, beside this machine.",
                 ),
-                Argument::optional("certkeyName", Kind::Name, "Certificate for HTTPS.").or("HTTP"),
+                Argument::optional("certkeyName", Kind::Name, "Certificate for HTTPS.").names("ssl certKey").or("HTTP"),
             ],
             example: "add farm server sta1 127.0.0.1 8080 -authorityID STA01",
             apply: add_server,
@@ -354,8 +354,8 @@ const RESOURCE_UNSET: &[Argument] =
     &[RESOURCE_KEYWORDS[1], RESOURCE_KEYWORDS[2], RESOURCE_KEYWORDS[3], RESOURCE_KEYWORDS[4], RESOURCE_KEYWORDS[5]];
 
 const ACCESS_KEYWORDS: &[Argument] = &[
-    Argument::optional("userName", Kind::Name, "This user may use it."),
-    Argument::optional("groupName", Kind::Name, "Users of this group may use it."),
+    Argument::optional("userName", Kind::Name, "This user may use it.").names("aaa user"),
+    Argument::optional("groupName", Kind::Name, "Users of this group may use it.").names("aaa group"),
     Argument::optional("everyone", Kind::Switch, "Everybody who can log in may use it."),
 ];
 

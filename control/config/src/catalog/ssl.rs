@@ -206,7 +206,7 @@ const TLS_KEYWORDS: &[Argument] = &[
 ];
 
 const BIND_KEYWORDS: &[Argument] = &[
-    Argument::optional("certkeyName", Kind::Name, "The certificate."),
+    Argument::optional("certkeyName", Kind::Name, "The certificate.").names("ssl certKey"),
     Argument::optional("SNICert", Kind::Switch, "It is shown to clients that ask for one of its names, not to all others."),
     Argument::kept("CA"),
     Argument::kept("crlCheck"),

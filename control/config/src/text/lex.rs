@@ -200,7 +200,7 @@ pub(super) fn q_closer(open: char) -> Option<char> {
     })
 }
 
-pub(super) const fn is_blank(c: char) -> bool {
+pub(crate) const fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
 

@@ -13,25 +13,33 @@ use super::lex::{is_blank, pasted_end, q_closer};
 /// The commands of a line, blanks around them dropped and empty ones left out.
 #[must_use]
 pub fn split(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    while at < text.len() {
-        let rest = text.get(at..).unwrap_or_default();
-        let Some(first) = rest.chars().next() else { break };
-        if first == ';' {
-            parts.extend(text.get(start..at));
-            at += 1;
-            start = at;
-        } else if first == '#' {
-            at = text.len();
-        } else if is_blank(first) {
-            at += first.len_utf8();
-        } else {
-            at += word(rest);
+    let begins = begins(text);
+    let ends = begins.iter().skip(1).map(|next| next - 1).chain([text.len()]);
+    let parts = begins.iter().zip(ends).filter_map(|(begin, end)| text.get(*begin..end));
+    parts.map(|part| part.trim_matches(is_blank)).filter(|part| !part.is_empty()).collect()
+}
+
+/// Where the last command of a line begins.
+pub(crate) fn last_begin(text: &str) -> usize {
+    begins(text).last().copied().unwrap_or(0)
+}
+
+/// Where commands begin: at the start, and behind every `;` that divides.
+fn begins(text: &str) -> Vec<usize> {
+    let mut begins = vec![0];
+    let mut at = 0;
+    while let Some(first) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        match first {
+            ';' => {
+                at += 1;
+                begins.push(at);
+            }
+            '#' => break,
+            blank if is_blank(blank) => at += blank.len_utf8(),
+            _ => at += word(text.get(at..).unwrap_or_default()),
         }
     }
-    parts.extend(text.get(start..));
-    parts.into_iter().map(|part| part.trim_matches(is_blank)).filter(|part| !part.is_empty()).collect()
+    begins
 }
 
 const fn ends(c: char) -> bool {
