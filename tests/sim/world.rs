@@ -267,7 +267,7 @@ impl<'k> World<'k> {
         };
         let mut happened = Vec::new();
         self.engine.turn(wait, &mut happened).unwrap();
-        self.share.begin(4);
+        self.share.begin(4, 1024 * 1024);
         let moved = !happened.is_empty();
         for happening in happened {
             match happening {

@@ -13,7 +13,7 @@ use gate_plane::{Command, PlaneSettings};
 use sluice_link::count::Totals;
 use sluice_link::id::SnapshotId;
 use sluice_link::reason::Reason;
-use sluice_worker::{Choice, Placement, SocketSettings, WorkerSettings, Workers};
+use sluice_worker::{Buffers, Choice, Placement, SocketSettings, WorkerSettings, Workers};
 use thiserror::Error;
 use tokio::sync::mpsc as channel;
 
@@ -265,9 +265,9 @@ fn worker_settings(model: &Model) -> WorkerSettings {
             Engine::Uring => Choice::Uring,
             Engine::Mio => Choice::Mio,
         },
+        buffers: Buffers { small: worker.small_buffers, large: worker.large_buffers, bulk: worker.bulk_buffers },
         busy_poll: worker.busy_poll,
         sockets: SocketSettings { congestion: worker.congestion.clone().map(String::from), ..SocketSettings::default() },
-        ..WorkerSettings::default()
     }
 }
 

@@ -1,12 +1,14 @@
 //! Who is let in at all: the tests before the first byte is read, cheapest first.
 //!
 //! ```text
-//!   accepted ─► table full? ─► share of unproven full? ─► this source's share full? ─► in, unproven ─┬─ proven ─┐
-//!                  │                    │                           │                                └─ ended ──┴─► leave
-//!                Full                 Full                        Source
+//!   accepted ─► table full? ─► share of unproven full? ─► this source's share full? ─► in, unproven ─┬─ proven ───────┐
+//!                  │                    │                           │                                ├─ HTTP: browse ─┤
+//!                Full                 Full                        Source                             └─ ended ────────┴─► leave
 //! ```
 //!
-//! A connection is unproven until it has presented a valid ticket. Established sessions are never shed for new ones.
+//! A connection is unproven until it has presented a valid ticket, or has said that it is for the portal. Those have a share of
+//! their own: many browsers behind one address keep no launch out, nor launches a browser. Established sessions are never shed for
+//! new ones.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,7 +17,8 @@ use sluice_link::reason::Reason;
 use sluice_link::snapshot::Limits;
 use thiserror::Error;
 
-/// Unproven connections may have one in this many of a worker's slots, or one source's share if that is more.
+/// Unproven connections may have one in this many of a worker's slots, or one source's share if that is more; and those of the
+/// portal as many.
 pub const UNPROVEN_SHARE: usize = 4;
 
 /// Where connections come from, as far as limits go: an IPv4 address or the first 64 bits of an IPv6 address, since those
@@ -62,63 +65,111 @@ impl Refused {
     }
 }
 
-/// Unproven connections, by source. Holds at most one entry per unproven connection, hence at most as many as there are slots.
+/// As what a connection is counted, and where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has shown nothing yet.
+    Unproven(Source),
+    /// It speaks HTTP.
+    Portal(Source),
+}
+
+/// Connections of one standing, by source. Holds at most one entry per connection, hence at most as many as there are slots.
 #[derive(Debug, Default)]
-pub struct Admit {
-    unproven: HashMap<Source, u32>,
+struct Crowd {
+    by_source: HashMap<Source, u32>,
     total: usize,
 }
 
-impl Admit {
-    /// A table that will not grow beyond `capacity` sources.
-    #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Self { unproven: HashMap::with_capacity(capacity), total: 0 }
-    }
-
-    /// Lets a connection in, unproven, or says why not. `sessions` is how many there are, this one not counted.
-    ///
-    /// # Errors
-    /// [`Refused`]; nothing has been counted then.
-    pub fn enter(&mut self, client: IpAddr, sessions: usize, limits: &Limits) -> Result<Source, Refused> {
-        if sessions >= limits.sessions_per_worker as usize {
+impl Crowd {
+    fn enter(&mut self, source: Source, most_of_all: usize, most_of_source: u32) -> Result<(), Refused> {
+        if self.total >= most_of_all.max(most_of_source as usize) {
             return Err(Refused::Full);
         }
-        let share = limits.sessions_per_worker as usize / UNPROVEN_SHARE;
-        if self.total >= share.max(limits.unproven_per_source as usize) {
-            return Err(Refused::Full);
-        }
-        let source = Source::from(client);
-        let here = self.unproven.entry(source).or_insert(0);
-        if *here >= limits.unproven_per_source {
-            if *here == 0 {
-                self.unproven.remove(&source);
-            }
+        let here = self.by_source.get(&source).copied().unwrap_or_default();
+        if here >= most_of_source {
             return Err(Refused::Source);
         }
-        *here += 1;
+        self.by_source.insert(source, here + 1);
         self.total += 1;
-        Ok(source)
+        Ok(())
     }
 
-    /// One connection of `source` has proven itself, or ended before it did. To be called once for each [`Admit::enter`].
-    pub fn leave(&mut self, source: Source) {
-        let Some(here) = self.unproven.get_mut(&source) else {
+    fn leave(&mut self, source: Source) {
+        let Some(here) = self.by_source.get_mut(&source) else {
             crate::never::never("a source left that never entered");
             return;
         };
         *here -= 1;
         self.total -= 1;
         if *here == 0 {
-            self.unproven.remove(&source);
+            self.by_source.remove(&source);
+        }
+    }
+}
+
+/// Connections that have not proven themselves.
+#[derive(Debug, Default)]
+pub struct Admit {
+    unproven: Crowd,
+    portal: Crowd,
+}
+
+impl Admit {
+    /// Tables that will not grow beyond `capacity` sources.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        let crowd = || Crowd { by_source: HashMap::with_capacity(capacity), total: 0 };
+        Self { unproven: crowd(), portal: crowd() }
+    }
+
+    /// Lets a connection in, unproven, or says why not. `sessions` is how many there are, this one not counted.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing has been counted then.
+    pub fn enter(&mut self, client: IpAddr, sessions: usize, limits: &Limits) -> Result<Standing, Refused> {
+        if sessions >= limits.sessions_per_worker as usize {
+            return Err(Refused::Full);
+        }
+        let source = Source::from(client);
+        self.unproven.enter(source, share(limits), limits.unproven_per_source)?;
+        Ok(Standing::Unproven(source))
+    }
+
+    /// A connection turns out to be for the portal: from now on it counts as such.
+    ///
+    /// # Errors
+    /// [`Refused`] if there are too many of those. It stands then as it stood.
+    pub fn browse(&mut self, standing: Standing, limits: &Limits) -> Result<Standing, Refused> {
+        let Standing::Unproven(source) = standing else { return Ok(standing) };
+        self.portal.enter(source, share(limits), limits.portal_per_source)?;
+        self.unproven.leave(source);
+        Ok(Standing::Portal(source))
+    }
+
+    /// One connection has proven itself, or ended before it did. To be called once for each [`Admit::enter`], with its last standing.
+    pub fn leave(&mut self, standing: Standing) {
+        match standing {
+            Standing::Unproven(source) => self.unproven.leave(source),
+            Standing::Portal(source) => self.portal.leave(source),
         }
     }
 
     /// Unproven connections in all.
     #[must_use]
     pub fn unproven(&self) -> usize {
-        self.total
+        self.unproven.total
     }
+
+    /// Connections for the portal in all.
+    #[must_use]
+    pub fn browsing(&self) -> usize {
+        self.portal.total
+    }
+}
+
+fn share(limits: &Limits) -> usize {
+    limits.sessions_per_worker as usize / UNPROVEN_SHARE
 }
 
 #[cfg(test)]
@@ -151,7 +202,7 @@ mod tests {
             admit.enter(IpAddr::from([192, 0, 2, n]), usize::from(n), &limits).unwrap();
         }
         assert_eq!(admit.enter("198.51.100.1".parse().unwrap(), 25, &limits), Err(Refused::Full));
-        admit.leave(Source::V4([192, 0, 2, 3]));
+        admit.leave(Standing::Unproven(Source::V4([192, 0, 2, 3])));
         admit.enter("198.51.100.1".parse().unwrap(), 25, &limits).unwrap();
     }
 
@@ -169,11 +220,33 @@ mod tests {
         let mut admit = Admit::new(1);
         let closed = limits(10, 0);
         assert_eq!(admit.enter("192.0.2.1".parse().unwrap(), 0, &closed), Err(Refused::Source));
-        assert!(admit.unproven.is_empty());
+        assert!(admit.unproven.by_source.is_empty());
         let open = limits(1, 1);
         let source = admit.enter("192.0.2.1".parse().unwrap(), 0, &open).unwrap();
         assert_eq!(admit.enter("192.0.2.2".parse().unwrap(), 1, &open), Err(Refused::Full));
         admit.leave(source);
-        assert!(admit.unproven.is_empty());
+        assert!(admit.unproven.by_source.is_empty());
+    }
+
+    #[test]
+    fn browsers_behind_one_address_keep_no_launch_out() {
+        let mut admit = Admit::new(100);
+        let limits = Limits { portal_per_source: 3, ..limits(100, 2) };
+        let here: IpAddr = "198.51.100.7".parse().unwrap();
+        let browsers: Vec<Standing> = (0..3)
+            .map(|n| {
+                let standing = admit.enter(here, n, &limits).unwrap();
+                admit.browse(standing, &limits).unwrap()
+            })
+            .collect();
+        assert_eq!((admit.unproven(), admit.browsing()), (0, 3));
+        let fourth = admit.enter(here, 3, &limits).unwrap();
+        assert_eq!(admit.browse(fourth, &limits), Err(Refused::Source));
+        let launch = admit.enter(here, 4, &limits).unwrap();
+        assert_eq!(admit.enter(here, 5, &limits), Err(Refused::Source));
+        for standing in [fourth, launch, browsers[0], browsers[1], browsers[2]] {
+            admit.leave(standing);
+        }
+        assert!(admit.unproven.by_source.is_empty() && admit.portal.by_source.is_empty());
     }
 }

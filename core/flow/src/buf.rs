@@ -310,7 +310,8 @@ impl Chain {
     }
 }
 
-/// How many buffers of each class may be out at a time. What the pool holds is made on demand and kept.
+/// How many buffers of each class may be out at a time. What the pool holds is made on demand and kept: these are bounds, not
+/// what is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolSizes {
     /// Of [`Class::Small`].
@@ -333,9 +334,24 @@ impl PoolSizes {
     }
 }
 
+impl PoolSizes {
+    /// As many as a table of `sessions` calls for. Every session may hold a record that has begun to come, which needs a large buffer
+    /// and cannot wait for one without holding up its stream; as many again are for what is on its way. Small ones are for whoever
+    /// types and for words of our own. Bulk ones are for the few that are bulk at a time: others make do with large ones.
+    #[must_use]
+    pub const fn for_sessions(sessions: u32) -> Self {
+        let sessions = sessions as usize;
+        Self { small: at_least(sessions, 1024), large: at_least(2 * sessions, 1024), bulk: at_least(sessions / 128, 64) }
+    }
+}
+
+const fn at_least(n: usize, least: usize) -> usize {
+    if n < least { least } else { n }
+}
+
 impl Default for PoolSizes {
     fn default() -> Self {
-        Self { small: 4096, large: 1024, bulk: 64 }
+        Self::for_sessions(512)
     }
 }
 

@@ -44,9 +44,6 @@ pub const DISCARD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes up to which a read counts as interactive: two segments of the usual size.
 pub const INTERACTIVE_BYTES_MAX: usize = 2_800;
 
-/// Bulk bytes that are worked on in one turn of the loop.
-pub const BULK_BYTES_PER_TURN: usize = 1024 * 1024;
-
 const _: () = assert!(HELLO_BYTES_MAX <= Class::Large.payload());
 const _: () = assert!(GREETING_BYTES_MAX + REQUEST_BYTES_MAX <= Class::Small.payload());
 const _: () = assert!(OPENING_BYTES_MAX < PIPELINED_BYTES_MAX);
@@ -54,6 +51,5 @@ const _: () = assert!(PIPELINED_BYTES_MAX < Class::Large.payload());
 const _: () = assert!(GREETING_PAUSE.as_millis() < CGP_TIME_MAX.as_millis());
 const _: () = assert!(LOW_MARK_BYTES > Class::Large.payload());
 const _: () = assert!(LOW_MARK_BYTES < Class::Bulk.reads());
-const _: () = assert!(BULK_BYTES_PER_TURN > Class::Bulk.reads());
 const _: () = assert!(INTERACTIVE_BYTES_MAX > Class::Small.payload());
 const _: () = assert!(PARTS_MAX > Class::Bulk.payload() / RECORD_MAX);

@@ -17,7 +17,7 @@ use sluice_link::id::SlotKey;
 
 use crate::buf::Buf;
 use crate::event::Event;
-use crate::limits::{BULK_BYTES_PER_TURN, INTERACTIVE_BYTES_MAX};
+use crate::limits::INTERACTIVE_BYTES_MAX;
 use crate::session::Stage;
 
 /// Events that wait for their turn. Bounded by the number of sessions, two for each.
@@ -36,10 +36,10 @@ impl Share {
         Self::default()
     }
 
-    /// A turn begins, with `handshake_steps` to give away.
-    pub fn begin(&mut self, handshake_steps: u32) {
-        self.steps_left = handshake_steps;
-        self.bytes_left = BULK_BYTES_PER_TURN;
+    /// A turn begins, with `handshake_steps` and `bulk_bytes` to give away. Of each at least one is done, whatever it costs.
+    pub fn begin(&mut self, handshake_steps: u32, bulk_bytes: u32) {
+        self.steps_left = handshake_steps.max(1);
+        self.bytes_left = (bulk_bytes as usize).max(1);
     }
 
     /// Gives `event` back if it is to be handled at once, or keeps it. `stage` is that of its session.
@@ -126,7 +126,8 @@ mod tests {
     fn who_types_is_served_at_once_and_bulk_shares_a_budget() {
         let mut pool = Pool::new(PoolSizes::default());
         let mut share = Share::new();
-        share.begin(1);
+        const QUANTUM: u32 = 1024 * 1024;
+        share.begin(1, QUANTUM);
         assert!(share.sort(key(0), Stage::Splice, read(&mut pool, 100)).is_some());
         assert!(share.sort(key(1), Stage::Handshake, read(&mut pool, 100)).is_none());
         assert!(share.sort(key(2), Stage::Handshake, read(&mut pool, 100)).is_none());
@@ -135,15 +136,30 @@ mod tests {
             assert!(share.sort(key(slot), Stage::Splice, read(&mut pool, full)).is_none());
         }
         assert!(share.sort(key(9), Stage::Splice, Event::Sent { leg: Leg::Client }).is_some());
-        let in_one_turn = BULK_BYTES_PER_TURN.div_ceil(full);
+        let in_one_turn = (QUANTUM as usize).div_ceil(full);
         let done: Vec<u32> = std::iter::from_fn(|| share.next()).map(|(key, _)| key.slot.0).collect();
         let bulk: Vec<u32> = (3..10).take(in_one_turn).collect();
         assert_eq!(done, [bulk.as_slice(), &[1]].concat());
         assert!(share.waiting());
         assert!(share.backlog() > 0);
-        share.begin(1);
+        share.begin(1, QUANTUM);
         let rest: Vec<u32> = std::iter::from_fn(|| share.next()).map(|(key, _)| key.slot.0).collect();
         assert_eq!(rest, [(3..10).skip(in_one_turn).collect::<Vec<_>>().as_slice(), &[2]].concat());
         assert!(!share.waiting());
+    }
+
+    #[test]
+    fn a_quantum_of_next_to_nothing_is_one_read_a_turn() {
+        let mut pool = Pool::new(PoolSizes::default());
+        let mut share = Share::new();
+        share.begin(0, 0);
+        for slot in 0..3 {
+            assert!(share.sort(key(slot), Stage::Splice, read(&mut pool, 20_000)).is_none());
+        }
+        for slot in 0..3 {
+            share.begin(0, 0);
+            let done: Vec<u32> = std::iter::from_fn(|| share.next()).map(|(key, _)| key.slot.0).collect();
+            assert_eq!(done, [slot]);
+        }
     }
 }

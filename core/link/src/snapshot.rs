@@ -116,7 +116,7 @@ pub struct HostTlsProfile {
 /// Deadlines and caps that operators may tune. Defaults are those of the threat model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Sessions per worker. The table is made at start; later changes can only lower it.
+    /// Sessions per worker. The table is made at start; later changes can only lower it, and nobody is sent away for that.
     pub sessions_per_worker: u32,
     /// From accept to the end of the TLS handshake.
     pub handshake: Duration,
@@ -135,8 +135,13 @@ pub struct Limits {
     pub linger: Duration,
     /// Connections of one source address (IPv6: /64) that have not yet presented a valid ticket, per worker.
     pub unproven_per_source: u32,
+    /// Connections of one source address that speak HTTP, per worker. They do not count as unproven: many browsers behind one
+    /// address must not keep launches out.
+    pub portal_per_source: u32,
     /// Handshake steps per turn of the loop; more wait for the next turn.
     pub handshake_steps_per_turn: u32,
+    /// Bytes of long reads that are worked on in one turn of the loop; more wait for the next turn.
+    pub bulk_bytes_per_turn: u32,
 }
 
 impl Default for Limits {
@@ -151,7 +156,9 @@ impl Default for Limits {
             half_closed: Duration::from_secs(30),
             linger: Duration::from_secs(2),
             unproven_per_source: 64,
+            portal_per_source: 256,
             handshake_steps_per_turn: 64,
+            bulk_bytes_per_turn: 1024 * 1024,
         }
     }
 }

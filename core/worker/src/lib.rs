@@ -50,5 +50,5 @@ pub use self::{
     mailbox::{ASK_CAPACITY, ASK_FULL, TELL_CAPACITY, TELL_CREDIT, TELL_RESERVE},
     pin::{Misplaced, Placement, WORKERS_MAX},
     post::Post,
-    start::{StartProblem, Started, WorkerEnd, WorkerSettings, Workers},
+    start::{Buffers, StartProblem, Started, WorkerEnd, WorkerSettings, Workers},
 };

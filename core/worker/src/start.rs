@@ -48,12 +48,31 @@ pub struct WorkerSettings {
     pub placement: Placement,
     /// io_uring or mio.
     pub engine: Choice,
-    /// Buffers of each worker.
-    pub pool: PoolSizes,
+    /// Buffers of each worker, where that is not left to the number of sessions.
+    pub buffers: Buffers,
     /// How long to look for work before sleeping; see [`EngineSettings::busy_poll`].
     pub busy_poll: Option<Duration>,
     /// Options of TCP sockets, congestion control among them.
     pub sockets: SocketSettings,
+}
+
+/// How many buffers of each class a worker may have; `None` is as many as [`PoolSizes::for_sessions`] says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Buffers {
+    /// Of [`Class::Small`](sluice_flow::buf::Class::Small).
+    pub small: Option<u32>,
+    /// Of [`Class::Large`](sluice_flow::buf::Class::Large).
+    pub large: Option<u32>,
+    /// Of [`Class::Bulk`](sluice_flow::buf::Class::Bulk).
+    pub bulk: Option<u32>,
+}
+
+impl Buffers {
+    fn sizes(self, sessions: u32) -> PoolSizes {
+        let PoolSizes { small, large, bulk } = PoolSizes::for_sessions(sessions);
+        let or = |said: Option<u32>, derived| said.map_or(derived, |said| said as usize);
+        PoolSizes { small: or(self.small, small), large: or(self.large, large), bulk: or(self.bulk, bulk) }
+    }
 }
 
 /// Why the workers could not be started. Nothing is left running or bound.
@@ -210,7 +229,7 @@ impl Workers {
                 core: *core,
                 choice: settings.engine,
                 engine: EngineSettings {
-                    pool: settings.pool,
+                    pool: settings.buffers.sizes(sessions),
                     sessions,
                     busy_poll: settings.busy_poll,
                     sockets: settings.sockets.clone(),

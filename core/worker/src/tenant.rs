@@ -12,7 +12,7 @@
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sluice_flow::admit::Source;
+use sluice_flow::admit::Standing;
 use sluice_flow::event::Event;
 use sluice_flow::intent::{Intent, Into};
 use sluice_flow::port::{Door, Engine};
@@ -31,7 +31,7 @@ pub(crate) struct Tenant {
     /// `None` while it is being stepped, and from its end until the engine has let go of it.
     session: Option<Session>,
     /// Its share of admission, until it has proven itself.
-    source: Option<Source>,
+    standing: Option<Standing>,
     /// Its ticket is with control.
     pub(crate) asked: bool,
     /// What its ticket was redeemed for.
@@ -64,17 +64,18 @@ impl<E: Engine> Worker<E> {
             self.refuse(door, place, if self.phase == Phase::Running { Reason::Stopping } else { Reason::Drained });
             return;
         };
-        let source = match self.admit.enter(client.ip(), self.slots.len(), &self.served.snapshot.limits) {
-            Ok(source) => source,
+        let standing = match self.admit.enter(client.ip(), self.slots.len(), &self.served.snapshot.limits) {
+            Ok(standing) => standing,
             Err(refused) => return self.refuse(door, Some(place), refused.reason()),
         };
         let Some(key) = self.slots.reserve() else {
-            self.admit.leave(source);
+            self.admit.leave(standing);
             return self.refuse(door, Some(place), Reason::Exhausted);
         };
         self.engine.adopt(door, key);
         let since = self.now;
-        let tenant = Tenant { session: None, source: Some(source), asked: false, launch: None, listener, place, client, since };
+        let tenant =
+            Tenant { session: None, standing: Some(standing), asked: false, launch: None, listener, place, client, since };
         self.slots.put(key, tenant);
         self.counted.enter(place);
         self.live.at(key.slot).begin(key.generation, self.now);
@@ -152,10 +153,19 @@ impl<E: Engine> Worker<E> {
         match stepped {
             Some(Next::Stay(session)) => {
                 let tenant = self.slots.get_mut(key)?;
-                let proven = if session.is_proven() { tenant.source.take() } else { None };
+                let browses = session.stage() == Stage::Connect && session.is_portal();
+                let proven = session.is_proven();
                 tenant.session = Some(session);
-                if let Some(source) = proven {
-                    self.admit.leave(source);
+                match tenant.standing.take() {
+                    Some(standing) if proven => self.admit.leave(standing),
+                    Some(standing) if browses => match self.admit.browse(standing, &self.served.snapshot.limits) {
+                        Ok(standing) => tenant.standing = Some(standing),
+                        Err(refused) => {
+                            tenant.standing = Some(standing);
+                            told = Some(Event::End(refused.reason()));
+                        }
+                    },
+                    unchanged => tenant.standing = unchanged,
                 }
                 told
             }
@@ -247,8 +257,8 @@ impl<E: Engine> Worker<E> {
             asked = std::mem::take(&mut tenant.asked);
             // A session that had given up when the answer came does not know of its launch.
             closed.launch = closed.launch.or(tenant.launch);
-            if let Some(source) = tenant.source.take() {
-                self.admit.leave(source);
+            if let Some(standing) = tenant.standing.take() {
+                self.admit.leave(standing);
             }
         }
         self.engine.release(key);

@@ -173,7 +173,8 @@ impl<E: Engine> Worker<E> {
         self.engine.turn(wait, &mut happened)?;
         self.mail.awake();
         self.now = (self.clock)();
-        self.share.begin(self.served.snapshot.limits.handshake_steps_per_turn);
+        let limits = &self.served.snapshot.limits;
+        self.share.begin(limits.handshake_steps_per_turn, limits.bulk_bytes_per_turn);
         happened.drain(..).for_each(|one| self.happening(one));
         self.happened = happened;
         self.letters();

@@ -239,6 +239,9 @@ fn print_host_name(model: &Model, out: &mut Writer<'_>) {
     }
 }
 
+/// Buffers of one class. Fewer than some of each would not carry one session; the most is 17 GiB of large ones.
+const BUFFERS: Kind = Kind::Number { min: 16, max: SESSIONS_MAX, unit: "buffers" };
+
 /// `set ns worker`
 pub(super) const WORKER: Command = Command {
     group: "ns",
@@ -295,9 +298,32 @@ const WORKER_KEYWORDS: &[Argument] = &[
     Argument::optional(
         "sessions",
         Kind::Number { min: 1, max: SESSIONS_MAX, unit: "sessions" },
-        "Sessions per worker. The table is made at start.",
+        "Sessions per worker. The table is made at start, so a larger one takes effect with the next; a smaller number does at once, and \
+         nobody is sent away for it.",
     )
     .or("8192"),
+    Argument::optional(
+        "quantum",
+        Kind::Number { min: 16 * 1024, max: 64 * 1024 * 1024, unit: "bytes" },
+        "Bytes of long reads that a worker works on in one turn of its loop; what is more waits for the next, behind whoever types. \
+         Less keeps latency low under bulk, more makes bulk cheaper. Takes effect at once.",
+    )
+    .or("1048576"),
+    Argument::optional("smallBuffers", BUFFERS, "Buffers of 2 KiB per worker, for short messages. Made when first needed, then kept.")
+        .or("sessions, at least 1024"),
+    Argument::optional(
+        "largeBuffers",
+        BUFFERS,
+        "Buffers of 17 KiB per worker, for one TLS record. With fewer than twice the sessions, many clients that each send half a record \
+         may use them up, and a session that needs one is ended.",
+    )
+    .or("twice the sessions, at least 1024"),
+    Argument::optional(
+        "bulkBuffers",
+        BUFFERS,
+        "Buffers of 257 KiB per worker, lent to a direction only while it is bulk; without one it goes on with a large one.",
+    )
+    .or("a 128th of the sessions, at least 64"),
     Argument::optional("congestion", Kind::Word(15, "_-"), "TCP congestion control on both legs, as the kernel calls it: bbr, cubic.")
         .or("the system's"),
 ];
@@ -320,7 +346,12 @@ fn worker(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         s.number("busyPollUs").map(|us: u64| (us > 0).then(|| Duration::from_micros(us)))
     });
     said.put("congestion", &mut worker.congestion, default.congestion, |s| s.text("congestion").map(|c| Some(c.into())));
+    let count = |s: &Said<'_>, keyword| s.number(keyword).map(Some);
+    said.put("smallBuffers", &mut worker.small_buffers, None, |s| count(s, "smallBuffers"));
+    said.put("largeBuffers", &mut worker.large_buffers, None, |s| count(s, "largeBuffers"));
+    said.put("bulkBuffers", &mut worker.bulk_buffers, None, |s| count(s, "bulkBuffers"));
     let limits = &mut site.model.limits;
+    said.put("quantum", &mut limits.bulk_bytes_per_turn, Limits::default().bulk_bytes_per_turn, |s| s.number("quantum"));
     said.put("sessions", &mut limits.sessions_per_worker, Limits::default().sessions_per_worker, |s| s.number("sessions"));
     site.keep_arguments(said, "");
     Ok(())
@@ -338,6 +369,10 @@ fn print_worker(model: &Model, out: &mut Writer<'_>) {
         .keyword_if("engine", engine)
         .keyword_if("busyPollUs", model.worker.busy_poll.map(|time| time.as_micros()))
         .differs("sessions", &model.limits.sessions_per_worker, &Limits::default().sessions_per_worker, u32::to_string)
+        .differs("quantum", &model.limits.bulk_bytes_per_turn, &Limits::default().bulk_bytes_per_turn, u32::to_string)
+        .keyword_if("smallBuffers", model.worker.small_buffers)
+        .keyword_if("largeBuffers", model.worker.large_buffers)
+        .keyword_if("bulkBuffers", model.worker.bulk_buffers)
         .keyword_if("congestion", model.worker.congestion.as_deref())
         .end();
 }
@@ -422,6 +457,13 @@ const LIMITS_KEYWORDS: &[Argument] = &[
     )
     .or("64"),
     Argument::optional(
+        "portalPerSource",
+        Kind::Number { min: 1, max: SESSIONS_MAX, unit: "connections" },
+        "Connections of one source address (IPv6: /64) that speak HTTP, per worker. They do not count as unproven, so that browsers \
+         behind one address keep no launches out.",
+    )
+    .or("256"),
+    Argument::optional(
         "handshakeStepsPerTurn",
         Kind::Number { min: 1, max: 65_535, unit: "steps" },
         "Handshake steps per turn of a worker's loop; more wait, so that a storm of logins does not stop those who work.",
@@ -443,6 +485,7 @@ fn limits(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     said.put("unprovenPerSource", &mut limits.unproven_per_source, default.unproven_per_source, |s| {
         s.number("unprovenPerSource")
     });
+    said.put("portalPerSource", &mut limits.portal_per_source, default.portal_per_source, |s| s.number("portalPerSource"));
     said.put("handshakeStepsPerTurn", &mut limits.handshake_steps_per_turn, default.handshake_steps_per_turn, |s| {
         s.number("handshakeStepsPerTurn")
     });
@@ -454,7 +497,9 @@ fn print_limits(model: &Model, out: &mut Writer<'_>) {
     let default = Limits::default();
     // Taken apart, so that a new limit is not forgotten here.
     let Limits {
-        sessions_per_worker: _, // of `set ns worker`
+        sessions_per_worker: _, // of `set ns worker`, as is
+        bulk_bytes_per_turn: _,
+        portal_per_source,
         handshake,
         preface,
         redeem,
@@ -474,6 +519,7 @@ fn print_limits(model: &Model, out: &mut Writer<'_>) {
         .differs("halfClosedTimeoutMs", half_closed, &default.half_closed, millis)
         .differs("lingerTimeoutMs", linger, &default.linger, millis)
         .differs("unprovenPerSource", unproven_per_source, &default.unproven_per_source, u32::to_string)
+        .differs("portalPerSource", portal_per_source, &default.portal_per_source, u32::to_string)
         .differs("handshakeStepsPerTurn", handshake_steps_per_turn, &default.handshake_steps_per_turn, u32::to_string)
         .end();
 }

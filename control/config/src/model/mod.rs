@@ -134,6 +134,12 @@ pub struct Worker {
     pub engine: Engine,
     /// How long a worker looks for work before it sleeps; `None` sleeps at once.
     pub busy_poll: Option<Duration>,
+    /// Buffers for short messages, per worker; `None` is as many as sessions call for.
+    pub small_buffers: Option<u32>,
+    /// Buffers for one record, per worker.
+    pub large_buffers: Option<u32>,
+    /// Buffers for bulk, per worker.
+    pub bulk_buffers: Option<u32>,
     /// TCP congestion control on both legs; `None` is the system's own.
     pub congestion: Option<Box<str>>,
 }

@@ -62,7 +62,8 @@ impl Connect {
         Self { facts, client, to: To::Host { wanted, address, tls }, shake: None }
     }
 
-    pub(super) fn portal(facts: Box<Facts>, client: Client, tls: tls::Facts) -> Self {
+    pub(super) fn portal(mut facts: Box<Facts>, client: Client, tls: tls::Facts) -> Self {
+        facts.portal = true;
         Self { facts, client, to: To::Portal(tls), shake: None }
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub(super) ticketed: bool,
     /// The ticket was good, and this is the launch that it was for.
     pub(super) launch: Option<LaunchId>,
+    /// It speaks HTTP.
+    pub(super) portal: bool,
     pub(super) up_bytes: u64,
     pub(super) down_bytes: u64,
     /// What the time was spent on.
@@ -45,6 +47,7 @@ impl Facts {
             at,
             ticketed: false,
             launch: None,
+            portal: false,
             up_bytes: 0,
             down_bytes: 0,
             phases: Phases::default(),

@@ -198,6 +198,12 @@ impl Session {
         self.facts().launch.is_some()
     }
 
+    /// Whether it speaks HTTP: from then on it counts as the portal's ([`crate::admit::Admit::browse`]).
+    #[must_use]
+    pub fn is_portal(&self) -> bool {
+        self.facts().portal
+    }
+
     /// The virtual server at which it arrived.
     #[must_use]
     pub fn listener(&self) -> &Arc<ServedListener> {

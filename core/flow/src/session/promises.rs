@@ -10,7 +10,7 @@ use sluice_link::tell::Refusal;
 
 use super::Stage;
 use super::rig::{CONNECTED, REJECTS, Rig, TICKET, request, target, verified_by};
-use crate::buf::Class;
+use crate::buf::{Class, Pool, PoolSizes};
 use crate::event::{Event, Fault, Leg};
 use crate::intent::Peer;
 use crate::limits::{FAREWELL, PIPELINED_BYTES_MAX};
@@ -607,4 +607,30 @@ fn what_a_session_moves_can_be_seen_while_it_does() {
     assert_eq!((totals.up_bytes, totals.down_bytes, totals.handshakes, totals.launches, totals.spliced), (7, 4, 1, 1, 1));
     rig.reset_while_receiving(Leg::Host);
     assert_eq!(rig.listener_totals().spliced, 0);
+}
+
+#[test]
+fn half_a_record_of_everybody_leaves_nobody_without_a_buffer() {
+    const SESSIONS: u32 = 1_100;
+    let mut shared = Pool::new(PoolSizes::for_sessions(SESSIONS));
+    let sent = vec![5; 16_000];
+    let mut rigs: Vec<(Rig, Vec<u8>)> = Vec::new();
+    for _ in 0..SESSIONS {
+        let mut rig = Rig::spliced();
+        std::mem::swap(&mut rig.pool, &mut shared);
+        let mut record = rig.sealed_by_client(&sent);
+        let rest = record.split_off(9_000);
+        rig.client_sends_raw(&record);
+        assert_eq!(rig.stage(), Some(Stage::Splice));
+        std::mem::swap(&mut rig.pool, &mut shared);
+        rigs.push((rig, rest));
+    }
+    assert!(shared.lent(Class::Large) >= SESSIONS as usize);
+    for (rig, rest) in &mut rigs {
+        std::mem::swap(&mut rig.pool, &mut shared);
+        rig.client_sends_raw(rest);
+        assert_eq!(rig.at_host, sent);
+        std::mem::swap(&mut rig.pool, &mut shared);
+    }
+    assert_eq!(Class::ALL.map(|class| shared.lent(class)), [0; 3]);
 }

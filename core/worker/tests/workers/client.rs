@@ -79,6 +79,20 @@ impl Client {
         Self::present(gateway, trust, ticket)?.connected()
     }
 
+    /// Sends `bytes`.
+    pub(crate) fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.tls.write_all(bytes)?;
+        self.tls.flush()
+    }
+
+    /// What comes next.
+    pub(crate) fn read_some(&mut self) -> Vec<u8> {
+        let mut some = vec![0; 256];
+        let n = self.tls.read(&mut some).unwrap();
+        some.truncate(n);
+        some
+    }
+
     /// Sends `bytes` and reads as many, in blocks small enough that neither side waits for the other for ever.
     pub(crate) fn echo(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut back = vec![0; bytes.len()];

@@ -15,6 +15,7 @@ mod host;
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,6 +119,13 @@ impl Rig {
         self.control.with(move |post| post.publish(snapshot))
     }
 
+    /// Publishes the same once more, with a change.
+    fn change(&self, id: u64, change: impl FnOnce(&mut Snapshot)) {
+        let mut snapshot = Snapshot::clone(&snapshot(id, &self.certificate, self.limits, &[(VS, any())]));
+        change(&mut snapshot);
+        self.control.with(move |post| post.publish(Arc::new(snapshot))).unwrap();
+    }
+
     fn end(self) {
         assert_eq!(self.totals().ended(Reason::Never), 0, "a session came into a state that cannot be");
         self.workers.stop().unwrap();
@@ -184,6 +192,7 @@ for_each_engine! {
     a_source_has_a_share_of_unproven_connections
     control_sees_without_asking
     what_waits_in_the_queues_is_counted
+    browsers_behind_one_address_keep_no_launch_out
 }
 
 fn a_ticket_leads_to_its_host_and_every_step_is_reported(engine: Choice) {
@@ -445,5 +454,37 @@ fn a_source_has_a_share_of_unproven_connections(engine: Choice) {
     until("they have left", || (rig.totals().sessions == 4).then_some(()));
     assert_eq!(rig.launch().echo(b"room again"), b"room again");
     assert_eq!(proven[0].echo(b"undisturbed"), b"undisturbed");
+    rig.end();
+}
+
+fn browsers_behind_one_address_keep_no_launch_out(engine: Choice) {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner.sock");
+    let portal = UnixListener::bind(&inner).unwrap();
+    let rig = Rig::new(engine, 1);
+    rig.change(2, |snapshot| {
+        snapshot.inner.clone_from(&inner);
+        snapshot.limits.unproven_per_source = 1;
+        snapshot.limits.portal_per_source = 3;
+    });
+    let browse = || {
+        // The one place for the unproven may still be that of the browser before.
+        until("a browser is let in", || {
+            let mut browser = Client::handshake(rig.address(), rig.trust()).ok()?;
+            browser.say(b"GET / HTTP/1.1\r\n\r\n").ok().map(|()| browser)
+        })
+    };
+    let browsers: Vec<Client> = (0..3).map(|_| browse()).collect();
+    let _taken: Vec<UnixStream> = (0..3).map(|_| portal.accept().unwrap().0).collect();
+    until("all are browsing", || (rig.totals().portal == 3).then_some(()));
+    let refused_before = rig.totals().ended(Reason::SourceLimit);
+    let mut fourth = browse();
+    assert!(fourth.read_some().starts_with(b"HTTP/1.1 503 "));
+    until("it was refused", || (rig.totals().ended(Reason::SourceLimit) > refused_before).then_some(()));
+    assert_eq!(rig.launch().echo(b"a launch"), b"a launch");
+    drop(browsers);
+    until("they have left", || (rig.totals().portal == 0).then_some(()));
+    let _again = browse();
+    until("room again", || (rig.totals().portal == 1).then_some(()));
     rig.end();
 }
