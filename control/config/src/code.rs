@@ -50,6 +50,8 @@ codes! {
     AboveMaximum = 509, "Invalid arguments, given value is more than the maximum value";
     /// A binding that is there.
     BindingExists = 664, "Bind entry already exists";
+    /// `rm` of a policy that is bound.
+    BoundPolicy = 810, "Bound policy cannot be removed";
     /// A feature is needed that is off.
     FeatureOff = 1067, "Feature(s) not enabled";
     /// Nothing is called so.
@@ -92,6 +94,10 @@ codes! {
     NoCertificate = 1540, "Certificate does not exist";
     /// `rm` of a certificate that is bound.
     CertificateInUse = 1541, "Certificate is referenced";
+    /// `link` that would end where it began.
+    LinkedToItself = 1543, "Certificate can't be linked to the same certificate";
+    /// `unlink` of a certificate without a link.
+    NotLinked = 1545, "Certificate does not have any CA link";
     /// A warning: a server has one certificate beside those chosen by name.
     Replaces = 1546, "Current certificate replaces the previous binding";
     /// A key under a pass phrase.

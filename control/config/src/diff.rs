@@ -108,7 +108,7 @@ mod tests {
     use crate::model::{Credential, User, UserName, Worker};
 
     fn user(model: &mut Model, name: &str, hash: &str) {
-        let user = User { credential: Credential::Hashed(hash.into()) };
+        let user = User { credential: Credential::Hashed(hash.into()), policies: Vec::new() };
         model.users.add(UserName::parse(name).unwrap(), user).unwrap();
     }
 

@@ -97,6 +97,19 @@ impl Loaded {
         Self { certificates: self.certificates.clone(), keys: self.keys.clone(), stale }
     }
 
+    /// Takes the place of what was read before.
+    pub(crate) fn renew(&mut self, renewed: Self) {
+        let Self { certificates, keys, stale: _ } = renewed;
+        for here in certificates.keys().map(|path| (Shelf::Certificates, path.clone())) {
+            self.stale.remove(&here);
+        }
+        for here in keys.keys().map(|path| (Shelf::Keys, path.clone())) {
+            self.stale.remove(&here);
+        }
+        self.certificates.extend(certificates);
+        self.keys.extend(keys);
+    }
+
     /// Reads `path` unless it has been read. If it cannot be used, what was read of it before stays.
     pub(crate) fn load(&mut self, files: &dyn Files, path: &Path, purpose: Purpose) -> Result<(), NotLoaded> {
         let (shelf, known) = match purpose {

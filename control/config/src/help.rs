@@ -124,7 +124,7 @@ fn described(way: &Way, whole: bool) -> Vec<String> {
 fn explained(argument: &Argument, dash: bool, unset: bool) -> Option<String> {
     let name = if dash { format!("-{}", argument.name) } else { format!("<{}>", argument.name) };
     match argument.support {
-        Support::Full => {}
+        Support::Full | Support::Held => {}
         Support::Always(value) => return Some(format!("\t{name}: always as with {value}. {}", argument.help)),
         Support::Kept => return (!argument.help.is_empty()).then(|| format!("\t{name}: kept without effect. {}", argument.help)),
     }

@@ -12,7 +12,7 @@ type Report<'r> = &'r mut dyn FnMut(Severity, Note, Option<Place>);
 pub(crate) fn whole(model: &Model, origins: &Origins, report: Report<'_>) {
     features(model, origins, report);
     for (name, vserver) in model.vservers.iter().filter(|(_, vserver)| vserver.enabled) {
-        served(name, vserver, origins, report);
+        served(model, name, vserver, origins, report);
     }
     dialled(model, origins, report);
     reached(model, origins, report);
@@ -36,14 +36,14 @@ fn features(model: &Model, origins: &Origins, report: Report<'_>) {
     }
 }
 
-fn served(name: &VserverName, vserver: &Vserver, origins: &Origins, report: Report<'_>) {
+fn served(model: &Model, name: &VserverName, vserver: &Vserver, origins: &Origins, report: Report<'_>) {
     let place = || origins.object("vpn vserver", name.as_str());
     if vserver.certificate.is_none() {
         let cause = "without a certificate this virtual server is not served";
         let note = Note::new(Code::NoCertificate, Span::default(), name.as_str(), cause);
         warn(report, place(), note.cure(format!("bind ssl vserver {name} -certkeyName NAME")));
     }
-    if vserver.stas.is_empty() {
+    if model.stas_of(vserver).is_empty() {
         let cause = "without a ticket authority no ticket can be redeemed here";
         let note = Note::new(Code::PrerequisiteMissing, Span::default(), name.as_str(), cause);
         warn(report, place(), note.cure(format!("bind vpn vserver {name} -staServer URL")));
@@ -52,7 +52,7 @@ fn served(name: &VserverName, vserver: &Vserver, origins: &Origins, report: Repo
 
 /// A virtual server that may connect to nothing.
 fn dialled(model: &Model, origins: &Origins, report: Report<'_>) {
-    let launches = model.vservers.iter().find(|(_, vserver)| !vserver.stas.is_empty());
+    let launches = model.vservers.iter().find(|(_, vserver)| !model.stas_of(vserver).is_empty());
     if let (Some((name, _)), true) = (launches, model.allowed_hosts.is_empty()) {
         let cause = "no host is allowed, so no ticket leads anywhere";
         let note = Note::new(Code::PrerequisiteMissing, Span::default(), name.as_str(), cause);

@@ -246,7 +246,7 @@ impl Lowering {
             let names: Vec<_> = read.without_effect.iter().map(|(argument, _)| format!("-{}", argument.name)).collect();
             let always = read.without_effect.iter().filter_map(|(argument, _)| match argument.support {
                 Support::Always(value) => Some(format!("-{} {value}", argument.name)),
-                Support::Full | Support::Kept => None,
+                Support::Full | Support::Held | Support::Kept => None,
             });
             let always: Vec<_> = always.collect();
             let mut cause = "kept for printing back, without effect in this gateway".to_owned();

@@ -44,28 +44,34 @@ impl Model {
 
 /// All lines of a model, in the order of a saved file.
 pub(crate) fn lines(model: &Model) -> Vec<Printed> {
-    let mut forms: Vec<_> = commands().iter().flat_map(|command| command.forms).filter_map(|form| form.print).collect();
-    forms.sort_by_key(|(rank, _)| *rank);
+    let printing = |command: &&'static Command| {
+        let command = *command;
+        command.forms.iter().filter_map(move |form| form.print.map(|(rank, print)| (rank, command, print)))
+    };
+    let mut forms: Vec<_> = commands().iter().flat_map(printing).collect();
+    forms.sort_by_key(|(rank, ..)| *rank);
     let mut kept: Vec<_> = model.kept_lines.iter().collect();
     // Stable: lines of one rank keep the order in which they were said.
     kept.sort_by_key(|line| line.rank);
     let mut kept = kept.into_iter().peekable();
-    let mut writer = Writer { model, lines: Vec::new() };
-    for (at, (rank, print)) in forms.iter().enumerate() {
+    let mut lines = Vec::new();
+    for (at, (rank, command, print)) in forms.iter().enumerate() {
+        let mut writer = Writer { model, command, lines };
         print(model, &mut writer);
-        let next = forms.get(at + 1).map(|(rank, _)| *rank);
+        lines = writer.lines;
+        let next = forms.get(at + 1).map(|(rank, ..)| *rank);
         if next != Some(*rank) {
             while let Some(line) = kept.next_if(|line| next.is_none_or(|next| line.rank < next)) {
-                writer.lines.push(Printed { op: Op::Set, command: "", object: "".into(), text: line.text.to_string() });
+                lines.push(Printed { op: Op::Set, command: "", object: "".into(), text: line.text.to_string() });
             }
         }
     }
-    writer.lines
+    lines
 }
 
 /// The lines about the objects of one command, without those that are kept as they were written.
 pub(crate) fn lines_of(model: &Model, command: &'static Command) -> Vec<Printed> {
-    let mut writer = Writer { model, lines: Vec::new() };
+    let mut writer = Writer { model, command, lines: Vec::new() };
     for (_, print) in command.forms.iter().filter_map(|form| form.print) {
         print(model, &mut writer);
     }
@@ -76,10 +82,16 @@ pub(crate) fn lines_of(model: &Model, command: &'static Command) -> Vec<Printed>
 /// Collects lines.
 pub(crate) struct Writer<'m> {
     model: &'m Model,
+    command: &'static Command,
     lines: Vec<Printed>,
 }
 
 impl<'m> Writer<'m> {
+    /// Whose form is printed, for those that print the objects of any command.
+    pub(crate) const fn command(&self) -> &'static Command {
+        self.command
+    }
+
     /// Begins a line about `object`, which may be empty. Its name is not yet written.
     pub(crate) fn line<'w>(&'w mut self, op: Op, command: &'static Command, object: &str) -> LineWriter<'w, 'm> {
         let text = format!("{} {}", op.word(), command.words);

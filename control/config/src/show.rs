@@ -181,7 +181,7 @@ fn kept_datum(argument: &Argument, values: &[Box<str>]) -> Datum {
 fn default(argument: &Argument) -> Datum {
     let text = match argument.support {
         Support::Always(value) => value,
-        Support::Full | Support::Kept => argument.default,
+        Support::Full | Support::Held | Support::Kept => argument.default,
     };
     match argument.kind {
         Kind::Switch => Datum::Flag(false),

@@ -9,7 +9,7 @@ use sluice_link::snapshot::{CertKey, HostTlsProfile, Listener, Snapshot, Tls};
 use thiserror::Error;
 
 use crate::files::Loaded;
-use crate::model::{CertKeyName, Model, Vserver, VserverName};
+use crate::model::{self, CertKeyName, Model, Vserver, VserverName};
 
 /// Numbers of virtual servers. A name keeps its number as long as this lives, and no number is ever given twice, so that a message
 /// about a virtual server that is gone cannot be taken for one about another.
@@ -92,9 +92,28 @@ pub fn cert_key(model: &Model, files: &Loaded, name: &CertKeyName) -> Result<Cer
     let nothing = || NotLoaded { name: name.to_string(), path: String::new() };
     let pair = model.certificates.find(name.as_str()).ok_or_else(nothing)?;
     let key = pair.key.as_deref().ok_or_else(nothing)?;
-    let chain_pem = files.certificate(&pair.certificate).ok_or_else(|| not_loaded(name.as_str(), &pair.certificate))?;
+    let chain_pem = chain(model, files, name)?;
     let key_pem = files.key(key).ok_or_else(|| not_loaded(name.as_str(), key))?;
-    Ok(CertKey { name: name.to_string(), chain_pem: Arc::clone(chain_pem), key_pem: Arc::clone(key_pem) })
+    Ok(CertKey { name: name.to_string(), chain_pem, key_pem: Arc::clone(key_pem) })
+}
+
+/// A certificate with those that it is linked to.
+fn chain(model: &Model, files: &Loaded, name: &CertKeyName) -> Result<Arc<[u8]>, NotLoaded> {
+    let of = |name: &CertKeyName, pair: &model::CertKey| {
+        files.certificate(&pair.certificate).ok_or_else(|| not_loaded(name.as_str(), &pair.certificate))
+    };
+    let parts = model.chain(name.as_str()).map(|(name, pair)| of(name, pair)).collect::<Result<Vec<_>, _>>()?;
+    if let [alone] = parts.as_slice() {
+        return Ok(Arc::clone(alone));
+    }
+    let mut whole = Vec::new();
+    for part in parts {
+        if !whole.is_empty() && !whole.ends_with(b"\n") {
+            whole.push(b'\n');
+        }
+        whole.extend_from_slice(part);
+    }
+    Ok(whole.into())
 }
 
 fn not_loaded(name: &str, path: &Path) -> NotLoaded {

@@ -319,7 +319,7 @@ fn stas(model: &Model, files: &Loaded, before: Option<&World>, farm: &[Arc<Serve
     let mut of_vserver = HashMap::new();
     for (name, vserver) in model.vservers.iter() {
         let mut stas = Vec::new();
-        for bound in &vserver.stas {
+        for bound in model.stas_of(vserver) {
             let unfit = |why: String| Unfit::Object { what: format!("vpn vserver {name}, STA {}", bound.url), why };
             if let Some(known) = all.iter().find(|known| known.bound == *bound) {
                 stas.push(known.sta.clone());

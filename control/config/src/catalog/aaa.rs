@@ -2,8 +2,9 @@
 
 use crate::code::Code;
 use crate::model::{Credential, Foreign, Group, GroupName, Model, User, UserName};
-use crate::print::Writer;
+use crate::print::{LineWriter, Writer};
 
+use super::bound::{self, one_binding};
 use super::ns::something;
 use super::site::{Note, Refused, Site, incomplete, missing, taken};
 use super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said};
@@ -43,12 +44,28 @@ pub(super) const USER: Command = Command {
             print: None,
         },
         Form { op: Op::Rm, positionals: &[USER_NAME], keywords: &[], example: "rm aaa user alice", apply: rm_user, print: None },
+        Form {
+            op: Op::Bind,
+            positionals: &[USER_NAME],
+            keywords: USER_BIND_KEYWORDS,
+            example: "bind aaa user alice -policy web_policy -priority 10",
+            apply: bind_user,
+            print: Some((Rank::AaaUserBind, print_user_policies)),
+        },
+        Form {
+            op: Op::Unbind,
+            positionals: &[USER_NAME],
+            keywords: USER_BIND_KEYWORDS,
+            example: "unbind aaa user alice -policy web_policy",
+            apply: unbind_user,
+            print: None,
+        },
     ],
 };
 
 const USER_NAME: Argument = Argument::required("userName", Kind::Name, "Name of the user.");
 
-const USER_KEYWORDS: &[Argument] = &[
+pub(super) const USER_KEYWORDS: &[Argument] = &[
     Argument::optional("password", Kind::Secret, "The password; without it the user cannot log in with one."),
     Argument::optional("encrypted", Kind::Switch, "The password is not written openly."),
     Argument::optional("hashmethod", Kind::Word(32, "_-"), "How it was hashed: ARGON2ID, a PHC string."),
@@ -57,10 +74,52 @@ const USER_KEYWORDS: &[Argument] = &[
     Argument::optional("suffix", Kind::Word(64, "_-"), "Which one."),
 ];
 
+const USER_BIND_KEYWORDS: &[Argument] =
+    &[bound::POLICY, bound::PRIORITY, bound::TYPE, bound::GOTO, INTRANET_APPLICATION, INTRANET_IP, INTRANET_IP6, URL_NAME];
+
+const INTRANET_APPLICATION: Argument = Argument::kept("intranetApplication").takes(Kind::Text).means("What the tunnel reaches.");
+const INTRANET_IP: Argument = Argument::kept("intranetIP").means("Addresses in the tunnel, with a mask.");
+const INTRANET_IP6: Argument = Argument::kept("intranetIP6").means("Likewise, IPv6, with a number.");
+const URL_NAME: Argument = Argument::kept("urlName").takes(Kind::Text).means("A bookmark.");
+
+fn bind_user(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    let name = said.text("userName").unwrap_or_default();
+    if !site.model.users.has(name) {
+        return Err(no_user(said, "userName", site.model));
+    }
+    one_binding(said, &["policy"])?;
+    let Some(binding) = bound::read(said, "policy")? else {
+        site.keep_line(said);
+        return Ok(());
+    };
+    bound::known(said, site, "policy", &binding)?;
+    let Some(user) = site.model.users.find_mut(name) else { return Err(incomplete(said)) };
+    bound::bind(said, &mut user.policies, binding)
+}
+
+fn unbind_user(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    let name = said.text("userName").unwrap_or_default();
+    one_binding(said, &["policy"])?;
+    let binding = bound::read(said, "policy")?;
+    let Some(user) = site.model.users.find_mut(name) else { return Err(no_user(said, "userName", site.model)) };
+    match binding {
+        Some(binding) => bound::unbind(said, &mut user.policies, &binding),
+        None => site.unkeep_line(said),
+    }
+}
+
+fn print_user_policies(model: &Model, out: &mut Writer<'_>) {
+    for (name, user) in model.users.iter() {
+        for binding in &user.policies {
+            bound::write(out.line(Op::Bind, &USER, name.as_str()).word(name), "policy", binding).end();
+        }
+    }
+}
+
 fn add_user(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let Some(name) = said.name::<UserName>("userName") else { return Err(incomplete(said)) };
     let credential = credential(said, site)?;
-    let added = site.model.users.add(name.clone(), User { credential });
+    let added = site.model.users.add(name.clone(), User { credential, policies: Vec::new() });
     added.map_err(|there| taken(said, "userName", Code::UserExists, "user", there.0.as_str()))?;
     site.keep_arguments(said, name.as_str());
     Ok(())
@@ -97,7 +156,11 @@ fn rm_user(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     Ok(())
 }
 
-fn credential(said: &Said<'_>, site: &mut Site<'_>) -> Result<Credential, Refused> {
+/// What a line says about a password.
+///
+/// # Errors
+/// What belongs to a password is there without one, or the hash is none.
+pub(super) fn credential(said: &Said<'_>, site: &mut Site<'_>) -> Result<Credential, Refused> {
     let encrypted = said.has("encrypted");
     let Some(secret) = said.secret("password") else {
         let needless = ["encrypted", "hashmethod", "encryptmethod", "kek", "suffix"].into_iter().find(|name| said.has(name));
@@ -160,25 +223,29 @@ pub(super) fn no_group(said: &Said<'_>, argument: &str, model: &Model) -> Refuse
     missing(said, argument, Code::NoSuchGroup, "group", model.groups.names().map(GroupName::as_str))
 }
 
+/// Writes a credential as the keywords behind which it is read again.
+pub(super) fn write_credential<'w, 'm>(line: LineWriter<'w, 'm>, credential: &Credential) -> LineWriter<'w, 'm> {
+    match credential {
+        Credential::None => line,
+        // Never the password: whoever reads this back learns that it has to be set.
+        Credential::Plain(_) => line.keyword("password", "*").switch("encrypted").keyword("hashmethod", UNSEALED),
+        Credential::Hashed(phc) => line.keyword("password", phc).switch("encrypted").keyword("hashmethod", ARGON2ID),
+        Credential::Unavailable(foreign) => {
+            let line = line
+                .keyword("password", &foreign.value)
+                .switch("encrypted")
+                .keyword_if("hashmethod", foreign.hash_method.as_deref())
+                .keyword_if("encryptmethod", foreign.encrypt_method.as_deref());
+            let line = if foreign.kek { line.switch("kek") } else { line };
+            line.keyword_if("suffix", foreign.suffix.as_deref())
+        }
+    }
+}
+
 fn print_users(model: &Model, out: &mut Writer<'_>) {
     for (name, user) in model.users.iter() {
         let line = out.line(Op::Add, &USER, name.as_str()).word(name);
-        match &user.credential {
-            Credential::None => line,
-            // Never the password: whoever reads this back learns that it has to be set.
-            Credential::Plain(_) => line.keyword("password", "*").switch("encrypted").keyword("hashmethod", UNSEALED),
-            Credential::Hashed(phc) => line.keyword("password", phc).switch("encrypted").keyword("hashmethod", ARGON2ID),
-            Credential::Unavailable(foreign) => {
-                let line = line
-                    .keyword("password", &foreign.value)
-                    .switch("encrypted")
-                    .keyword_if("hashmethod", foreign.hash_method.as_deref())
-                    .keyword_if("encryptmethod", foreign.encrypt_method.as_deref());
-                let line = if foreign.kek { line.switch("kek") } else { line };
-                line.keyword_if("suffix", foreign.suffix.as_deref())
-            }
-        }
-        .end();
+        write_credential(line, &user.credential).end();
     }
 }
 
@@ -196,7 +263,12 @@ pub(super) const GROUP: Command = Command {
         Form {
             op: Op::Add,
             positionals: &[GROUP_NAME],
-            keywords: &[Argument::kept("weight")],
+            keywords: &[Argument::held(
+                "weight",
+                Kind::Number { min: 0, max: 65_535, unit: "place" },
+                "Among the groups of a user: the policies of the lowest are looked at first.",
+            )
+            .or("0")],
             example: "add aaa group staff",
             apply: add_group,
             print: Some((Rank::AaaGroup, print_groups)),
@@ -232,18 +304,20 @@ const GROUP_NAME: Argument = Argument::required("groupName", Kind::Name, "Name o
 
 const GROUP_KEYWORDS: &[Argument] = &[
     Argument::optional("userName", Kind::Name, "A member.").names("aaa user"),
-    Argument::kept("policy"),
-    Argument::kept("priority"),
-    Argument::kept("type"),
-    Argument::kept("gotoPriorityExpression"),
-    Argument::kept("intranetApplication"),
-    Argument::kept("intranetIP"),
-    Argument::kept("urlName"),
+    bound::POLICY,
+    bound::PRIORITY,
+    bound::TYPE,
+    bound::GOTO,
+    INTRANET_APPLICATION,
+    INTRANET_IP,
+    INTRANET_IP6,
+    URL_NAME,
 ];
 
 fn add_group(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let Some(name) = said.name::<GroupName>("groupName") else { return Err(incomplete(said)) };
-    let added = site.model.groups.add(name.clone(), Group::default());
+    let group = Group { weight: said.number("weight").unwrap_or_default(), ..Group::default() };
+    let added = site.model.groups.add(name.clone(), group);
     added.map_err(|there| taken(said, "groupName", Code::GroupExists, "group", there.0.as_str()))?;
     site.keep_arguments(said, name.as_str());
     Ok(())
@@ -266,12 +340,15 @@ fn bind_group(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     if !site.model.groups.has(name) {
         return Err(no_group(said, "groupName", site.model));
     }
-    if !said.kept.is_empty() && !said.has("userName") {
-        site.keep_line(said);
-        return Ok(());
+    one_binding(said, &["userName", "policy"])?;
+    if let Some(binding) = bound::read(said, "policy")? {
+        bound::known(said, site, "policy", &binding)?;
+        let Some(group) = site.model.groups.find_mut(name) else { return Err(incomplete(said)) };
+        return bound::bind(said, &mut group.policies, binding);
     }
     let Some(user) = said.name::<UserName>("userName") else {
-        return Err(Note::new(Code::ArgumentMissing, said.span, "-userName", "what shall be bound?").into());
+        site.keep_line(said);
+        return Ok(());
     };
     if !site.model.users.has(user.as_str()) {
         return Err(no_user(said, "userName", site.model));
@@ -286,8 +363,13 @@ fn bind_group(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
 
 fn unbind_group(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let name = said.text("groupName").unwrap_or_default();
-    let user = said.text("userName").unwrap_or_default();
+    one_binding(said, &["userName", "policy"])?;
+    let binding = bound::read(said, "policy")?;
     let Some(group) = site.model.groups.find_mut(name) else { return Err(no_group(said, "groupName", site.model)) };
+    if let Some(binding) = binding {
+        return bound::unbind(said, &mut group.policies, &binding);
+    }
+    let Some(user) = said.text("userName") else { return site.unkeep_line(said) };
     if group.users.remove(user) {
         return Ok(());
     }
@@ -295,8 +377,8 @@ fn unbind_group(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
 }
 
 fn print_groups(model: &Model, out: &mut Writer<'_>) {
-    for name in model.groups.names() {
-        out.line(Op::Add, &GROUP, name.as_str()).word(name).end();
+    for (name, group) in model.groups.iter() {
+        out.line(Op::Add, &GROUP, name.as_str()).word(name).differs("weight", &group.weight, &0, u32::to_string).end();
     }
 }
 
@@ -304,6 +386,9 @@ fn print_members(model: &Model, out: &mut Writer<'_>) {
     for (name, group) in model.groups.iter() {
         for user in &group.users {
             out.line(Op::Bind, &GROUP, name.as_str()).word(name).keyword("userName", user).end();
+        }
+        for binding in &group.policies {
+            bound::write(out.line(Op::Bind, &GROUP, name.as_str()).word(name), "policy", binding).end();
         }
     }
 }

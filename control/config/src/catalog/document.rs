@@ -144,7 +144,7 @@ fn section(page: &mut String, command: &'static Command) {
 
 /// Arguments without effect: those of which more is known than the name in a table.
 fn kept(page: &mut String, command: &Command, arguments: &[&'static Argument]) {
-    let kept = arguments.iter().filter(|a| a.support == Support::Kept);
+    let kept = arguments.iter().filter(|a| matches!(a.support, Support::Held | Support::Kept));
     let (known, named): (Vec<&Argument>, Vec<&Argument>) = kept.copied().partition(|a| !a.help.is_empty());
     let alone = matches!(command.effect, Effect::Never(_));
     if !known.is_empty() {
@@ -185,7 +185,7 @@ pub(crate) fn synopsis(grammar: &Grammar) -> String {
         let name = if argument.kind.is_list() { format!("<{}> …", argument.name) } else { format!("<{}>", argument.name) };
         text.push_str(&if argument.required { format!(" {name}") } else { format!(" [{name}]") });
     }
-    for argument in grammar.all_keywords().filter(|a| a.support == Support::Full) {
+    for argument in grammar.all_keywords().filter(|a| matches!(a.support, Support::Full | Support::Held)) {
         let keyword = match (&argument.kind, grammar.unset) {
             (Kind::Switch, _) | (_, true) => format!("-{}", argument.name),
             (Kind::Choice(words), _) => format!("-{} {}", argument.name, words.join("|")),

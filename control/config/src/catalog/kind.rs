@@ -109,6 +109,22 @@ impl Value {
             | Self::Secret(_) => None,
         }
     }
+
+    /// As it is printed; nothing for a secret.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Text(text) => text.to_string(),
+            Self::Choice(word) => (*word).to_owned(),
+            Self::Number(number) => number.to_string(),
+            Self::Ip(address) => address.to_string(),
+            Self::Cidr(network) => network.to_string(),
+            Self::CidrPort(network) => network.to_string(),
+            Self::Ports(ports) => ports.to_string(),
+            Self::HostPort(host) => host.to_string(),
+            Self::Url(url) => url.to_string(),
+            Self::Secret(_) => String::new(),
+        }
+    }
 }
 
 /// Why a word is not a value of the kind.

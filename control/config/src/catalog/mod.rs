@@ -28,18 +28,25 @@ pub(crate) use site::{Note, Refused, Site};
 mod aaa;
 pub(crate) mod asks;
 mod audit;
+mod bound;
 mod document;
 mod farm;
+mod global;
 mod kind;
 mod label;
 mod live;
+mod logins;
 mod metrics;
 mod near;
 mod ns;
 pub(crate) mod resolve;
+mod rest;
+mod resting;
 mod said;
+mod session;
 mod site;
 mod ssl;
+mod system;
 mod vpn;
 pub(crate) mod wider;
 
@@ -49,18 +56,45 @@ pub fn commands() -> &'static [&'static Command] {
     &[
         &ns::CONFIG,
         &ns::FEATURE,
+        &resting::NS_MODE,
         &ns::HOST_NAME,
+        &resting::NS_IP,
+        &resting::NS_PARAM,
+        &resting::NS_TCP_PARAM,
+        &resting::NS_TCP_PROFILE,
         &ns::WORKER,
         &ns::LIMITS,
         &ns::LOG_PARAM,
         &metrics::METRICS,
         &audit::AUDIT,
+        &system::USER,
+        &resting::SYSTEM_GROUP,
+        &resting::SYSTEM_CMD_POLICY,
+        &resting::SYSTEM_PARAMETER,
         &ssl::CERT_KEY,
         &ssl::VSERVER,
+        &resting::SSL_PARAMETER,
+        &resting::SSL_PROFILE,
+        &resting::SSL_CIPHER,
         &aaa::USER,
         &aaa::GROUP,
+        &logins::PARAMETER,
+        &logins::OTP_PARAMETER,
+        &global::AAA,
+        &resting::AAA_PREAUTHENTICATION_ACTION,
+        &resting::AAA_PREAUTHENTICATION_POLICY,
+        &resting::AAA_PREAUTHENTICATION_PARAMETER,
         &vpn::VSERVER,
         &vpn::PARAMETER,
+        &session::SESSION_ACTION,
+        &session::SESSION_POLICY,
+        &global::VPN,
+        &resting::VPN_URL,
+        &resting::VPN_INTRANET_APPLICATION,
+        &resting::VPN_NEXT_HOP_SERVER,
+        &resting::VPN_PORTAL_THEME,
+        &resting::VPN_EULA,
+        &resting::VPN_TRAFFIC_ACTION,
         &vpn::ALLOWED_HOST,
         &farm::PARAMETER,
         &farm::SERVER,
@@ -238,7 +272,18 @@ impl std::fmt::Debug for Form {
 pub(crate) enum Rank {
     NsConfig,
     NsFeature,
+    NsMode,
     NsHostName,
+    NsParam,
+    NsIp,
+    NsTcpParam,
+    NsTcpProfile,
+    SystemParameter,
+    SystemCmdPolicy,
+    SystemUser,
+    SystemGroup,
+    SystemUserBind,
+    SystemGroupBind,
     NsWorker,
     NsLimits,
     NsLogParam,
@@ -247,11 +292,28 @@ pub(crate) enum Rank {
     /// Commands of the wider product on which others rest.
     WiderBase,
     SslCertKey,
+    SslLink,
+    SslCipher,
+    SslCipherBind,
+    SslProfile,
+    SslParameter,
     AaaUser,
     AaaGroup,
-    AaaGroupBind,
+    AaaParameter,
+    AaaOtpParameter,
+    AaaPreauthenticationAction,
+    AaaPreauthenticationPolicy,
+    AaaPreauthenticationParameter,
     VpnVserver,
     SslVserver,
+    VpnIntranetApplication,
+    VpnNextHopServer,
+    VpnEula,
+    VpnPortalTheme,
+    VpnUrl,
+    VpnTrafficAction,
+    VpnSessionAction,
+    VpnSessionPolicy,
     VpnParameter,
     VpnAllowedHost,
     FarmParameter,
@@ -262,7 +324,11 @@ pub(crate) enum Rank {
     FarmResourceBind,
     /// The other commands of the wider product. They may name our objects, and bindings of ours may name them.
     WiderRest,
+    AaaUserBind,
+    AaaGroupBind,
+    AaaGlobalBind,
     VpnVserverBind,
+    VpnGlobalBind,
     SslVserverBind,
     /// Lines that nobody knows.
     Unknown,
@@ -294,6 +360,8 @@ pub enum Support {
     Full,
     /// None: this value is how the gateway always behaves. Others are kept, with a warning.
     Always(&'static str),
+    /// None yet: it is checked and part of the model, with a warning unless it says what holds without it.
+    Held,
     /// None: it is kept for printing back, with a warning unless it says what holds without it.
     Kept,
 }
@@ -323,6 +391,12 @@ impl Argument {
     pub(crate) const fn names(mut self, words: &'static str) -> Self {
         self.names = words;
         self
+    }
+
+    /// One that is checked and part of the model, and has no effect yet.
+    #[must_use]
+    pub(crate) const fn held(name: &'static str, kind: Kind, help: &'static str) -> Self {
+        Self { name, kind, required: false, default: "", help, names: "", support: Support::Held }
     }
 
     /// One that is kept without effect.

@@ -401,7 +401,11 @@ fn one_keyword(grammar: &Grammar, keyword: &Token, words: &[Token], hints: bool,
         read.errors.push(Note::new(Code::BothSpecified, keyword.span, called, format!("-{} is there twice", argument.name)));
         return;
     }
-    if argument.support != Support::Full {
+    if argument.support == Support::Held && !grammar.unset {
+        if !super::site::says_nothing_new(argument, &kept(argument.name, words)) {
+            read.without_effect.push((argument, keyword.span));
+        }
+    } else if !matches!(argument.support, Support::Full | Support::Held) {
         let Some(kept) = known_kept(grammar, argument, keyword, words, read) else { return };
         if !super::site::says_nothing_new(argument, &kept) && !grammar.unset {
             read.without_effect.push((argument, keyword.span));

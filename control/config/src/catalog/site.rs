@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::files::{Files, Loaded, Purpose};
 use crate::model::{KeptArgument, KeptFor, KeptLine, Model};
 use crate::problem::Severity;
-use crate::text::lex::Span;
+use crate::text::lex::{Kind, Span, Token, lex};
 
 use super::near::nearest;
 use super::said::Said;
@@ -78,12 +78,14 @@ impl Site<'_> {
 
     /// Remembers the arguments without effect for printing back on `object`, and forgets those that `unset` names.
     pub(crate) fn keep_arguments(&mut self, said: &Said<'_>, object: &str) {
-        if said.kept.is_empty() {
-            return;
-        }
+        self.keep_arguments_but(said, object, |_| false);
+    }
+
+    /// The same, without those that `otherwise` says are remembered otherwise.
+    pub(crate) fn keep_arguments_but(&mut self, said: &Said<'_>, object: &str, otherwise: impl Fn(&KeptArgument) -> bool) {
         let at = KeptFor { command: said.command.words, object: object.into() };
         let mut so_far = self.model.kept_arguments.remove(&at).unwrap_or_default();
-        for argument in &said.kept {
+        for argument in said.kept.iter().filter(|argument| !otherwise(argument)) {
             so_far.retain(|other| !other.keyword.eq_ignore_ascii_case(&argument.keyword));
             if said.form.op != Op::Unset {
                 so_far.push(argument.clone());
@@ -99,6 +101,19 @@ impl Site<'_> {
         self.model.kept_arguments.remove(&KeptFor { command: said.command.words, object: object.into() });
     }
 
+    /// Forgets the line that bound what this one unbinds: the same object, and the same first argument.
+    pub(crate) fn unkeep_line(&mut self, said: &Said<'_>) -> Result<(), Refused> {
+        let rank = said.command.form(Op::Bind).and_then(|form| form.print).map(|(rank, _)| rank);
+        let same = |line: &KeptLine| Some(line.rank) == rank && binds_same(&line.text, said.text);
+        match self.model.kept_lines.iter().position(same) {
+            Some(at) => {
+                self.model.kept_lines.remove(at);
+                Ok(())
+            }
+            None => Err(Note::new(Code::NoSuchResource, said.span, said.command.words, "this is not bound here").into()),
+        }
+    }
+
     /// Remembers a line of a known command without effect, for printing back where such lines stand.
     pub(crate) fn keep_line(&mut self, said: &Said<'_>) {
         let rank = said.form.print.map_or(Rank::Unknown, |(rank, _)| rank);
@@ -106,13 +121,33 @@ impl Site<'_> {
     }
 }
 
+/// Whether two lines about a binding name the same object and the same thing bound to it. Words may be shortened.
+fn binds_same(bound: &str, unbound: &str) -> bool {
+    let (bound, unbound) = (lex(bound).tokens, lex(unbound).tokens);
+    let begins = |long: &str, short: &str| long.get(..short.len()).is_some_and(|head| head.eq_ignore_ascii_case(short));
+    let names = |tokens: &[Token]| {
+        tokens.iter().skip(3).take_while(|t| t.kind == Kind::Word).map(|t| t.value.clone()).collect::<Vec<_>>()
+    };
+    let thing = |tokens: &[Token]| {
+        let mut rest = tokens.iter().skip_while(|t| t.kind == Kind::Word);
+        (rest.next().map(|t| t.value.clone()), rest.next().map(|t| t.value.clone()))
+    };
+    let ((keyword, value), (other_keyword, other_value)) = (thing(&bound), thing(&unbound));
+    let same_keyword = match (keyword, other_keyword) {
+        (Some(one), Some(other)) => begins(&one, &other) || begins(&other, &one),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    names(&bound) == names(&unbound) && same_keyword && value == other_value
+}
+
 /// Whether a kept argument says what the gateway does anyway, or what holds without it.
 pub(crate) fn says_nothing_new(known: &Argument, argument: &KeptArgument) -> bool {
     let default = known.default;
     match (known.support, argument.values.as_slice()) {
         (Support::Always(value), [said]) => said.eq_ignore_ascii_case(value),
-        (Support::Kept, [said]) => !default.is_empty() && said.eq_ignore_ascii_case(default),
-        (Support::Always(_) | Support::Kept | Support::Full, _) => false,
+        (Support::Kept | Support::Held, [said]) => !default.is_empty() && said.eq_ignore_ascii_case(default),
+        (Support::Always(_) | Support::Kept | Support::Held | Support::Full, _) => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `ssl`: certificates, and TLS towards clients.
 
 use crate::code::Code;
-use crate::files::Purpose;
+use crate::files::{Loaded, Purpose};
 use crate::model::{CertKey, CertKeyName, Model, VserverTls};
 use crate::print::{Writer, enabled};
 
@@ -21,7 +21,10 @@ pub(super) const CERT_KEY: Command = Command {
     summary: "A certificate with its private key, by their files.",
     notes: "Files are PEM; a relative path is below the configuration's own directory. The certificate file begins with the server's own \
             certificate, issuers follow. The key is PKCS#8, PKCS#1 or SEC1, not locked with a pass phrase, and readable by nobody but \
-            the gateway.",
+            the gateway.\n\n\
+            A certificate is renewed in place with `update`: its files are read anew, even if their names are the same, and new \
+            connections see them. `link` names the certificate of its issuer, which is then shown behind it; whoever has whole \
+            chains in one file needs no links.",
     origin: Origin::NetScaler,
     feature: None,
     effect: Effect::NewSessions,
@@ -55,26 +58,70 @@ pub(super) const CERT_KEY: Command = Command {
             apply: rm_cert_key,
             print: None,
         },
+        Form {
+            op: Op::Update,
+            positionals: &[CERT_KEY_NAME],
+            keywords: &[
+                Argument::optional("cert", Kind::File, "File of the new certificate.").or("the file that it has"),
+                Argument::optional("key", Kind::File, "File of the new private key.").or("the file that it has"),
+                Argument::optional(
+                    "noDomainCheck",
+                    Kind::Switch,
+                    "Accepted: names of the old and the new certificate are not compared.",
+                ),
+                Argument::optional("passplain", Kind::Secret, "Refused: keys that are locked with a pass phrase are not read."),
+                Argument::always("inform", "PEM", "Format of the files.").takes(Kind::Choice(&["PEM", "DER", "PFX"])),
+                Argument::kept("fipsKey").takes(Kind::Text).means("A key in a module."),
+            ],
+            example: "update ssl certKey demo -cert demo.pem -key demo.key",
+            apply: update_cert_key,
+            print: None,
+        },
+        Form {
+            op: Op::Link,
+            positionals: LINK,
+            keywords: &[],
+            example: "add ssl certKey demo_ca -cert ca.pem\nlink ssl certKey demo demo_ca",
+            apply: link,
+            print: Some((Rank::SslLink, print_links)),
+        },
+        Form {
+            op: Op::Unlink,
+            positionals: &[CERT_KEY_NAME],
+            keywords: &[],
+            example: "unlink ssl certKey demo",
+            apply: unlink,
+            print: None,
+        },
     ],
 };
 
 const CERT_KEY_NAME: Argument = Argument::required("name", Kind::Name, "Name of the pair.");
+const LINK: &[Argument] =
+    &[CERT_KEY_NAME, Argument::required("linkCertKeyName", Kind::Name, "The certificate of its issuer.").names("ssl certKey")];
+/// Longest chain of certificates that are linked.
+const CHAIN_MAX: usize = 10;
 
 fn add_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let (Some(name), Some(certificate)) = (said.name::<CertKeyName>("name"), said.text("cert")) else {
         return Err(incomplete(said));
     };
-    if said.has("passplain") {
-        let note = Note::new(Code::KeyPassword, said.place("passplain"), "-passplain", "locked private keys are not read");
-        return Err(note.cure("unlock it: openssl pkey -in FILE -out key.pem, and keep that file for the gateway only").into());
-    }
-    let pair = CertKey { certificate: certificate.into(), key: said.text("key").map(Into::into) };
+    refuse_locked(said)?;
+    let pair = CertKey { certificate: certificate.into(), key: said.text("key").map(Into::into), issuer: None };
     site.load(said, "cert", Purpose::Certificate)?;
     site.load(said, "key", Purpose::Key)?;
     let added = site.model.certificates.add(name.clone(), pair);
     added.map_err(|there| taken(said, "name", Code::AlreadyExists, "certificate", there.0.as_str()))?;
     site.keep_arguments(said, name.as_str());
     Ok(())
+}
+
+fn refuse_locked(said: &Said<'_>) -> Result<(), Refused> {
+    if !said.has("passplain") {
+        return Ok(());
+    }
+    let note = Note::new(Code::KeyPassword, said.place("passplain"), "-passplain", "locked private keys are not read");
+    Err(note.cure("unlock it: openssl pkey -in FILE -out key.pem, and keep that file for the gateway only").into())
 }
 
 fn rm_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
@@ -88,11 +135,89 @@ fn rm_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     if let Some((server, _)) = model.farm.servers.iter().find(|(_, s)| s.certificate.as_ref().is_some_and(is)) {
         return Err(in_use(said, "name", Code::CertificateInUse, &format!("farm server {server}")));
     }
+    if let Some((linked, _)) = model.certificates.iter().find(|(_, pair)| pair.issuer.as_ref().is_some_and(is)) {
+        return Err(in_use(said, "name", Code::CertificateInUse, &format!("certificate {linked}, which is linked to it")));
+    }
     if model.certificates.remove(name).is_none() {
         return Err(no_certificate(said, "name", site.model));
     }
     site.forget_arguments(said, name);
     Ok(())
+}
+
+fn update_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    refuse_locked(said)?;
+    if let Some(kept) = said.kept.iter().find(|kept| &*kept.keyword == "fipsKey") {
+        let note = Note::new(Code::NotImplemented, said.span, format!("-{}", kept.keyword), "there are no keys in modules");
+        return Err(note.into());
+    }
+    let name = said.text("name").unwrap_or_default();
+    let Some(pair) = site.model.certificates.find(name) else { return Err(no_certificate(said, "name", site.model)) };
+    let mut pair = pair.clone();
+    if let Some(certificate) = said.text("cert") {
+        pair.certificate = certificate.into();
+    }
+    if let Some(key) = said.text("key") {
+        pair.key = Some(key.into());
+    }
+    // Files are read anew even if their names are the same: that is how a certificate is renewed. All or nothing.
+    let mut renewed = Loaded::default();
+    let files = [(Some(&pair.certificate), "cert", Purpose::Certificate), (pair.key.as_ref(), "key", Purpose::Key)];
+    for (path, argument, purpose) in files.into_iter().filter_map(|(path, a, p)| Some((path?, a, p))) {
+        renewed.load(site.files, path, purpose).map_err(|not| {
+            let shown = path.display().to_string();
+            Note::new(not.code(), said.place(argument), shown.as_str(), format!("cannot use {shown}: {not}")).cure(not.cure())
+        })?;
+    }
+    site.loaded.renew(renewed);
+    if let Some(there) = site.model.certificates.find_mut(name) {
+        *there = pair;
+    }
+    Ok(())
+}
+
+fn link(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    let (name, issuer) = (said.text("name").unwrap_or_default(), said.text("linkCertKeyName").unwrap_or_default());
+    let model = &mut *site.model;
+    let Some((issuer, _)) = model.certificates.row(issuer) else { return Err(no_certificate(said, "linkCertKeyName", model)) };
+    let issuer = issuer.clone();
+    if !model.certificates.has(name) {
+        return Err(no_certificate(said, "name", model));
+    }
+    let place = said.place("linkCertKeyName");
+    let behind = model.chain(issuer.as_str()).take(CHAIN_MAX + 1).map(|(name, _)| name.as_str()).collect::<Vec<_>>();
+    if behind.contains(&name) {
+        let cause = format!("{name} would be its own issuer");
+        return Err(Note::new(Code::LinkedToItself, place, issuer.as_str(), cause).into());
+    }
+    if behind.len() >= CHAIN_MAX {
+        let cause = format!("a chain has at most {CHAIN_MAX} certificates");
+        return Err(Note::new(Code::TooManyValues, place, issuer.as_str(), cause).into());
+    }
+    let Some(pair) = model.certificates.find_mut(name) else { return Err(incomplete(said)) };
+    if let Some(there) = &pair.issuer {
+        let cause = format!("{name} is linked to {there} already");
+        return Err(Note::new(Code::BindingExists, place, issuer.as_str(), cause).cure("unlink it first").into());
+    }
+    pair.issuer = Some(issuer);
+    Ok(())
+}
+
+fn unlink(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    let name = said.text("name").unwrap_or_default();
+    let Some(pair) = site.model.certificates.find_mut(name) else { return Err(no_certificate(said, "name", site.model)) };
+    if pair.issuer.take().is_none() {
+        return Err(Note::new(Code::NotLinked, said.place("name"), name, "it is linked to no certificate").into());
+    }
+    Ok(())
+}
+
+fn print_links(model: &Model, out: &mut Writer<'_>) {
+    for (name, pair) in model.certificates.iter() {
+        if let Some(issuer) = &pair.issuer {
+            out.line(Op::Link, &CERT_KEY, name.as_str()).word(name).word(issuer).end();
+        }
+    }
 }
 
 /// Refuses because there is no such certificate.

@@ -2,21 +2,33 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use sluice_link::snapshot::{Cgp, Rates};
 
 use crate::code::Code;
 use crate::files::Purpose;
+use crate::model::authentication::Lockout;
+use crate::model::session::Admission;
 use crate::model::{
-    AllowedHost, AllowedHostName, KeptFor, Model, Scheme, Sta, Url, VpnParameter, Vserver, VserverName, VserverTls,
+    AllowedHost, AllowedHostName, KeptFor, Model, Scheme, Sta, Url, VpnParameter, Vserver, VserverName, VserverTls, is_bound,
 };
-use crate::print::Writer;
+use crate::print::{LineWriter, Writer};
 
+use super::bound::{self, one_binding};
 use super::ns::something;
+use super::session::needs;
 use super::site::{Note, Refused, Site, incomplete, missing, taken};
 use super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said, Value};
 
 const YES_NO: Kind = Kind::Choice(&["YES", "NO"]);
+const ON_OFF: Kind = Kind::Choice(&["ON", "OFF"]);
+const ENABLED: Kind = Kind::Choice(&["ENABLED", "DISABLED"]);
+const UPGRADE: Kind = Kind::Choice(&["Always", "Essential", "Never"]);
+/// How many failures lock a user out.
+pub(super) const ATTEMPTS: Kind = Kind::Number { min: 1, max: 255, unit: "failures" };
+/// For how long.
+pub(super) const LOCKOUT: Kind = Kind::Number { min: 1, max: 10_080, unit: "minutes" };
 /// Most ticket authorities of one virtual server.
 const STAS_MAX: usize = 32;
 /// A rate: 1 kbit/s to 100 Gbit/s.
@@ -33,7 +45,7 @@ pub(super) const VSERVER: Command = Command {
     words: "vpn vserver",
     summary: "A virtual server: the address to which clients connect.",
     notes: "It is served once `SSLVPN` is enabled and a certificate is bound with `bind ssl vserver`. Tickets are redeemed by the \
-            secure ticket authorities bound here, each found by the id that it gives itself.\n\n\
+            secure ticket authorities bound here, each found by the id that it gives itself; without any, by those of `bind vpn global`.\n\n\
             Tickets in the clear can be read and used by whoever watches the line. An STA on another machine is therefore spoken to \
             with `https`, or the line says `-staInsecure YES`.\n\n\
             Rates count what is inside TLS. After a pause 50 ms' worth may pass at once, and whatever is in hand then. Bytes beyond a rate \
@@ -106,15 +118,15 @@ pub(super) const VSERVER: Command = Command {
             positionals: &[VSERVER_NAME],
             keywords: BIND_KEYWORDS,
             example: "bind vpn vserver gw -staServer https://sta.example.com -CACert sta-ca.pem",
-            apply: bind_sta,
-            print: Some((Rank::VpnVserverBind, print_stas)),
+            apply: bind_to,
+            print: Some((Rank::VpnVserverBind, print_bound)),
         },
         Form {
             op: Op::Unbind,
             positionals: &[VSERVER_NAME],
             keywords: BIND_KEYWORDS,
             example: "unbind vpn vserver gw -staServer https://sta.example.com",
-            apply: unbind_sta,
+            apply: unbind_from,
             print: None,
         },
     ],
@@ -149,41 +161,57 @@ const VSERVER_KEYWORDS: &[Argument] = &[
         .or("0"),
     Argument::optional("rateDown", KBITS, "Most that all sessions together may send from hosts to clients; 0 is no limit. Ours.")
         .or("0"),
-    Argument::always("icaOnly", "ON", "Only ICA sessions are carried; there is no tunnel."),
-    Argument::always("authentication", "ON", "Users always log in."),
-    Argument::always("doubleHop", "DISABLED", "One gateway only."),
-    Argument::always("dtls", "OFF", "Not spoken."),
-    Argument::always("deviceCert", "OFF", "Not asked for."),
-    Argument::always("downStateFlush", "DISABLED", "Sessions outlive a change of state."),
-    Argument::always("tcpProfileName", "nstcp_default_profile", "One profile."),
-    Argument::always("httpProfileName", "nshttp_default_profile", "One profile."),
-    Argument::kept("maxAAAUsers"),
-    Argument::kept("icaProxySessionMigration"),
-    Argument::kept("loginOnce"),
-    Argument::kept("certkeyNames"),
-    Argument::kept("Listenpolicy"),
-    Argument::kept("Listenpriority"),
-    Argument::kept("comment"),
-    Argument::kept("appflowLog"),
-    Argument::kept("icmpVsrResponse"),
-    Argument::kept("RHIstate"),
-    Argument::kept("netProfile"),
-    Argument::kept("cginfraHomePageRedirect"),
-    Argument::kept("maxLoginAttempts"),
-    Argument::kept("failedLoginTimeout"),
-    Argument::kept("l2Conn"),
-    Argument::kept("deploymentType"),
-    Argument::kept("rdpServerProfileName"),
-    Argument::kept("WindowsEPAPluginUpgrade"),
-    Argument::kept("LinuxEPAPluginUpgrade"),
-    Argument::kept("MacEPAPluginUpgrade"),
-    Argument::kept("logoutOnSmartcardRemoval"),
+    Argument::held("maxAAAUsers", Kind::Number { min: 0, max: u32::MAX as u64, unit: "users" }, "Most users at a time.")
+        .or("no limit"),
+    Argument::held("maxLoginAttempts", ATTEMPTS, "After so many failures a user is locked out."),
+    Argument::held("failedLoginTimeout", LOCKOUT, "For so long. Needs -maxLoginAttempts."),
+    Argument::always("icaOnly", "ON", "Only ICA sessions are carried; there is no tunnel.").takes(ON_OFF),
+    Argument::always("authentication", "ON", "Users always log in.").takes(ON_OFF),
+    Argument::always("doubleHop", "DISABLED", "One gateway only.").takes(ENABLED),
+    Argument::always("dtls", "OFF", "Not spoken.").takes(ON_OFF),
+    Argument::always("deviceCert", "OFF", "Not asked for.").takes(ON_OFF),
+    Argument::always("downStateFlush", "DISABLED", "Sessions outlive a change of state.").takes(ENABLED),
+    Argument::always("tcpProfileName", "nstcp_default_profile", "One profile.").takes(Kind::Text),
+    Argument::always("httpProfileName", "nshttp_default_profile", "One profile.").takes(Kind::Text),
+    Argument::always("icaProxySessionMigration", "OFF", "A session stays with the login that began it.").takes(ON_OFF),
+    Argument::always("loginOnce", "OFF", "A second login of a user leaves the first alone.").takes(ON_OFF),
+    Argument::always("sameSite", "LAX", "`SameSite` of the login's cookie.").takes(Kind::Choice(&["None", "LAX", "STRICT"])),
+    Argument::always("cginfraHomePageRedirect", "DISABLED", "Nobody is sent elsewhere after a login.").takes(ENABLED),
+    Argument::always("appflowLog", "DISABLED", "The gateway writes its own log.").takes(ENABLED),
+    Argument::always("icmpVsrResponse", "PASSIVE", "Pings are answered by the operating system.")
+        .takes(Kind::Choice(&["PASSIVE", "ACTIVE"])),
+    Argument::always("RHIstate", "PASSIVE", "Routes are announced by the operating system.")
+        .takes(Kind::Choice(&["PASSIVE", "ACTIVE"])),
+    Argument::always("l2Conn", "OFF", "A connection is known by its addresses and ports.").takes(ON_OFF),
+    Argument::always("logoutOnSmartcardRemoval", "OFF", "Nobody tells the gateway.").takes(ON_OFF),
+    Argument::always("devicePosture", "DISABLED", "Not asked for.").takes(ENABLED),
+    Argument::always("secureprivateaccess", "DISABLED", "There is no tunnel.").takes(ENABLED),
+    Argument::always("range", "1", "One address; add a virtual server for each.").takes(Kind::Number {
+        min: 1,
+        max: 254,
+        unit: "addresses",
+    }),
+    Argument::always("td", "0", "One routing domain.").takes(Kind::Number { min: 0, max: 4094, unit: "traffic domain" }),
+    Argument::kept("certkeyNames").takes(Kind::Text).means("Authorities of the certificates of devices."),
+    Argument::kept("Listenpolicy").takes(Kind::Text).or("NONE").means("Which connections it listens to."),
+    Argument::kept("Listenpriority")
+        .takes(Kind::Number { min: 0, max: 101, unit: "place" })
+        .or("101")
+        .means("Its place among those."),
+    Argument::kept("comment").takes(Kind::Text).means("For people."),
+    Argument::kept("netProfile").takes(Kind::Text).means("Addresses from which hosts are connected to."),
+    Argument::kept("deploymentType")
+        .takes(Kind::Choice(&["NONE", "ICA_WEBINTERFACE", "ICA_STOREFRONT", "MOBILITY", "WIONNS"]))
+        .or("NONE")
+        .means("By which assistant it was set up."),
+    Argument::kept("rdpServerProfileName").takes(Kind::Text).means("Settings of remote desktops."),
+    Argument::kept("pcoipVserverProfileName").takes(Kind::Text).means("Settings of PCoIP."),
+    Argument::kept("WindowsEPAPluginUpgrade")
+        .takes(UPGRADE)
+        .means("When the plug-in that looks at the client is renewed: Windows."),
+    Argument::kept("LinuxEPAPluginUpgrade").takes(UPGRADE).means("Likewise: Linux."),
+    Argument::kept("MacEPAPluginUpgrade").takes(UPGRADE).means("Likewise: macOS."),
     Argument::kept("authnProfile"),
-    Argument::kept("sameSite"),
-    Argument::kept("devicePosture"),
-    Argument::kept("secureprivateaccess"),
-    Argument::kept("range"),
-    Argument::kept("td"),
 ];
 
 const BIND_KEYWORDS: &[Argument] = &[
@@ -191,20 +219,21 @@ const BIND_KEYWORDS: &[Argument] = &[
     Argument::optional("staAddressType", Kind::Choice(&["IPV4", "IPV6"]), "Accepted; a name may resolve to either."),
     Argument::optional("staInsecure", YES_NO, "Tickets may travel in the clear to an STA on another machine. Ours.").or("NO"),
     Argument::optional("CACert", Kind::File, "Trust anchors for https, PEM. Ours.").or("those of the system"),
-    Argument::kept("policy"),
-    Argument::kept("priority"),
-    Argument::kept("secondary"),
-    Argument::kept("groupExtraction"),
-    Argument::kept("gotoPriorityExpression"),
-    Argument::kept("type"),
-    Argument::kept("portaltheme"),
-    Argument::kept("eula"),
-    Argument::kept("urlName"),
-    Argument::kept("intranetApplication"),
-    Argument::kept("intranetIP"),
-    Argument::kept("nextHopServer"),
-    Argument::kept("appController"),
-    Argument::kept("sharefile"),
+    bound::POLICY,
+    bound::PRIORITY,
+    bound::SECONDARY,
+    bound::GROUP_EXTRACTION,
+    bound::GOTO,
+    bound::TYPE,
+    Argument::kept("portaltheme").takes(Kind::Text).means("Look of the pages."),
+    Argument::kept("eula").takes(Kind::Text).means("Terms that users accept."),
+    Argument::kept("urlName").takes(Kind::Text).means("A bookmark."),
+    Argument::kept("intranetApplication").takes(Kind::Text).means("What the tunnel reaches."),
+    Argument::kept("intranetIP").means("Addresses of the tunnel's clients, with a mask."),
+    Argument::kept("intranetIP6").means("Likewise, IPv6, with a number."),
+    Argument::kept("nextHopServer").takes(Kind::Text).means("The second gateway of two."),
+    Argument::kept("appController").takes(Kind::Text).means("Server of mobile applications."),
+    Argument::kept("sharefile").takes(Kind::Text).means("Server of files."),
 ];
 
 fn add_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
@@ -224,8 +253,9 @@ fn add_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         sni_certificates: Vec::new(),
         stas: Vec::new(),
         authn_profile: None,
+        admission: Admission::default(),
     };
-    change_vserver(said, &mut vserver);
+    change_vserver(said, &mut vserver)?;
     let added = site.model.vservers.add(name.clone(), vserver);
     added.map_err(|there| taken(said, "name", Code::AlreadyExists, "virtual server", there.0.as_str()))?;
     site.keep_arguments(said, name.as_str());
@@ -236,12 +266,16 @@ fn set_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     something(said)?;
     let name = said.text("name").unwrap_or_default();
     let Some(vserver) = site.model.vservers.find_mut(name) else { return Err(no_vserver(said, "name", site.model)) };
-    change_vserver(said, vserver);
+    change_vserver(said, vserver)?;
     site.keep_arguments(said, name);
     Ok(())
 }
 
-fn change_vserver(said: &Said<'_>, vserver: &mut Vserver) {
+fn change_vserver(said: &Said<'_>, vserver: &mut Vserver) -> Result<(), Refused> {
+    let mut lockout = vserver.admission.lockout;
+    change_lockout(said, &mut lockout)?;
+    vserver.admission.lockout = lockout;
+    said.put("maxAAAUsers", &mut vserver.admission.users_max, None, |s| s.number("maxAAAUsers").map(Some));
     said.put("vserverFqdn", &mut vserver.fqdn, None, |s| s.text("vserverFqdn").map(|fqdn| Some(fqdn.into())));
     let rates = &mut vserver.rates;
     for (keyword, rate) in [
@@ -257,6 +291,31 @@ fn change_vserver(said: &Said<'_>, vserver: &mut Vserver) {
         "RELAY" => Some(Cgp::Relay),
         _ => Some(Cgp::Reject),
     });
+    Ok(())
+}
+
+/// Takes what a line says about locking users out.
+///
+/// # Errors
+/// A time without a number of failures.
+pub(super) fn change_lockout(said: &Said<'_>, lockout: &mut Option<Lockout>) -> Result<(), Refused> {
+    let (mut attempts, mut time) = (lockout.map(|l| l.attempts), lockout.and_then(|l| l.time));
+    said.put("maxLoginAttempts", &mut attempts, None, |s| s.number("maxLoginAttempts").map(Some));
+    said.put("failedLoginTimeout", &mut time, None, |s| {
+        s.number("failedLoginTimeout").map(|minutes: u32| Some(Duration::from_secs(60 * u64::from(minutes))))
+    });
+    if attempts.is_none() && said.form.op == Op::Unset && !said.has("failedLoginTimeout") {
+        time = None;
+    }
+    needs(said, "failedLoginTimeout", time.is_some(), "maxLoginAttempts", attempts.is_some())?;
+    *lockout = attempts.map(|attempts| Lockout { attempts, time });
+    Ok(())
+}
+
+/// Writes that.
+pub(super) fn write_lockout<'w, 'm>(line: LineWriter<'w, 'm>, lockout: Option<Lockout>) -> LineWriter<'w, 'm> {
+    line.keyword_if("maxLoginAttempts", lockout.map(|l| l.attempts))
+        .keyword_if("failedLoginTimeout", lockout.and_then(|l| l.time).map(|time| time.as_secs() / 60))
 }
 
 fn rm_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
@@ -305,6 +364,7 @@ fn print_vservers(model: &Model, out: &mut Writer<'_>) {
     for (name, vserver) in model.vservers.iter() {
         let line = out.line(Op::Add, &VSERVER, name.as_str()).word(name).word("SSL");
         let line = line.word(vserver.address.ip()).word(vserver.address.port());
+        let line = write_lockout(line.keyword_if("maxAAAUsers", vserver.admission.users_max), vserver.admission.lockout);
         line.keyword_if("vserverFqdn", vserver.fqdn.as_deref())
             .keyword_if("state", (!vserver.enabled).then_some("DISABLED"))
             .keyword_if(
@@ -326,41 +386,72 @@ fn kbits(rate: Option<NonZeroU64>) -> Option<u64> {
     rate.map(|bytes| bytes.get() / BYTES_PER_KBIT)
 }
 
-fn bind_sta(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+fn bind_to(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let name = said.text("name").unwrap_or_default();
     if !site.model.vservers.has(name) {
         return Err(no_vserver(said, "name", site.model));
     }
-    let Some(url) = said.url("staServer") else {
-        if said.kept.is_empty() {
-            return Err(Note::new(Code::ArgumentMissing, said.span, "-staServer", "what shall be bound?").into());
-        }
+    one_binding(said, &["policy", "staServer"])?;
+    if let Some(binding) = bound::read(said, "policy")? {
+        bound::known(said, site, "policy", &binding)?;
+        let Some(vserver) = site.model.vservers.find_mut(name) else { return Err(incomplete(said)) };
+        return bound::bind(said, &mut vserver.admission.policies, binding);
+    }
+    let Some(sta) = sta(said, site)? else {
         site.keep_line(said);
         return Ok(());
     };
-    if let Some(other) = said.kept.first() {
-        let cause = format!("-staServer and -{} are two bindings", other.keyword);
-        return Err(Note::new(Code::BothSpecified, said.span, format!("-{}", other.keyword), cause)
-            .cure("write two lines")
-            .into());
-    }
+    site.load(said, "CACert", Purpose::Roots)?;
+    let Some(vserver) = site.model.vservers.find_mut(name) else { return Err(incomplete(said)) };
+    tie(said, &mut vserver.stas, sta)
+}
+
+/// The ticket authority that a line speaks of.
+///
+/// # Errors
+/// Tickets would travel in the clear to another machine, and nobody accepted that.
+pub(super) fn sta(said: &Said<'_>, site: &mut Site<'_>) -> Result<Option<Sta>, Refused> {
+    let Some(url) = said.url("staServer") else { return Ok(None) };
     let insecure = said.flag("staInsecure").unwrap_or_default();
     judge_url(said, site, url, "staServer", "staInsecure", insecure, "tickets")?;
-    let sta = Sta { url: url.clone(), insecure, roots: said.text("CACert").map(Into::into) };
+    Ok(Some(Sta { url: url.clone(), insecure, roots: said.text("CACert").map(Into::into) }))
+}
+
+/// Ties a ticket authority.
+///
+/// # Errors
+/// It is tied already, or there are too many.
+pub(super) fn tie(said: &Said<'_>, stas: &mut Vec<Sta>, sta: Sta) -> Result<(), Refused> {
     let place = said.place("staServer");
-    let Some(vserver) = site.model.vservers.find(name) else { return Err(incomplete(said)) };
-    if vserver.stas.iter().any(|other| other.url.at == url.at && other.url.scheme == url.scheme) {
-        return Err(Note::new(Code::BindingExists, place, url.to_string(), "this STA is bound here already").into());
+    if is_bound(stas, &sta.url) {
+        return Err(Note::new(Code::BindingExists, place, sta.url.to_string(), "this STA is bound here already").into());
     }
-    if vserver.stas.len() >= STAS_MAX {
-        let cause = format!("a virtual server has at most {STAS_MAX} ticket authorities");
-        return Err(Note::new(Code::TooManyValues, place, url.to_string(), cause).into());
+    if stas.len() >= STAS_MAX {
+        let cause = format!("at most {STAS_MAX} ticket authorities are bound in one place");
+        return Err(Note::new(Code::TooManyValues, place, sta.url.to_string(), cause).into());
     }
-    site.load(said, "CACert", Purpose::Roots)?;
-    if let Some(vserver) = site.model.vservers.find_mut(name) {
-        vserver.stas.push(sta);
-    }
+    stas.push(sta);
     Ok(())
+}
+
+/// Unties a ticket authority.
+///
+/// # Errors
+/// It is not tied.
+pub(super) fn untie(said: &Said<'_>, stas: &mut Vec<Sta>, url: &Url) -> Result<(), Refused> {
+    if !is_bound(stas, url) {
+        let note = Note::new(Code::NoSuchResource, said.place("staServer"), url.to_string(), "this STA is not bound here");
+        return Err(note.into());
+    }
+    stas.retain(|sta| sta.url.at != url.at || sta.url.scheme != url.scheme);
+    Ok(())
+}
+
+/// Writes a binding of a ticket authority.
+pub(super) fn write_sta<'w, 'm>(line: LineWriter<'w, 'm>, sta: &Sta) -> LineWriter<'w, 'm> {
+    line.keyword("staServer", &sta.url)
+        .keyword_if("staInsecure", sta.insecure.then_some("YES"))
+        .keyword_if("CACert", sta.roots.as_ref().map(|roots| roots.display()))
 }
 
 /// What travels to `url` must not be readable on the way, unless somebody said so.
@@ -393,27 +484,26 @@ pub(super) fn judge_url(
     Err(note.cure(format!("use https, or accept the risk with -{consent} YES")).into())
 }
 
-fn unbind_sta(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+fn unbind_from(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let name = said.text("name").unwrap_or_default();
-    let Some(url) = said.url("staServer") else { return Err(incomplete(said)) };
+    one_binding(said, &["policy", "staServer"])?;
+    let binding = bound::read(said, "policy")?;
+    let url = said.url("staServer");
     let Some(vserver) = site.model.vservers.find_mut(name) else { return Err(no_vserver(said, "name", site.model)) };
-    let before = vserver.stas.len();
-    vserver.stas.retain(|sta| sta.url.at != url.at || sta.url.scheme != url.scheme);
-    if vserver.stas.len() < before {
-        return Ok(());
+    match (binding, url) {
+        (Some(binding), _) => bound::unbind(said, &mut vserver.admission.policies, &binding),
+        (None, Some(url)) => untie(said, &mut vserver.stas, url),
+        (None, None) => site.unkeep_line(said),
     }
-    Err(Note::new(Code::NoSuchResource, said.place("staServer"), url.to_string(), "this STA is not bound here").into())
 }
 
-fn print_stas(model: &Model, out: &mut Writer<'_>) {
+fn print_bound(model: &Model, out: &mut Writer<'_>) {
     for (name, vserver) in model.vservers.iter() {
         for sta in &vserver.stas {
-            out.line(Op::Bind, &VSERVER, name.as_str())
-                .word(name)
-                .keyword("staServer", &sta.url)
-                .keyword_if("staInsecure", sta.insecure.then_some("YES"))
-                .keyword_if("CACert", sta.roots.as_ref().map(|roots| roots.display()))
-                .end();
+            write_sta(out.line(Op::Bind, &VSERVER, name.as_str()).word(name), sta).end();
+        }
+        for binding in &vserver.admission.policies {
+            bound::write(out.line(Op::Bind, &VSERVER, name.as_str()).word(name), "policy", binding).end();
         }
     }
 }
@@ -424,7 +514,7 @@ pub(super) const PARAMETER: Command = Command {
     object: "parameter",
     words: "vpn parameter",
     summary: "Settings of all virtual servers.",
-    notes: "",
+    notes: "They hold where no session policy says more.",
     origin: Origin::NetScaler,
     feature: None,
     effect: Effect::AtOnce,
@@ -432,7 +522,7 @@ pub(super) const PARAMETER: Command = Command {
         Form {
             op: Op::Set,
             positionals: &[],
-            keywords: PARAMETER_KEYWORDS,
+            keywords: &super::session::PARAMETER,
             example: "set vpn parameter -ntDomain DEMO",
             apply: parameter,
             print: Some((Rank::VpnParameter, print_parameter)),
@@ -440,7 +530,7 @@ pub(super) const PARAMETER: Command = Command {
         Form {
             op: Op::Unset,
             positionals: &[],
-            keywords: PARAMETER_KEYWORDS,
+            keywords: &super::session::PARAMETER,
             example: "unset vpn parameter -ntDomain",
             apply: parameter,
             print: None,
@@ -448,38 +538,18 @@ pub(super) const PARAMETER: Command = Command {
     ],
 };
 
-const PARAMETER_KEYWORDS: &[Argument] = &[
-    Argument::optional("ntDomain", Kind::Word(255, "-_."), "The domain of users who name none."),
-    Argument::always("icaProxy", "ON", "Only ICA sessions are carried; there is no tunnel."),
-    Argument::kept("sessTimeout"),
-    Argument::kept("clientIdleTimeout"),
-    Argument::kept("forcedTimeout"),
-    Argument::kept("forcedTimeoutWarning"),
-    Argument::kept("defaultAuthorizationAction"),
-    Argument::kept("SSO"),
-    Argument::kept("ssoCredential"),
-    Argument::kept("wihome"),
-    Argument::kept("homePage"),
-    Argument::kept("citrixReceiverHome"),
-    Argument::kept("clientlessVpnMode"),
-    Argument::kept("encryptCsecExp"),
-    Argument::kept("icaSessionTimeout"),
-    Argument::kept("clientSecurityLog"),
-    Argument::kept("ClientChoices"),
-    Argument::kept("transparentInterception"),
-    Argument::kept("UITHEME"),
-];
-
 fn parameter(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     something(said)?;
-    let VpnParameter { nt_domain } = &mut site.model.vpn;
+    let VpnParameter { nt_domain, session, stas: _ } = &mut site.model.vpn;
+    super::session::change(said, session)?;
     said.put("ntDomain", nt_domain, None, |s| s.text("ntDomain").map(|domain| Some(domain.into())));
     site.keep_arguments(said, "");
     Ok(())
 }
 
 fn print_parameter(model: &Model, out: &mut Writer<'_>) {
-    out.line(Op::Set, &PARAMETER, "").keyword_if("ntDomain", model.vpn.nt_domain.as_deref()).end();
+    let line = out.line(Op::Set, &PARAMETER, "").keyword_if("ntDomain", model.vpn.nt_domain.as_deref());
+    super::session::write(line, &model.vpn.session).end();
 }
 
 /// `add vpn allowedHost`

@@ -53,7 +53,7 @@ pub struct AllowList {
 
 impl AllowList {
     pub(super) fn of(model: &Model) -> Self {
-        let stas = model.vservers.values().flat_map(|v| &v.stas).map(|sta| &sta.url);
+        let stas = model.vservers.values().flat_map(|v| &v.stas).chain(&model.vpn.stas).map(|sta| &sta.url);
         let services = stas.chain(model.farm.xml_service.as_ref().map(|service| &service.url));
         let asked = services.filter_map(|url| match url.at.host {
             Host::Ip(address) => Some(SocketAddr::new(address, url.at.port)),

@@ -21,10 +21,12 @@ use crate::catalog::Rank;
 pub use allow::{AllowList, AllowedHost, Denied};
 pub use name::{
     ActionName, AllowedHostName, AuthnProfileName, AuthnVserverName, CertKeyName, FarmHostName, FarmServerName, GroupName,
-    HostTlsName, LabelName, NAME_CHARS_MAX, Name, NotAName, PolicyName, ResourceName, SESSION_GROUP_CHARS_MAX, SchemaName,
-    SessionGroup, UserName, VserverName,
+    HostTlsName, LabelName, NAME_CHARS_MAX, Name, NotAName, PolicyName, ResourceName, RestingName, SESSION_GROUP_CHARS_MAX,
+    SchemaName, SessionActionName, SessionGroup, UserName, VserverName,
 };
 pub use net::{Cidr, CidrPort, HOST_BYTES_MAX, Host, HostPort, NotAnAddress, PortRange, Scheme, URL_BYTES_MAX, Url};
+pub use parameter::{AaaParameter, OtpParameter, VpnParameter, is_bound};
+pub use rest::{Resting, RestingBinding, RestingObject};
 pub use secret::{
     Credential, Foreign, HashFailed, Hasher, NotOpened, Recoverable, SEAL_EXTRA_BYTES, SEALABLE_BYTES_MAX, SEALED_CHARS_MAX,
     SealFailed, Sealer, Secret,
@@ -34,10 +36,13 @@ use sluice_link::tell;
 pub use table::{Table, Taken};
 
 pub mod authentication;
+pub mod session;
 
 mod allow;
 mod name;
 mod net;
+mod parameter;
+mod rest;
 mod secret;
 mod table;
 
@@ -69,12 +74,24 @@ pub struct Model {
     pub certificates: Table<CertKeyName, CertKey>,
     /// Local users.
     pub users: Table<UserName, User>,
+    /// Administrators, who have no effect yet.
+    pub administrators: Table<UserName, Administrator>,
     /// Local groups.
     pub groups: Table<GroupName, Group>,
     /// Virtual servers.
     pub vservers: Table<VserverName, Vserver>,
     /// Settings of all virtual servers.
     pub vpn: VpnParameter,
+    /// Settings of all logins.
+    pub aaa: AaaParameter,
+    /// Settings of one-time passwords.
+    pub otp: OtpParameter,
+    /// Session actions and policies.
+    pub sessions: session::Sessions,
+    /// Preauthentication policies bound for all, with their priorities; for printing back.
+    pub preauthentication: BTreeMap<Box<str>, Option<u32>>,
+    /// Objects that are known by name only and have no effect, by command; for printing back.
+    pub resting: Resting,
     /// Which hosts may be connected to. Use [`Model::allow_list`] to ask.
     pub allowed_hosts: Table<AllowedHostName, AllowedHost>,
     /// The embedded farm, and where resources come from.
@@ -121,6 +138,8 @@ pub struct Features {
     pub aaa: bool,
     /// Features of the other product that mean nothing here; for printing back.
     pub without_effect: BTreeSet<Box<str>>,
+    /// Modes of its network, likewise.
+    pub modes: BTreeSet<Box<str>>,
 }
 
 /// The worker threads of the data plane.
@@ -207,6 +226,8 @@ pub struct CertKey {
     pub certificate: PathBuf,
     /// PEM: PKCS#8, PKCS#1 or SEC1. `None` for a certificate of an authority, which cannot be served.
     pub key: Option<PathBuf>,
+    /// The certificate of its issuer, which is shown behind it.
+    pub issuer: Option<CertKeyName>,
 }
 
 /// A local user.
@@ -214,6 +235,17 @@ pub struct CertKey {
 pub struct User {
     /// How he proves who he is.
     pub credential: Credential,
+    /// Policies bound to him, as they were bound.
+    pub policies: Vec<session::PolicyBinding>,
+}
+
+/// An administrator of the other product, for doors that ask for a password. The control socket asks the kernel instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Administrator {
+    /// How he proves who he is.
+    pub credential: Credential,
+    /// What he may say: names of command policies with their priorities.
+    pub policies: BTreeMap<Box<str>, u32>,
 }
 
 /// A local group.
@@ -221,6 +253,10 @@ pub struct User {
 pub struct Group {
     /// Its members, all of whom exist.
     pub users: BTreeSet<UserName>,
+    /// Its place among the groups of a user: the policies of the lowest are looked at first.
+    pub weight: u32,
+    /// Policies bound to it, as they were bound.
+    pub policies: Vec<session::PolicyBinding>,
 }
 
 /// A virtual server.
@@ -246,6 +282,8 @@ pub struct Vserver {
     pub stas: Vec<Sta>,
     /// How users log in. `None`: as local users, with one form.
     pub authn_profile: Option<AuthnProfileName>,
+    /// Who is let in, and with which settings.
+    pub admission: session::Admission,
 }
 
 /// TLS of a virtual server.
@@ -277,13 +315,6 @@ pub struct Sta {
     pub insecure: bool,
     /// Trust anchors for `https`, PEM. `None`: those of the system.
     pub roots: Option<PathBuf>,
-}
-
-/// Settings of all virtual servers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct VpnParameter {
-    /// The domain of users who name none.
-    pub nt_domain: Option<Box<str>>,
 }
 
 /// The embedded farm, and where resources come from.
@@ -430,6 +461,17 @@ impl KeptLine {
 }
 
 impl Model {
+    /// The ticket authorities that a virtual server asks: its own, or those bound for all if it has none.
+    #[must_use]
+    pub fn stas_of<'m>(&'m self, vserver: &'m Vserver) -> &'m [Sta] {
+        if vserver.stas.is_empty() { &self.vpn.stas } else { &vserver.stas }
+    }
+
+    /// A certificate and those that it is linked to, the nearest first. It ends, since no link leads back.
+    pub fn chain(&self, name: &str) -> impl Iterator<Item = (&CertKeyName, &CertKey)> {
+        std::iter::successors(self.certificates.row(name), |(_, pair)| self.certificates.row(pair.issuer.as_ref()?.as_str()))
+    }
+
     /// The answer to "may this address be dialled?".
     #[must_use]
     pub fn allow_list(&self) -> AllowList {
@@ -458,9 +500,10 @@ impl Model {
     /// # Errors
     /// [`HashFailed`] if `hasher` could not; users before that one are sealed.
     pub fn seal(&mut self, hasher: &dyn Hasher) -> Result<(), HashFailed> {
-        for (_, user) in self.users.iter_mut() {
-            if let Credential::Plain(secret) = &user.credential {
-                user.credential = Credential::Hashed(hasher.hash(secret)?.into());
+        let users = self.users.iter_mut().map(|(_, user)| &mut user.credential);
+        for credential in users.chain(self.administrators.iter_mut().map(|(_, administrator)| &mut administrator.credential)) {
+            if let Credential::Plain(secret) = credential {
+                *credential = Credential::Hashed(hasher.hash(secret)?.into());
             }
         }
         Ok(())

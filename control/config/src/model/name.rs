@@ -137,6 +137,10 @@ names! {
     AuthnVserverName, NAME_CHARS_MAX;
     /// What ties a virtual server to an authentication virtual server.
     AuthnProfileName, NAME_CHARS_MAX;
+    /// A session action.
+    SessionActionName, NAME_CHARS_MAX;
+    /// An object that is known by name only and has no effect.
+    RestingName, NAME_CHARS_MAX;
     /// A login schema.
     SchemaName, NAME_CHARS_MAX;
     /// A group that a login gives to a session. It need not be a local group.

@@ -27,7 +27,7 @@ fn the_examples_load() {
         for form in command.forms {
             let before = command.forms.iter().take_while(|other| other.op != form.op);
             // `rm` of an example would leave nothing to bind, and a binding is untied once only.
-            let before = before.filter(|other| matches!(other.op, Op::Add | Op::Bind));
+            let before = before.filter(|other| matches!(other.op, Op::Add | Op::Bind | Op::Link));
             let before: String = before.map(|other| format!("{}\n", other.example)).collect();
             let checked = strict(&format!("{setting}{before}{}\n", form.example));
             assert!(checked.model.is_some(), "{}\n{}", form.example, told(&checked));

@@ -298,6 +298,7 @@ impl Plan {
             sni_certificates: Vec::new(),
             stas: Vec::new(),
             authn_profile: None,
+            admission: Default::default(),
         };
         model.vservers.add(VserverName::parse("gw").unwrap(), vserver).unwrap();
         Self { model, farm_servers: Vec::new(), files: Loaded::default() }

@@ -23,7 +23,7 @@ macro_rules! choices {
             $($(#[$variant_doc])* $variant,)*
         }
 
-        impl Choice for $name {
+        impl crate::model::authentication::Choice for $name {
             const WORDS: &'static [&'static str] = &[$first_word, $($word,)*];
 
             fn of(word: &str) -> Option<Self> {
@@ -43,7 +43,7 @@ macro_rules! choices {
         }
     )+};
 }
-pub(super) use choices;
+pub(in crate::model) use choices;
 
 choices! {
     /// How a directory is spoken to.

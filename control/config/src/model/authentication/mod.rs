@@ -37,7 +37,7 @@ use super::table::Table;
 
 mod action;
 mod bank;
-mod choice;
+pub(super) mod choice;
 mod expression;
 mod policy;
 

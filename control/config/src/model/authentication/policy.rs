@@ -1,7 +1,7 @@
 //! Policies: a rule, and what happens when it is true.
 
 use super::super::name::{ActionName, SchemaName};
-use super::choice::{Choice, choices};
+use super::choice::choices;
 use super::expression::Expression;
 
 /// A policy of a factor.

@@ -1,0 +1,57 @@
+//! Settings that hold for all logins and all virtual servers.
+
+use std::time::Duration;
+
+use super::authentication::Lockout;
+use super::session::SessionSettings;
+use super::{Sta, Url};
+
+/// Settings of all virtual servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VpnParameter {
+    /// The domain of users who name none.
+    pub nt_domain: Option<Box<str>>,
+    /// What holds for sessions if no policy says more. Its own domain is never set; that is [`nt_domain`](Self::nt_domain).
+    pub session: SessionSettings,
+    /// Ticket authorities of virtual servers that have none of their own, in order.
+    pub stas: Vec<Sta>,
+}
+
+/// Whether one of `stas` answers at `url`.
+#[must_use]
+pub fn is_bound(stas: &[Sta], url: &Url) -> bool {
+    stas.iter().any(|sta| sta.url.at == url.at && sta.url.scheme == url.scheme)
+}
+
+/// Settings of all logins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AaaParameter {
+    /// Most users at a time. `None`: as many as there come.
+    pub users_max: Option<u32>,
+    /// When a user who fails is locked out.
+    pub lockout: Option<Lockout>,
+    /// How many days before its end a user is told that a password will expire. `None`: never.
+    pub password_expiry_notice: Option<Duration>,
+    /// How many questions a user is asked who has forgotten a password. `None`: two.
+    pub questions_max: Option<u8>,
+}
+
+/// Settings of one-time passwords.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtpParameter {
+    /// Whether secrets of devices are kept encrypted.
+    pub encryption: bool,
+    /// How many devices a user may have.
+    pub devices_max: u8,
+}
+
+impl Default for OtpParameter {
+    fn default() -> Self {
+        Self { encryption: false, devices_max: Self::DEVICES_DEFAULT }
+    }
+}
+
+impl OtpParameter {
+    /// How many devices a user may have if nobody says.
+    pub const DEVICES_DEFAULT: u8 = 4;
+}
