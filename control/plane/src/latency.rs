@@ -82,6 +82,27 @@ impl Phase {
     }
 }
 
+/// How many launches took no longer than so much, for several bounds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpTo {
+    /// In the order of the bounds.
+    pub below: Vec<u64>,
+    /// All of them.
+    pub count: u64,
+    /// How long they took together, to a hundredth.
+    pub sum: Duration,
+}
+
+impl UpTo {
+    /// Adds those of another virtual server, for the same bounds.
+    pub fn add(&mut self, other: &Self) {
+        self.below.resize(self.below.len().max(other.below.len()), 0);
+        self.below.iter_mut().zip(&other.below).for_each(|(mine, theirs)| *mine += theirs);
+        self.count += other.count;
+        self.sum = self.sum.saturating_add(other.sum);
+    }
+}
+
 /// The times of one virtual server, in the order of [`Phase::ALL`].
 type Phases = [Histogram<u64>; Phase::ALL.len()];
 
@@ -127,6 +148,24 @@ impl Latencies {
             take_in(&mut sum, at(histograms, phase));
         }
         shape(&sum)
+    }
+
+    /// For each of `bounds`, which ascend, how many of one virtual server's launches took no longer, to a
+    /// hundredth: a time that cannot be told from a bound counts as below it. All zero if it has none.
+    #[must_use]
+    pub fn up_to(&self, listener: ListenerId, phase: Phase, bounds: &[Duration]) -> UpTo {
+        let mut found = UpTo { below: vec![0; bounds.len()], ..UpTo::default() };
+        let Some(histograms) = self.vservers.get(&listener) else { return found };
+        let histogram = at(histograms, phase);
+        for here in histogram.iter_recorded() {
+            let (us, times) = (here.value_iterated_to(), here.count_at_value());
+            let lowest = Duration::from_micros(histogram.lowest_equivalent(us));
+            bounds.iter().zip(&mut found.below).filter(|(bound, _)| lowest <= **bound).for_each(|(_, below)| *below += times);
+            found.count += times;
+            let middle = Duration::from_micros(histogram.median_equivalent(us));
+            found.sum = found.sum.saturating_add(middle.saturating_mul(u32::try_from(times).unwrap_or(u32::MAX)));
+        }
+        found
     }
 
     /// Takes in what `other` has recorded.
@@ -263,6 +302,19 @@ mod tests {
             }
         }
         assert_eq!(all.percentiles(ListenerId(2), Phase::Whole), Percentiles::default());
+    }
+
+    #[test]
+    fn what_took_no_longer_than_a_bound_is_counted_below_it() {
+        let mut all = Latencies::new();
+        [1, 10, 10, 900, 70_000].into_iter().for_each(|n| all.record(&opened(GW, ms(n))));
+        let bounds = [ms(1), ms(10), ms(1000), ms(30_000)];
+        let mut found = all.up_to(GW, Phase::Whole, &bounds);
+        assert_eq!((found.below.as_slice(), found.count), (&[1, 3, 4, 4][..], 5));
+        assert!(is_near(found.sum, ms(60_921)), "{:?}", found.sum);
+        assert_eq!(all.up_to(ListenerId(2), Phase::Whole, &bounds).below, [0; 4]);
+        found.add(&all.up_to(GW, Phase::Handshake, &bounds));
+        assert_eq!((found.below, found.count), (vec![2, 6, 8, 8], 10));
     }
 
     #[test]

@@ -85,6 +85,21 @@ impl Times {
         Percentiles { count, p50: at(500), p90: at(900), p99: at(990), p999: at(999), max: at(1000) }
     }
 
+    /// For each of `bounds`, which ascend, how many took no longer, as far as buckets can tell: one that holds a bound counts as
+    /// below it. Then how many there are, and how long they took together, to a thirty-second.
+    #[must_use]
+    pub fn up_to(&self, bounds: &[Duration]) -> (Vec<u64>, u64, Duration) {
+        let mut below = vec![0; bounds.len()];
+        let (mut count, mut sum) = (0, Duration::ZERO);
+        for (at, here) in self.0.iter().enumerate().filter(|(_, here)| **here > 0) {
+            let lowest = Duration::from_nanos(at.checked_sub(1).map_or(0, |before| edge(before) + 1));
+            bounds.iter().zip(&mut below).filter(|(bound, _)| lowest <= **bound).for_each(|(_, below)| *below += here);
+            count += here;
+            sum = sum.saturating_add(lowest.saturating_mul(u32::try_from(*here).unwrap_or(u32::MAX)));
+        }
+        (below, count, sum)
+    }
+
     /// Those that have come since `earlier` was read, of the same worker.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
@@ -158,6 +173,15 @@ mod tests {
         }
         let one = times([5_000]).percentiles();
         assert!(one.p50 == one.max && one.p50 >= us(5));
+    }
+
+    #[test]
+    fn what_took_no_longer_than_a_bound_is_counted_below_it() {
+        let us = Duration::from_micros;
+        let (below, count, sum) = times([1_000, 10_000, 10_001, 200_000]).up_to(&[us(1), us(10), us(100), us(1000)]);
+        assert_eq!((below, count), (vec![1, 3, 3, 4], 4));
+        assert!(sum <= us(222) && sum >= us(210), "{sum:?}");
+        assert_eq!(Times::default().up_to(&[us(1)]), (vec![0], 0, Duration::ZERO));
     }
 
     #[test]
