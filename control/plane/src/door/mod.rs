@@ -8,6 +8,7 @@
 //! ```
 
 pub(crate) mod inside;
+pub(crate) mod metrics;
 pub(crate) mod portal;
 pub(crate) mod socket;
 pub(crate) mod sta;
