@@ -18,6 +18,7 @@ use sluice_link::id::{LaunchId, WorkerId};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::latency::VserverLatency;
 use crate::random::NoRandom;
 use crate::running::{Launch, Running, Wanted};
 
@@ -215,6 +216,8 @@ pub(crate) enum Action {
     WorkerGone(WorkerId, ReplyTo<usize>),
     /// How full are the tables?
     Count(ReplyTo<Counts>),
+    /// How long did launches take, at each virtual server?
+    Latencies(ReplyTo<Vec<VserverLatency>>),
     /// Throw out what has expired.
     Sweep,
 }

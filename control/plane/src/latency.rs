@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Times are kept in microseconds with two significant digits, from 1 µs to 60 s: what is shorter or longer counts as that. A
-//! virtual server takes about 100 KiB, from its first launch until it is forgotten.
+//! virtual server takes about 100 KiB, from its first launch until it is forgotten; with too many of them, the one goes that has
+//! been quiet longest.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use sluice_link::ask::Opened;
 use sluice_link::id::ListenerId;
 use sluice_link::spread::Percentiles;
 
-/// Virtual servers with histograms of their own. Launches at others are counted, not timed: [`Latencies::untimed`].
+/// Virtual servers whose times are kept, 50 MiB of them.
 pub const VSERVERS_MAX: usize = 512;
 /// The longest time that is told from longer ones.
 pub const LONGEST: Duration = Duration::from_secs(60);
@@ -103,14 +104,30 @@ impl UpTo {
     }
 }
 
+/// The shapes of one virtual server's times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VserverLatency {
+    /// Which.
+    pub listener: ListenerId,
+    /// In the order of [`Phase::ALL`].
+    pub phases: [(Phase, Percentiles); Phase::ALL.len()],
+}
+
 /// The times of one virtual server, in the order of [`Phase::ALL`].
 type Phases = [Histogram<u64>; Phase::ALL.len()];
+
+#[derive(Clone, Debug)]
+struct Vserver {
+    times: Box<Phases>,
+    /// Of all launches at all virtual servers, the last one here.
+    last: u64,
+}
 
 /// The times of all virtual servers.
 #[derive(Clone, Debug, Default)]
 pub struct Latencies {
-    vservers: BTreeMap<ListenerId, Box<Phases>>,
-    untimed: u64,
+    vservers: BTreeMap<ListenerId, Vserver>,
+    launches: u64,
 }
 
 impl Latencies {
@@ -122,11 +139,8 @@ impl Latencies {
 
     /// Takes in one launch.
     pub fn record(&mut self, opened: &Opened) {
-        let Some(histograms) = self.of(opened.listener) else {
-            self.untimed = self.untimed.saturating_add(1);
-            return;
-        };
-        for (phase, histogram) in Phase::ALL.into_iter().zip(histograms.iter_mut()) {
+        let Some(times) = self.of(opened.listener) else { return };
+        for (phase, histogram) in Phase::ALL.into_iter().zip(times) {
             if let Some(time) = phase.of(opened) {
                 let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
                 histogram.saturating_record(us.clamp(1, LONGEST_US));
@@ -137,15 +151,25 @@ impl Latencies {
     /// The shape of one virtual server's times. All zero if it has none.
     #[must_use]
     pub fn percentiles(&self, listener: ListenerId, phase: Phase) -> Percentiles {
-        self.vservers.get(&listener).map_or_else(Percentiles::default, |histograms| shape(at(histograms, phase)))
+        self.vservers.get(&listener).map_or_else(Percentiles::default, |vserver| shape(at(&vserver.times, phase)))
+    }
+
+    /// The shapes of all virtual servers that have any times, in order of id.
+    #[must_use]
+    pub fn report(&self) -> Vec<VserverLatency> {
+        let one = |(listener, vserver): (&ListenerId, &Vserver)| VserverLatency {
+            listener: *listener,
+            phases: Phase::ALL.map(|phase| (phase, shape(at(&vserver.times, phase)))),
+        };
+        self.vservers.iter().map(one).collect()
     }
 
     /// The shape of the times of all virtual servers together.
     #[must_use]
     pub fn of_all(&self, phase: Phase) -> Percentiles {
         let Some(mut sum) = histogram() else { return Percentiles::default() };
-        for histograms in self.vservers.values() {
-            take_in(&mut sum, at(histograms, phase));
+        for vserver in self.vservers.values() {
+            take_in(&mut sum, at(&vserver.times, phase));
         }
         shape(&sum)
     }
@@ -155,8 +179,8 @@ impl Latencies {
     #[must_use]
     pub fn up_to(&self, listener: ListenerId, phase: Phase, bounds: &[Duration]) -> UpTo {
         let mut found = UpTo { below: vec![0; bounds.len()], ..UpTo::default() };
-        let Some(histograms) = self.vservers.get(&listener) else { return found };
-        let histogram = at(histograms, phase);
+        let Some(vserver) = self.vservers.get(&listener) else { return found };
+        let histogram = at(&vserver.times, phase);
         for here in histogram.iter_recorded() {
             let (us, times) = (here.value_iterated_to(), here.count_at_value());
             let lowest = Duration::from_micros(histogram.lowest_equivalent(us));
@@ -171,25 +195,21 @@ impl Latencies {
     /// Takes in what `other` has recorded.
     pub fn merge(&mut self, other: &Self) {
         for (listener, theirs) in &other.vservers {
-            match self.of(*listener) {
-                Some(mine) => mine.iter_mut().zip(theirs.iter()).for_each(|(mine, theirs)| take_in(mine, theirs)),
-                None => self.untimed = self.untimed.saturating_add(at(theirs, Phase::Whole).len()),
-            }
+            let mine = self.of(*listener).into_iter().flatten();
+            mine.zip(theirs.times.iter()).for_each(|(mine, theirs)| take_in(mine, theirs));
         }
-        self.untimed = self.untimed.saturating_add(other.untimed);
     }
 
     /// Begins anew for one virtual server.
     pub fn reset(&mut self, listener: ListenerId) {
-        if let Some(histograms) = self.vservers.get_mut(&listener) {
-            histograms.iter_mut().for_each(Histogram::reset);
+        if let Some(vserver) = self.vservers.get_mut(&listener) {
+            vserver.times.iter_mut().for_each(Histogram::reset);
         }
     }
 
     /// Begins anew for all.
     pub fn reset_all(&mut self) {
-        self.vservers.values_mut().flat_map(|histograms| histograms.iter_mut()).for_each(Histogram::reset);
-        self.untimed = 0;
+        self.vservers.values_mut().flat_map(|vserver| vserver.times.iter_mut()).for_each(Histogram::reset);
     }
 
     /// Forgets virtual servers that are gone.
@@ -197,22 +217,21 @@ impl Latencies {
         self.vservers.retain(|listener, _| lives(*listener));
     }
 
-    /// Launches that were not timed since there were more virtual servers than [`VSERVERS_MAX`].
-    #[must_use]
-    pub fn untimed(&self) -> u64 {
-        self.untimed
-    }
-
-    /// The histograms of a virtual server, new ones if there is room.
+    /// The histograms of a virtual server with a launch, new ones if it has none.
     fn of(&mut self, listener: ListenerId) -> Option<&mut Phases> {
+        self.launches = self.launches.saturating_add(1);
         if !self.vservers.contains_key(&listener) {
-            if self.vservers.len() >= VSERVERS_MAX {
-                return None;
+            let quietest = self.vservers.iter().min_by_key(|(_, vserver)| vserver.last).map(|(listener, _)| *listener);
+            if let Some(quietest) = quietest.filter(|_| self.vservers.len() >= VSERVERS_MAX) {
+                self.vservers.remove(&quietest);
             }
             let fresh = histogram()?;
-            self.vservers.insert(listener, Box::new(std::array::from_fn(|_| fresh.clone())));
+            let times = Box::new(std::array::from_fn(|_| fresh.clone()));
+            self.vservers.insert(listener, Vserver { times, last: 0 });
         }
-        self.vservers.get_mut(&listener).map(Box::as_mut)
+        let vserver = self.vservers.get_mut(&listener)?;
+        vserver.last = self.launches;
+        Some(&mut vserver.times)
     }
 }
 
@@ -337,16 +356,17 @@ mod tests {
     }
 
     #[test]
-    fn virtual_servers_are_bounded_and_what_is_left_out_is_said() {
+    fn of_too_many_virtual_servers_the_quietest_is_forgotten() {
         let mut all = Latencies::new();
         let many = u32::try_from(VSERVERS_MAX).unwrap();
-        (0..many + 3).for_each(|id| all.record(&opened(ListenerId(id), ms(1))));
-        assert_eq!((all.of_all(Phase::Whole).count, all.untimed()), (u64::from(many), 3));
-        all.retain(|listener| listener.0 != 0);
-        all.record(&opened(ListenerId(many), ms(1)));
-        assert_eq!((all.of_all(Phase::Whole).count, all.untimed()), (u64::from(many), 3));
+        (0..many).for_each(|id| all.record(&opened(ListenerId(id), ms(1))));
         all.record(&opened(ListenerId(0), ms(1)));
-        assert_eq!(all.untimed(), 4);
+        all.record(&opened(ListenerId(many), ms(1)));
+        assert_eq!(all.report().len(), VSERVERS_MAX);
+        let counts = [0, 1, 2, many].map(|id| all.percentiles(ListenerId(id), Phase::Whole).count);
+        assert_eq!(counts, [2, 0, 1, 1]);
+        all.retain(|listener| listener.0 == 0);
+        assert_eq!(all.report().iter().map(|one| one.listener).collect::<Vec<_>>(), [ListenerId(0)]);
     }
 
     #[test]

@@ -53,6 +53,8 @@ use sluice_link::snapshot::Snapshot;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use latency::VserverLatency;
+
 /// Commands that may wait for the control thread.
 pub const COMMANDS_MAX: usize = 16;
 
@@ -112,6 +114,8 @@ pub struct Status {
     pub tickets: usize,
     /// Launches whose session has not ended.
     pub launches: usize,
+    /// How long launches took, for each virtual server at which there were any.
+    pub latencies: Vec<VserverLatency>,
 }
 
 /// What is known of a ticket authority.

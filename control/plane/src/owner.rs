@@ -26,6 +26,7 @@ use crate::action::{
     WantedLogins,
 };
 use crate::clock::Clock;
+use crate::latency::Latencies;
 use crate::quiet::Quiet;
 use crate::random;
 use crate::running::{self, Launches};
@@ -50,6 +51,7 @@ pub(crate) struct Owner {
     stas: HashMap<FarmNumber, Tickets<IpAddr, Vec<Value>>>,
     logon: Tickets<IpAddr, Arc<str>>,
     launches: Launches,
+    latencies: Latencies,
     tally: Tally,
     quiet: Quiet,
 }
@@ -72,6 +74,7 @@ impl Owner {
             stas: tables.farm.into_iter().map(of_server).collect(),
             logon: Tickets::new(key()?, logon),
             launches: Launches::default(),
+            latencies: Latencies::new(),
             tally: Tally::default(),
             quiet: Quiet::default(),
         })
@@ -179,6 +182,7 @@ impl Owner {
                 self.tally.logins_killed += ended.len() as u64;
                 give(reply, ended.iter().map(seen).collect());
             }
+            Action::Latencies(reply) => give(reply, self.latencies.report()),
             Action::WorkerGone(worker, reply) => give(reply, self.launches.lost(worker)),
             Action::Sweep => {
                 self.logins.sweep(now);
@@ -288,6 +292,7 @@ impl Owner {
     }
 
     fn opened(&mut self, opened: &Opened, now: Duration) {
+        self.latencies.record(opened);
         let Some(launch) = self.launches.opened(opened.launch, opened.key, now) else { return };
         info!(
             event = "ICASTART",

@@ -144,8 +144,9 @@ impl Turn {
                 tokio::spawn(async move {
                     let counts = owner.ask(Action::Count).await.unwrap_or_default();
                     let (logins, tickets, launches) = (counts.logins, counts.tickets, counts.launches);
+                    let latencies = owner.ask(Action::Latencies).await.unwrap_or_default();
                     // The asker may have given up.
-                    let _ = reply.try_send(Status { workers, stas, logins, tickets, launches });
+                    let _ = reply.try_send(Status { workers, stas, logins, tickets, launches, latencies });
                 });
             }
         }

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use gate_plane::Command;
+use gate_plane::latency::Phase;
 use kit::{CLIENT, FakeSta, House, Plan, SOON, data, now, post_xml, write_sta};
 use sluice_link::ask::{Ask, Closed, Opened, Phases, Redeem, Wanted};
 use sluice_link::id::{LaunchId, ListenerId, SessionKey};
@@ -390,8 +391,13 @@ fn launches_are_counted_until_their_session_ends() {
         launch,
         listener: ListenerId(1),
         took: Duration::from_millis(3),
-        phases: Phases::default(),
+        phases: Phases { redeem: Some(Duration::from_millis(2)), ..Phases::default() },
     }));
+    let status = house.wait_status(|status| !status.latencies.is_empty());
+    let [latency] = status.latencies[..] else { panic!("{:?}", status.latencies) };
+    assert_eq!(latency.listener, ListenerId(1));
+    let timed: Vec<(Phase, u64)> = latency.phases.iter().map(|(phase, times)| (*phase, times.count)).collect();
+    assert_eq!(timed, [(Phase::Handshake, 0), (Phase::Preface, 0), (Phase::Redeem, 1), (Phase::Connect, 0), (Phase::Whole, 1)]);
     let closed = |launch: Option<LaunchId>| {
         Ask::Closed(Closed {
             key,
