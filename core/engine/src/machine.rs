@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sluice_flow::port::Moment;
 
-/// The monotonic clock, read through the vDSO: no system call. A worker reads it once per turn.
+/// The monotonic clock, read through the vDSO: no system call. A worker reads it twice a turn.
 #[must_use]
 pub fn now() -> Moment {
     Moment(read(libc::CLOCK_MONOTONIC))
@@ -91,7 +91,7 @@ mod tests {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
         let elsewhere = std::thread::spawn(used).join().unwrap();
-        assert!(elsewhere < std::time::Duration::from_secs(1), "another thread's time: {elsewhere:?}");
+        assert!(elsewhere < Duration::from_secs(1), "another thread's time: {elsewhere:?}");
     }
 
     #[test]

@@ -115,10 +115,6 @@ impl Times {
 }
 
 /// The bucket of so many nanoseconds.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "what is left after the shift is below 64, and a number of doublings below 32"
-)]
 const fn bucket(ns: u64) -> usize {
     let units = ns >> UNIT_BITS;
     if units < 1 << CUT_BITS {

@@ -44,7 +44,7 @@ use splice::Splice;
 /// What a session is given for one step.
 #[expect(missing_debug_implementations, reason = "borrows for one call; its parts can be printed")]
 pub struct Turn<'a> {
-    /// The time, read once per turn of the loop.
+    /// The time, read when the turn of the loop began.
     pub now: Moment,
     /// The worker's buffers.
     pub pool: &'a mut Pool,
