@@ -97,6 +97,8 @@ pub(crate) struct Lowering {
     pub(crate) model: Model,
     pub(crate) loaded: Loaded,
     problems: Vec<Problem>,
+    /// Problems that have been handed out. Looking for what was perhaps meant costs time, which is bounded.
+    told: usize,
     origins: Origins,
     /// Kinds of lines that are kept without effect: where in `problems` the first one is, and how many others there are.
     accepted: BTreeMap<String, (usize, usize)>,
@@ -125,6 +127,7 @@ impl Lowering {
             model,
             loaded,
             problems: Vec::new(),
+            told: 0,
             origins: Origins::default(),
             accepted: BTreeMap::new(),
         }
@@ -161,6 +164,7 @@ impl Lowering {
     /// What has been reported since the last time.
     pub(crate) fn told(&mut self) -> Vec<Problem> {
         self.accepted.clear();
+        self.told += self.problems.len();
         std::mem::take(&mut self.problems)
     }
 
@@ -181,7 +185,7 @@ impl Lowering {
             return Done::Yes;
         }
         let lexed = paste::words(line.text);
-        let hints = self.problems.len() < PROBLEMS_MAX;
+        let hints = self.told + self.problems.len() < PROBLEMS_MAX;
         let found = find(&lexed.tokens, At::File, hints);
         let form = found.as_ref().ok().and_then(|found| found.target.form());
         let masked = Masked::of(line.text, &mask::secrets(line.text, &lexed, form, mask::For::Showing));
@@ -201,7 +205,7 @@ impl Lowering {
         let found = match found {
             Ok(found) => found,
             Err(NotFound { recognised: Some(known), .. }) => {
-                self.model.kept_lines.push(KeptLine::new(known.rank, &kept));
+                self.model.keep_line(KeptLine::new(known.rank, &kept));
                 let mut note = accepted(known.at, &known.words, known.why);
                 if kept.contains(MASK) && !line.text.contains(MASK) {
                     note.cause.push_str(", without the secret that stands in it openly");
@@ -303,7 +307,7 @@ impl Lowering {
         if kept.contains(MASK) && !line.text.contains(MASK) {
             note.cause.push_str(", without the secret that stands in it openly");
         }
-        self.model.kept_lines.push(KeptLine::new(Rank::Unknown, kept));
+        self.model.keep_line(KeptLine::new(Rank::Unknown, kept));
         self.report(Severity::Warning, note, Some(masked.place(line.number, at)));
     }
 

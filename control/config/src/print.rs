@@ -50,10 +50,7 @@ pub(crate) fn lines(model: &Model) -> Vec<Printed> {
     };
     let mut forms: Vec<_> = commands().iter().flat_map(printing).collect();
     forms.sort_by_key(|(rank, ..)| *rank);
-    let mut kept: Vec<_> = model.kept_lines.iter().collect();
-    // Stable: lines of one rank keep the order in which they were said.
-    kept.sort_by_key(|line| line.rank);
-    let mut kept = kept.into_iter().peekable();
+    let mut kept = model.kept_lines.iter().peekable();
     let mut lines = Vec::new();
     for (at, (rank, command, print)) in forms.iter().enumerate() {
         let mut writer = Writer { model, command, lines };

@@ -15,33 +15,63 @@ pub(crate) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str
     // One slip for every three letters, at least one.
     let slips = (written.len() / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
+    let mut letters: Vec<char> = Vec::new();
+    let mut rows = Rows::default();
     for word in known.into_iter().take(KNOWN_MAX) {
-        let distance = distance(&written, &word.to_lowercase().chars().take(WORD_CHARS_MAX).collect::<Vec<_>>());
-        if distance <= slips && best.is_none_or(|(so_far, _)| distance < so_far) {
+        // Each letter more or less is a slip.
+        if word.len() + slips < written.len() || word.chars().count() > written.len() + slips {
+            continue;
+        }
+        letters.clear();
+        letters.extend(word.chars().flat_map(char::to_lowercase));
+        let most = best.map_or(slips, |(so_far, _)| so_far.saturating_sub(1));
+        if let Some(distance) = rows.distance(&written, &letters, most) {
             best = Some((distance, word));
+            if distance == 0 {
+                break;
+            }
         }
     }
     best.map(|(_, word)| word)
 }
 
-/// Letters to change, add, drop, or swap with their neighbour (optimal string alignment).
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX - 1);
-            let mut cost = (at(&last, j) + usize::from(x != y)).min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
-                cost = cost.min(at(&before, j - 1) + 1);
+/// The last rows of the table of distances between beginnings of two words.
+#[derive(Default)]
+struct Rows {
+    before: Vec<usize>,
+    last: Vec<usize>,
+    row: Vec<usize>,
+}
+
+impl Rows {
+    /// Letters to change, add, drop, or swap with their neighbour (optimal string alignment), if these are at most `most`.
+    fn distance(&mut self, a: &[char], b: &[char], most: usize) -> Option<usize> {
+        self.before.clear();
+        self.last.clear();
+        self.last.extend(0..=b.len());
+        for (i, x) in a.iter().enumerate() {
+            self.row.clear();
+            self.row.push(i + 1);
+            let mut least = i + 1;
+            for (j, y) in b.iter().enumerate() {
+                let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX - 1);
+                let mut cost = (at(&self.last, j) + usize::from(x != y)).min(at(&self.last, j + 1) + 1).min(at(&self.row, j) + 1);
+                let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
+                if swapped {
+                    cost = cost.min(at(&self.before, j - 1) + 1);
+                }
+                least = least.min(cost);
+                self.row.push(cost);
             }
-            row.push(cost);
+            // No later row can fall below the least of two neighbours, and a swap reaches back by one row only.
+            if least > most + 1 {
+                return None;
+            }
+            std::mem::swap(&mut self.before, &mut self.last);
+            std::mem::swap(&mut self.last, &mut self.row);
         }
-        before = std::mem::replace(&mut last, row);
+        self.last.last().copied().filter(|distance| *distance <= most)
     }
-    last.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -96,9 +96,9 @@ impl Site<'_> {
         }
     }
 
-    /// Forgets the arguments without effect of an object that is removed.
+    /// Forgets what is kept without effect of an object that is removed: its arguments, and lines that bind something to it.
     pub(crate) fn forget_arguments(&mut self, said: &Said<'_>, object: &str) {
-        self.model.kept_arguments.remove(&KeptFor { command: said.command.words, object: object.into() });
+        self.forget(said.command.words, object);
     }
 
     /// Forgets the line that bound what this one unbinds: the same object, and the same first argument.
@@ -114,10 +114,20 @@ impl Site<'_> {
         }
     }
 
-    /// Remembers a line of a known command without effect, for printing back where such lines stand.
+    /// Forgets what is kept without effect of an object of another command.
+    pub(crate) fn forget(&mut self, command: &'static str, object: &str) {
+        let at = KeptFor { command, object: object.into() };
+        self.model.kept_arguments.remove(&at);
+        self.model.kept_lines.retain(|line| line.of.as_ref() != Some(&at));
+    }
+
+    /// Remembers a line of a known command without effect, for printing back where such lines stand. It is about the object that its
+    /// first word names.
     pub(crate) fn keep_line(&mut self, said: &Said<'_>) {
         let rank = said.form.print.map_or(Rank::Unknown, |(rank, _)| rank);
-        self.model.kept_lines.push(KeptLine::new(rank, said.text));
+        let object = said.form.positionals.first().and_then(|first| said.text(first.name));
+        let of = object.map(|object| KeptFor { command: said.command.words, object: object.into() });
+        self.model.keep_line(KeptLine { of, ..KeptLine::new(rank, said.text) });
     }
 }
 

@@ -11,7 +11,7 @@ use crate::files::Purpose;
 use crate::model::authentication::Lockout;
 use crate::model::session::Admission;
 use crate::model::{
-    AllowedHost, AllowedHostName, KeptFor, Model, Scheme, Sta, Url, VpnParameter, Vserver, VserverName, VserverTls, is_bound,
+    AllowedHost, AllowedHostName, Model, Scheme, Sta, Url, VpnParameter, Vserver, VserverName, VserverTls, is_bound,
 };
 use crate::print::{LineWriter, Writer};
 
@@ -324,7 +324,7 @@ fn rm_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         return Err(no_vserver(said, "name", site.model));
     }
     for command in ["vpn vserver", "ssl vserver"] {
-        site.model.kept_arguments.remove(&KeptFor { command, object: name.into() });
+        site.forget(command, name);
     }
     Ok(())
 }

@@ -100,7 +100,7 @@ pub struct Model {
     pub authentication: authentication::Authentication,
     /// Arguments that are accepted and have no effect, by the command and object on which they stood; for printing back.
     pub kept_arguments: BTreeMap<KeptFor, Vec<KeptArgument>>,
-    /// Whole lines without effect, in their order; for printing back.
+    /// Whole lines without effect, in the order of a saved file; for printing back.
     pub kept_lines: Vec<KeptLine>,
 }
 
@@ -450,13 +450,15 @@ pub struct KeptArgument {
 pub struct KeptLine {
     /// Where it stands in a saved file.
     pub(crate) rank: Rank,
+    /// The object that it binds something to, with which it goes.
+    pub(crate) of: Option<KeptFor>,
     /// As it stood in the file, with open secrets taken out.
     pub text: Box<str>,
 }
 
 impl KeptLine {
     pub(crate) fn new(rank: Rank, shown: &str) -> Self {
-        Self { rank, text: shown.trim_matches([' ', '\t', '\r', '\n']).into() }
+        Self { rank, of: None, text: shown.trim_matches([' ', '\t', '\r', '\n']).into() }
     }
 }
 
@@ -470,6 +472,12 @@ impl Model {
     /// A certificate and those that it is linked to, the nearest first. It ends, since no link leads back.
     pub fn chain(&self, name: &str) -> impl Iterator<Item = (&CertKeyName, &CertKey)> {
         std::iter::successors(self.certificates.row(name), |(_, pair)| self.certificates.row(pair.issuer.as_ref()?.as_str()))
+    }
+
+    /// Keeps a line behind those that stand before it in a saved file, so that the order in which ranks were said is no difference.
+    pub(crate) fn keep_line(&mut self, line: KeptLine) {
+        let at = self.kept_lines.partition_point(|other| other.rank <= line.rank);
+        self.kept_lines.insert(at, line);
     }
 
     /// The answer to "may this address be dialled?".

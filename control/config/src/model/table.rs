@@ -11,9 +11,12 @@ use super::name::Name;
 /// Objects by name, in order of creation.
 #[derive(Clone)]
 pub struct Table<N, T> {
-    rows: Vec<(N, T)>,
+    /// By age. A long list of removals must not move all that is left for each.
+    rows: BTreeMap<u64, (N, T)>,
     /// Lower-cased name to place in `rows`.
-    places: BTreeMap<String, usize>,
+    places: BTreeMap<String, u64>,
+    /// Place of the next object.
+    next: u64,
 }
 
 /// Why an object was not added: there is one with this name, perhaps in another case.
@@ -27,19 +30,20 @@ impl<N: Name, T> Table<N, T> {
     /// [`Taken`] with the name that is there already; the new object is dropped.
     pub fn add(&mut self, name: N, object: T) -> Result<(), Taken<N>> {
         let folded = name.as_str().to_lowercase();
-        if let Some((taken, _)) = self.places.get(&folded).and_then(|at| self.rows.get(*at)) {
+        if let Some((taken, _)) = self.places.get(&folded).and_then(|at| self.rows.get(at)) {
             return Err(Taken(taken.clone()));
         }
-        self.places.insert(folded, self.rows.len());
-        self.rows.push((name, object));
+        self.places.insert(folded, self.next);
+        self.rows.insert(self.next, (name, object));
+        self.next += 1;
         Ok(())
     }
 
     /// Removes an object, keeping the order of the others.
     pub fn remove(&mut self, name: &str) -> Option<T> {
         let at = self.place(name)?;
-        let (_, object) = self.rows.remove(at);
-        self.places = self.rows.iter().enumerate().map(|(at, (name, _))| (name.as_str().to_lowercase(), at)).collect();
+        let (_, object) = self.rows.remove(&at)?;
+        self.places.remove(&name.to_lowercase());
         Some(object)
     }
 
@@ -53,14 +57,14 @@ impl<N: Name, T> Table<N, T> {
     #[must_use]
     pub fn find_mut(&mut self, name: &str) -> Option<&mut T> {
         let at = self.place(name)?;
-        self.rows.get_mut(at).map(|(_, object)| object)
+        self.rows.get_mut(&at).map(|(_, object)| object)
     }
 
     /// The name as the table holds it, with its object.
     #[must_use]
     pub fn row(&self, name: &str) -> Option<(&N, &T)> {
         let at = self.place(name)?;
-        self.rows.get(at).map(|(name, object)| (name, object))
+        self.rows.get(&at).map(|(name, object)| (name, object))
     }
 
     /// Whether there is an object with exactly this name.
@@ -83,22 +87,22 @@ impl<N: Name, T> Table<N, T> {
 
     /// Names and objects, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&N, &T)> + ExactSizeIterator {
-        self.rows.iter().map(|(name, object)| (name, object))
+        self.rows.values().map(|(name, object)| (name, object))
     }
 
     /// Names and objects, oldest first, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&N, &mut T)> {
-        self.rows.iter_mut().map(|(name, object)| (&*name, object))
+        self.rows.values_mut().map(|(name, object)| (&*name, object))
     }
 
     /// Names, oldest first.
     pub fn names(&self) -> impl Iterator<Item = &N> {
-        self.rows.iter().map(|(name, _)| name)
+        self.rows.values().map(|(name, _)| name)
     }
 
     /// Objects, oldest first.
     pub fn values(&self) -> impl Iterator<Item = &T> {
-        self.rows.iter().map(|(_, object)| object)
+        self.rows.values().map(|(_, object)| object)
     }
 
     /// Gives an object another name; it keeps its place. Nothing happens if there is no object `old`.
@@ -108,20 +112,20 @@ impl<N: Name, T> Table<N, T> {
     pub fn rename(&mut self, old: &str, new: N) -> Result<(), Taken<N>> {
         let Some(at) = self.place(old) else { return Ok(()) };
         let folded = new.as_str().to_lowercase();
-        if let Some((taken, _)) = self.places.get(&folded).filter(|there| **there != at).and_then(|there| self.rows.get(*there)) {
+        if let Some((taken, _)) = self.places.get(&folded).filter(|there| **there != at).and_then(|there| self.rows.get(there)) {
             return Err(Taken(taken.clone()));
         }
         self.places.remove(&old.to_lowercase());
         self.places.insert(folded, at);
-        if let Some((name, _)) = self.rows.get_mut(at) {
+        if let Some((name, _)) = self.rows.get_mut(&at) {
             *name = new;
         }
         Ok(())
     }
 
-    fn place(&self, name: &str) -> Option<usize> {
+    fn place(&self, name: &str) -> Option<u64> {
         let at = *self.places.get(&name.to_lowercase())?;
-        self.rows.get(at).is_some_and(|(found, _)| found.as_str() == name).then_some(at)
+        self.rows.get(&at).is_some_and(|(found, _)| found.as_str() == name).then_some(at)
     }
 }
 
@@ -138,13 +142,13 @@ impl<N: Name, T> FromIterator<(N, T)> for Table<N, T> {
 
 impl<N, T> Default for Table<N, T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), places: BTreeMap::new() }
+        Self { rows: BTreeMap::new(), places: BTreeMap::new(), next: 0 }
     }
 }
 
 impl<N: PartialEq, T: PartialEq> PartialEq for Table<N, T> {
     fn eq(&self, other: &Self) -> bool {
-        self.rows == other.rows
+        self.rows.values().eq(other.rows.values())
     }
 }
 
@@ -152,7 +156,7 @@ impl<N: Eq, T: Eq> Eq for Table<N, T> {}
 
 impl<N: fmt::Debug, T: fmt::Debug> fmt::Debug for Table<N, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.rows.iter().map(|(name, object)| (name, object))).finish()
+        f.debug_map().entries(self.rows.values().map(|(name, object)| (name, object))).finish()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The crate from outside: files in, models and messages out.
 
+mod editor;
 mod golden;
 mod kit;
 mod pages;
