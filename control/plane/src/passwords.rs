@@ -88,7 +88,10 @@ mod tests {
         let mut model = Model::default();
         model.features.aaa = true;
         for (name, credential) in credentials {
-            model.users.add(UserName::parse(name).unwrap(), ModelUser { credential: credential.clone() }).unwrap();
+            model
+                .users
+                .add(UserName::parse(name).unwrap(), ModelUser { credential: credential.clone(), policies: Vec::new() })
+                .unwrap();
         }
         model
     }

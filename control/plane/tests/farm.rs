@@ -274,7 +274,7 @@ fn a_second_farm_is_asked_over_https_and_must_prove_who_it_is() {
     let mut far = Plan::new(HOST);
     let service = far.farm_server("STA0FAR");
     far.files = loaded(&files);
-    let pair = CertKey { certificate: "far.pem".into(), key: Some("far.key".into()) };
+    let pair = CertKey { certificate: "far.pem".into(), key: Some("far.key".into()), issuer: None };
     far.model.certificates.add(CertKeyName::parse("far").unwrap(), pair).unwrap();
     far.model.farm.servers.find_mut("farm0").unwrap().certificate = Some(CertKeyName::parse("far").unwrap());
     let _far = House::open(far);

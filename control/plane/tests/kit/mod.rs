@@ -261,10 +261,10 @@ impl Plan {
             ("bob", "X2GowFcIBjqaOkT9YxifAWkwSk5c0dvtvKHLkcfTBJQ"),   // hunter2
         ] {
             let phc = format!("$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg${hash}");
-            let user = User { credential: Credential::Hashed(phc.into()) };
+            let user = User { credential: Credential::Hashed(phc.into()), policies: Vec::new() };
             model.users.add(UserName::parse(name).unwrap(), user).unwrap();
         }
-        let staff = Group { users: [UserName::parse("alice").unwrap()].into() };
+        let staff = Group { users: [UserName::parse("alice").unwrap()].into(), ..Group::default() };
         model.groups.add(GroupName::parse("Staff").unwrap(), staff).unwrap();
         let notepad = Access { groups: [GroupName::parse("Staff").unwrap()].into(), ..Access::default() };
         let desktop = Access { users: [UserName::parse("alice").unwrap()].into(), ..Access::default() };
