@@ -11,7 +11,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +92,15 @@ pub struct Identity {
     pub password: SecretString,
 }
 
+/// How a login began: from where, and through which virtual server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The client.
+    pub client: SocketAddr,
+    /// The virtual server.
+    pub vserver: Arc<str>,
+}
+
 /// One login.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -99,8 +108,8 @@ pub struct Login {
     pub number: u64,
     /// Who.
     pub identity: Identity,
-    /// From where it began.
-    pub client: IpAddr,
+    /// How it began.
+    pub arrival: Arrival,
     /// When it began.
     pub began: Now,
     /// When it was last used.
@@ -129,7 +138,7 @@ impl Logins {
     ///
     /// # Errors
     /// [`TooManyLogins`].
-    pub fn begin(&mut self, token: &Token, identity: Identity, client: IpAddr, now: Now) -> Result<(), TooManyLogins> {
+    pub fn begin(&mut self, token: &Token, identity: Identity, arrival: Arrival, now: Now) -> Result<(), TooManyLogins> {
         if self.table.len() >= self.limits.logins_max {
             self.sweep(now);
         }
@@ -145,7 +154,7 @@ impl Logins {
         }
         let seal = self.seal(token.expose());
         self.begun += 1;
-        self.table.insert(seal, Login { number: self.begun, identity, client, began: now, seen: now });
+        self.table.insert(seal, Login { number: self.begun, identity, arrival, began: now, seen: now });
         self.by_user.entry(user).or_default().push_back(seal);
         Ok(())
     }
@@ -282,12 +291,13 @@ impl LoginForm {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     const T0: Now = Now::from_secs(77);
-    const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn arrival() -> Arrival {
+        Arrival { client: "192.0.2.1:9".parse().unwrap(), vserver: "gw".into() }
+    }
 
     fn identity(user: &str) -> Identity {
         Identity { user: user.into(), domain: "DEMO".into(), groups: Arc::new([]), password: "pw".into() }
@@ -304,7 +314,7 @@ mod tests {
     #[test]
     fn a_login_lives_while_it_is_used_and_not_for_ever() {
         let mut logins = logins();
-        logins.begin(&token(1), identity("alice"), CLIENT, T0).unwrap();
+        logins.begin(&token(1), identity("alice"), arrival(), T0).unwrap();
         let mut now = T0;
         while now + Duration::from_secs(1799) < T0 + Duration::from_secs(12 * 3600) {
             now += Duration::from_secs(1799);
@@ -317,7 +327,7 @@ mod tests {
     #[test]
     fn an_idle_login_is_over() {
         let mut logins = logins();
-        logins.begin(&token(1), identity("alice"), CLIENT, T0).unwrap();
+        logins.begin(&token(1), identity("alice"), arrival(), T0).unwrap();
         assert!(logins.look_up(token(1).expose(), T0 + Duration::from_secs(1800)).is_none());
         assert!(logins.look_up(token(2).expose(), T0).is_none());
     }
@@ -325,7 +335,7 @@ mod tests {
     #[test]
     fn ended_is_ended() {
         let mut logins = logins();
-        logins.begin(&token(1), identity("alice"), CLIENT, T0).unwrap();
+        logins.begin(&token(1), identity("alice"), arrival(), T0).unwrap();
         assert_eq!(&*logins.end(token(1).expose()).unwrap().identity.user, "alice");
         assert!(logins.look_up(token(1).expose(), T0).is_none());
         assert!(logins.by_user.is_empty());
@@ -335,14 +345,14 @@ mod tests {
     fn the_table_is_bounded_per_user_and_altogether() {
         let mut logins = logins();
         for n in 1..=3 {
-            logins.begin(&token(n), identity("alice"), CLIENT, T0).unwrap();
+            logins.begin(&token(n), identity("alice"), arrival(), T0).unwrap();
         }
         assert!(logins.look_up(token(1).expose(), T0).is_none(), "the oldest made room");
         assert!(logins.look_up(token(3).expose(), T0).is_some());
-        logins.begin(&token(4), identity("bob"), CLIENT, T0).unwrap();
-        logins.begin(&token(5), identity("carol"), CLIENT, T0).unwrap();
-        assert_eq!(logins.begin(&token(6), identity("dave"), CLIENT, T0), Err(TooManyLogins));
-        logins.begin(&token(7), identity("dave"), CLIENT, T0 + Duration::from_secs(1800)).unwrap();
+        logins.begin(&token(4), identity("bob"), arrival(), T0).unwrap();
+        logins.begin(&token(5), identity("carol"), arrival(), T0).unwrap();
+        assert_eq!(logins.begin(&token(6), identity("dave"), arrival(), T0), Err(TooManyLogins));
+        logins.begin(&token(7), identity("dave"), arrival(), T0 + Duration::from_secs(1800)).unwrap();
         assert_eq!(logins.len(), 1);
     }
 
@@ -350,7 +360,7 @@ mod tests {
     fn operators_see_and_end_logins_by_what_they_are() {
         let mut logins = logins();
         for (n, user) in [(1, "alice"), (2, "alice"), (3, "bob")] {
-            logins.begin(&token(n), identity(user), CLIENT, T0).unwrap();
+            logins.begin(&token(n), identity(user), arrival(), T0).unwrap();
         }
         let later = T0 + Duration::from_secs(1000);
         assert!(logins.look_up(token(3).expose(), later).is_some());
@@ -392,7 +402,7 @@ mod tests {
     #[test]
     fn a_dump_of_the_table_holds_no_secret() {
         let mut logins = logins();
-        logins.begin(&token(0xab), identity("alice"), CLIENT, T0).unwrap();
+        logins.begin(&token(0xab), identity("alice"), arrival(), T0).unwrap();
         let dump = format!("{logins:?}");
         assert!(dump.contains("alice"));
         assert!(!dump.contains("abab"));

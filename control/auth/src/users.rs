@@ -90,6 +90,12 @@ impl Verifier {
         &self.0
     }
 
+    /// Whether this is the hash of `password`. Takes as long as a login.
+    #[must_use]
+    pub fn is_of(&self, password: &SecretString) -> bool {
+        Check { verifier: self.clone(), known: true }.run(password)
+    }
+
     /// Memory times passes.
     fn cost(&self) -> u64 {
         let params = PasswordHash::new(&self.0).ok().and_then(|hash| Params::try_from(&hash).ok());

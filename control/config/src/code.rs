@@ -30,6 +30,8 @@ macro_rules! codes {
 }
 
 codes! {
+    /// The level that one has does not suffice, or what must be written down cannot be.
+    NotPermitted = 257, "Operation not permitted";
     /// A named or referenced object is missing.
     NoSuchResource = 258, "No such resource";
     /// `add` of a name that is there.

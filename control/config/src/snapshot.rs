@@ -26,6 +26,12 @@ impl ListenerIds {
         self.by_name.get(name).copied()
     }
 
+    /// Forgets virtual servers that `model` has not. One that is made later under the same name gets a number of its own, so that
+    /// what is still said about the old one is not taken for the new one's.
+    pub fn keep_only(&mut self, model: &Model) {
+        self.by_name.retain(|name, _| model.vservers.has(name.as_str()));
+    }
+
     fn of(&mut self, name: &VserverName) -> ListenerId {
         if let Some(id) = self.by_name.get(name) {
             return *id;

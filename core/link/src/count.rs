@@ -116,6 +116,22 @@ macro_rules! counters {
                 ]
             }
 
+            /// What was counted since `earlier`; gauges stay as they are.
+            #[must_use]
+            pub fn since(&self, earlier: &Self) -> Self {
+                let counted = |kind: Kind, now: u64, before: u64| match kind {
+                    Kind::Counter => now.saturating_sub(before),
+                    Kind::Gauge => now,
+                };
+                Self {
+                    $($name: counted(Kind::$kind, self.$name, earlier.$name),)+
+                    $($late: counted(Kind::$late_kind, self.$late, earlier.$late),)*
+                    closed: (self.closed.iter().enumerate())
+                        .map(|(at, now)| now.saturating_sub(earlier.closed.get(at).copied().unwrap_or_default()))
+                        .collect(),
+                }
+            }
+
             /// Adds the numbers of another worker.
             pub fn add(&mut self, other: &Self) {
                 $(self.$name += other.$name;)+

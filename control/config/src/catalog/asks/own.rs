@@ -64,7 +64,6 @@ pub(super) const WHOAMI: Ask = Ask {
     title: "whoami",
     summary: "As whom the gateway sees you, and what you may do.",
     fields: &[
-        Field::text("userName", "User name", "Of the system, if it has one for the uid."),
         Field::number("uid", "Uid", "", "As the kernel says."),
         Field::number("gid", "Gid", "", "As the kernel says."),
         Field::number("pid", "PID", "", "As the kernel says."),

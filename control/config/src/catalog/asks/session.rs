@@ -49,8 +49,6 @@ pub(super) const SHOW_ICA: Ask = Ask {
         Field::number("idleSeconds", "Idle", "seconds", "Since the last byte either way."),
         Field::number("upBytes", "Up", "bytes", "From client to host."),
         Field::number("downBytes", "Down", "bytes", "From host to client."),
-        Field::text("tlsVersion", "TLS version", "TLSv1.2 or TLSv1.3."),
-        Field::text("cipher", "Cipher", "Cipher suite of the client's leg."),
     ],
     level: Level::Read,
     what: What::ShowIcaConnections,
@@ -114,11 +112,14 @@ pub(super) const KILL_AAA: Ask = Ask {
     words: "kill aaa session",
     title: "aaaSession",
     summary: "Ends sessions of logged-in users; they have to log in again.",
-    notes: "At least one argument says which; with several, those to which all apply. ICA connections go on: see \
-            `kill vpn icaConnection`.",
+    notes: "At least one argument says which; with several, those to which all apply. ICA connections of the same user from the same \
+            address end, too. Logging out ends the session only.",
     origin: Origin::NetScaler,
     keywords: &[USER, GROUP, KEY, NODE, ALL],
-    fields: KILLED,
+    fields: &[
+        Field::number("killed", "Killed", "", "How many sessions were ended."),
+        Field::number("icaConnectionsKilled", "ICA connections killed", "", "How many ICA connections were ended with them."),
+    ],
     layout: Layout::Single,
     level: Level::Change,
     what: What::KillAaaSessions,
@@ -129,6 +130,7 @@ pub(super) const KILL_AAA: Ask = Ask {
 /// Fields of a worker that `show` and `stat` share.
 pub(super) const WORKER_FIELDS: &[Field] = &[
     Field::number("worker", "Worker", "", "Its number."),
+    Field::text("state", "State", "UP, or DEAD: then it serves nobody until the next start."),
     Field::number("core", "Core", "", "The core that it is pinned to."),
     Field::text("engine", "Engine", "How it talks to the kernel: URING or MIO."),
     Field::number("snapshot", "Snapshot", "", "Number of the configuration that it serves new sessions with."),
@@ -141,6 +143,12 @@ pub(super) const WORKER_FIELDS: &[Field] = &[
     Field::number("buffersLent", "Buffers lent", "", "Buffers in use."),
     Field::number("buffersMax", "Buffers max", "", "Buffers there are."),
     Field::number("busyPercent", "Busy", "percent", "Share of the last second in which it was not waiting."),
+    Field::number(
+        "turnP99Micros",
+        "Turn P99",
+        "microseconds",
+        "99 of 100 turns of its loop took no longer: twice this is what it adds to a byte's way.",
+    ),
     Field::number("upBytes", "Up", "bytes", "From clients to hosts, since start."),
     Field::number("downBytes", "Down", "bytes", "From hosts to clients, since start."),
 ];
