@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use gate_config::model::{Engine, Model};
 use gate_config::{ListenerIds, Strictness};
-use gate_plane::{Command, PlaneSettings};
+use gate_plane::audit::{Audit, FileAudit, NoAudit, OnFailure};
+use gate_plane::files::ConfigFile;
+use gate_plane::{Command, ControlSocket, PlaneSettings};
 use sluice_link::count::Totals;
 use sluice_link::id::SnapshotId;
 use sluice_link::reason::Reason;
@@ -17,7 +19,9 @@ use sluice_worker::{Buffers, Choice, Placement, SocketSettings, WorkerSettings, 
 use thiserror::Error;
 use tokio::sync::mpsc as channel;
 
+use crate::credentials::System;
 use crate::files::Disk;
+use crate::saved::Saved;
 use crate::unix::OwnSocket;
 
 /// How a gateway is to be started.
@@ -29,13 +33,17 @@ pub struct Options {
     pub strictness: Strictness,
     /// Whether to write the log; a program that embeds a gateway may have its own.
     pub log: bool,
+    /// The file that the configuration came from: it is read again on request, and saved to.
+    pub file: Option<PathBuf>,
+    /// Whether to listen at the control socket. Without it the configuration stays as it is.
+    pub control: bool,
 }
 
 impl Options {
-    /// Files are below `base`, unknown commands are errors, nothing is logged.
+    /// Files are below `base`, unknown commands are errors, nothing is logged, nothing can be changed.
     #[must_use]
     pub fn below(base: &Path) -> Self {
-        Self { base: base.to_path_buf(), strictness: Strictness::Strict, log: false }
+        Self { base: base.to_path_buf(), strictness: Strictness::Strict, log: false, file: None, control: false }
     }
 }
 
@@ -89,6 +97,7 @@ pub struct Gateway {
     commands: channel::Sender<Command>,
     control: Option<JoinHandle<()>>,
     inner: OwnSocket,
+    control_socket: Option<OwnSocket>,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -117,7 +126,13 @@ impl Gateway {
         }
         let model = Arc::new(model);
         let inner = OwnSocket::prepare(&model.paths.inner_socket)?;
-        let snapshot = gate_config::snapshot(&model, &checked.files, SnapshotId(1), &mut ListenerIds::default());
+        let control_socket = match options.control {
+            true => Some(OwnSocket::prepare(&model.paths.control_socket)?),
+            false => None,
+        };
+        let audit = audit(&model, &options.base)?;
+        let mut ids = ListenerIds::default();
+        let snapshot = gate_config::snapshot(&model, &checked.files, SnapshotId(1), &mut ids);
         let snapshot = Arc::new(snapshot.map_err(|problem| StartProblem::machine("put the configuration together")(problem))?);
 
         let farm_servers = bind_all(model.farm.servers.iter().map(|(name, one)| (name.to_string(), one.address)))?;
@@ -142,6 +157,13 @@ impl Gateway {
             files: Arc::new(checked.files),
             state: None,
             origin: origin(),
+            ids,
+            reader: Arc::new(Disk::below(&options.base)),
+            file: options.file.as_deref().map(|file| Arc::new(Saved::at(file)) as Arc<dyn ConfigFile>),
+            strictness: options.strictness,
+            audit,
+            set_log: Box::new(if options.log { crate::log::set } else { |_| {} }),
+            control: control_socket.as_ref().map(|socket| control(&model, socket)).transpose()?,
         };
         let (commands, told) = channel::channel(gate_plane::COMMANDS_MAX);
         let (ready, is_ready) = mpsc::sync_channel(1);
@@ -153,7 +175,7 @@ impl Gateway {
             }
         })?;
         // From here on a return takes everything down again.
-        let gateway = Self { addresses, workers: Some(workers), commands, control: Some(control), inner };
+        let gateway = Self { addresses, workers: Some(workers), commands, control: Some(control), inner, control_socket };
         match is_ready.recv() {
             Ok(Ok(())) => Ok(gateway),
             Ok(Err(fault)) => Err(StartProblem::machine("start the control thread")(fault)),
@@ -192,6 +214,19 @@ impl Gateway {
         }
     }
 
+    /// Whether there is anything left that serves: a drain that an operator began ends with the last session.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.control.as_ref().is_some_and(|control| !control.is_finished())
+    }
+
+    /// Reads the file again that the configuration came from and applies the difference. What came of it is in the log.
+    pub fn reload(&self) {
+        if self.commands.try_send(Command::Reload).is_err() {
+            tracing::error!(message = "the control thread is gone or too busy: the configuration was not read again");
+        }
+    }
+
     /// Takes no new connections; sessions run on until they end or `within` has passed.
     pub fn drain(&self, within: Duration) {
         // A control thread that is gone drains nothing; then the caller's own deadline ends the sessions.
@@ -213,6 +248,9 @@ impl Gateway {
             tracing::error!(message = "the control thread had panicked");
         }
         self.inner.remove();
+        if let Some(socket) = &mut self.control_socket {
+            socket.remove();
+        }
         crate::log::flush();
     }
 }
@@ -221,6 +259,19 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.halt();
     }
+}
+
+/// The audit log that the configuration wants.
+fn audit(model: &Model, base: &Path) -> Result<Arc<dyn Audit>, StartProblem> {
+    let Some(file) = &model.audit.file else { return Ok(Arc::new(NoAudit)) };
+    let on_failure = if model.audit.refuse { OnFailure::Refuse } else { OnFailure::Continue };
+    let log = FileAudit::open(&base.join(file), on_failure).map_err(StartProblem::machine("open the audit log"))?;
+    Ok(Arc::new(log))
+}
+
+fn control(model: &Model, socket: &OwnSocket) -> Result<ControlSocket, StartProblem> {
+    let path = model.paths.control_socket.clone();
+    Ok(ControlSocket { listener: socket.listener()?, path, system: Arc::new(System) })
 }
 
 /// The control plane counts from an origin, the workers read the monotonic clock as it is: this origin makes them agree.

@@ -17,6 +17,7 @@ pub mod files;
 mod gateway;
 mod log;
 pub mod ready;
+pub mod saved;
 pub mod signal;
 mod unix;
 

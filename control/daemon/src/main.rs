@@ -71,7 +71,8 @@ fn run(file: &Path, strictness: Strictness, ready_file: Option<&Path>, drain: u6
         Err(source) => return fail(&format!("signals: {source}")),
     };
     let base = file.parent().unwrap_or_else(|| Path::new("."));
-    let options = Options { strictness, log: true, ..Options::below(base) };
+    let file_again = Some(file.to_path_buf());
+    let options = Options { strictness, log: true, file: file_again, control: true, ..Options::below(base) };
     let gateway = match Gateway::start(&file.display().to_string(), &text, &options) {
         Ok(gateway) => gateway,
         Err(StartProblem::Configuration(report)) => return fail(report.trim_end()),

@@ -1,9 +1,9 @@
-//! Signals: SIGTERM and SIGINT stop, SIGUSR1 prints the counters.
+//! Signals: SIGTERM and SIGINT stop, SIGHUP reads the configuration again, SIGUSR1 prints the counters.
 
 use std::io::Write as _;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use crate::Gateway;
@@ -16,13 +16,16 @@ const LOOK: Duration = Duration::from_millis(200);
 /// # Errors
 /// If the system refuses a handler.
 pub fn listen() -> std::io::Result<Signals> {
-    Signals::new([SIGTERM, SIGINT, SIGUSR1])
+    Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
 }
 
-/// Serves signals until the gateway shall stop: at the first SIGTERM or SIGINT if `drain` is zero or no session is left,
+/// Serves signals until the gateway shall stop: when a drain that an operator began is over, or at the first SIGTERM or SIGINT if `drain` is zero or no session is left,
 /// otherwise once they have ended, `drain` has passed or the signal comes again.
 pub fn serve(mut signals: Signals, gateway: &Gateway, drain: Duration) {
     while !asked_to_stop(&mut signals, gateway) {
+        if !gateway.is_running() {
+            return;
+        }
         gateway.log_troubles();
         std::thread::park_timeout(LOOK);
     }
@@ -44,6 +47,8 @@ fn asked_to_stop(signals: &mut Signals, gateway: &Gateway) -> bool {
     for signal in signals.pending() {
         if signal == SIGUSR1 {
             print_counters(gateway);
+        } else if signal == SIGHUP {
+            gateway.reload();
         } else {
             stop = true;
         }

@@ -8,17 +8,18 @@ use std::time::Duration;
 
 use gate_auth::guard::{Source, Wait};
 use gate_auth::seal::SealKey;
-use gate_auth::sessions::{Login, Token, TooManyLogins};
+use gate_auth::sessions::{Arrival, Login, Token, TooManyLogins};
 use gate_auth::tickets::{self, Code, Kind, NoSuchTicket, TableFull};
 use gate_auth::users::{Check, Users};
 use gate_proto::xml::sta::Value;
 use secrecy::SecretString;
 use sluice_link::ask::{Closed, Opened};
-use sluice_link::id::{LaunchId, WorkerId};
+use sluice_link::id::{LaunchId, ListenerId, WorkerId};
+use sluice_link::spread::Percentiles;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::latency::VserverLatency;
+use crate::latency::{Phase, VserverLatency};
 use crate::random::NoRandom;
 use crate::running::{Launch, Running, Wanted};
 
@@ -78,6 +79,8 @@ pub(crate) struct Tables {
     pub(crate) users: Users,
     /// One table of tickets for each embedded authority; the key is for those that are new.
     pub(crate) farm: Vec<(FarmNumber, SealKey, tickets::Limits)>,
+    /// Virtual servers that there are; what was timed at others is forgotten.
+    pub(crate) listeners: Vec<ListenerId>,
 }
 
 /// Which logins. What is not said does not matter.
@@ -98,7 +101,7 @@ pub(crate) struct LoginSeen {
     pub(crate) user: Arc<str>,
     pub(crate) domain: Arc<str>,
     pub(crate) groups: Arc<[String]>,
-    pub(crate) client: IpAddr,
+    pub(crate) arrival: Arrival,
     /// Since when.
     pub(crate) began: Duration,
     /// When it was last used.
@@ -174,7 +177,7 @@ pub(crate) enum Action {
     Enter {
         person: Person,
         password: SecretString,
-        client: IpAddr,
+        arrival: Arrival,
         replaces: Option<String>,
         reply: ReplyTo<Result<Token, NotEntered>>,
     },
@@ -214,6 +217,10 @@ pub(crate) enum Action {
     EndLogins { wanted: WantedLogins, reply: ReplyTo<Vec<LoginSeen>> },
     /// A worker has died, and its sessions with it; how many those were.
     WorkerGone(WorkerId, ReplyTo<usize>),
+    /// How long launches took: at one virtual server, or at all of them, since `ClearTimes`.
+    Times { listener: Option<ListenerId>, reply: ReplyTo<Vec<(Phase, Percentiles)>> },
+    /// The shown times begin anew.
+    ClearTimes(ReplyTo<()>),
     /// How full are the tables?
     Count(ReplyTo<Counts>),
     /// How long did launches take, at each virtual server?

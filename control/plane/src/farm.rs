@@ -134,6 +134,13 @@ pub(crate) struct Doors {
     open: Vec<Door>,
 }
 
+/// A listener for which nothing can fail any more.
+pub(crate) struct Ready {
+    bound: Bound,
+    /// `None`: it accepts already.
+    fresh: Option<TcpListener>,
+}
+
 struct Door {
     number: FarmNumber,
     bound: Bound,
@@ -146,24 +153,36 @@ impl Doors {
         self.open.iter().map(|door| door.bound.clone()).collect()
     }
 
+    /// Takes all that can fail about listeners: those that do not accept yet are made known to the runtime.
+    pub(crate) fn ready(&self, servers: &[Arc<Served>], listeners: Vec<Bound>) -> io::Result<Vec<Ready>> {
+        let one = |(served, bound): (&Arc<Served>, Bound)| {
+            let is_it = |door: &&Door| door.number == served.number && Arc::ptr_eq(&door.bound.listener, &bound.listener);
+            let fresh = match self.open.iter().find(is_it) {
+                Some(_) => None,
+                // The runtime wants a descriptor of its own; the two share one queue of connections.
+                None => Some(TcpListener::from_std(bound.listener.try_clone()?)?),
+            };
+            Ok(Ready { bound, fresh })
+        };
+        servers.iter().zip(listeners).map(one).collect()
+    }
+
     /// Opens what is new and closes what is gone. Connections end after the answer that is under way, since their server is no
     /// longer found.
     pub(crate) fn change(
         &mut self,
         servers: &[Arc<Served>],
-        listeners: Vec<Bound>,
+        ready: Vec<Ready>,
         current: &Current,
         stopped: &watch::Receiver<bool>,
-    ) -> io::Result<()> {
+    ) {
         let mut open = Vec::new();
-        for (served, bound) in servers.iter().zip(listeners) {
-            let same = |door: &mut Door| door.number == served.number && Arc::ptr_eq(&door.bound.listener, &bound.listener);
-            if let Some(door) = self.open.extract_if(.., same).next() {
-                open.push(door);
+        for (served, Ready { bound, fresh }) in servers.iter().zip(ready) {
+            let Some(listener) = fresh else {
+                let same = |door: &mut Door| Arc::ptr_eq(&door.bound.listener, &bound.listener);
+                open.extend(self.open.extract_if(.., same).next());
                 continue;
-            }
-            // The runtime wants a descriptor of its own; the two share one queue of connections.
-            let listener = TcpListener::from_std(bound.listener.try_clone()?)?;
+            };
             info!(farm = %served.name, id = %served.id, address = %bound.address, "embedded ticket authority and XML Service");
             let inside = Arc::new(Inside { number: served.number, name: served.name.clone(), current: current.clone() });
             let accepting = AbortOnDrop(tokio::spawn(inside.serve(listener, stopped.clone())));
@@ -173,7 +192,6 @@ impl Doors {
             info!(farm = %door.bound.name, address = %door.bound.address, "inside listener closed");
         }
         self.open = open;
-        Ok(())
     }
 }
 
@@ -240,8 +258,8 @@ mod tests {
         let taken = Bound::take_or_bind("b", fixed.address, &[fixed]).unwrap();
         assert_eq!((&*taken.name, taken.address), ("b", a.address));
         assert!(Arc::ptr_eq(&taken.listener, &a.listener));
-        assert!(Arc::ptr_eq(&Bound::take_or_bind("a", any, &[a.clone()]).unwrap().listener, &a.listener));
-        let other = Bound::take_or_bind("b", any, &[a.clone()]).unwrap();
+        assert!(Arc::ptr_eq(&Bound::take_or_bind("a", any, std::slice::from_ref(&a)).unwrap().listener, &a.listener));
+        let other = Bound::take_or_bind("b", any, std::slice::from_ref(&a)).unwrap();
         assert_ne!(other.address, a.address);
         assert_eq!(Bound::take_or_bind("c", a.address, &[]).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }

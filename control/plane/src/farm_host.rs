@@ -54,22 +54,27 @@ impl Hosts {
         &self.bound
     }
 
-    /// From now on these are the hosts.
+    /// Takes all that can fail about `bound` becoming the hosts: there is a thread, if one is needed.
     ///
     /// # Errors
-    /// If their thread cannot be started. Nothing has changed then.
-    pub(crate) fn change(&mut self, bound: Vec<Bound>) -> io::Result<()> {
-        if let Some(thread) = &self.thread {
-            thread.wanted.send_replace(bound.clone());
-        } else if !bound.is_empty() {
+    /// The system's.
+    pub(crate) fn ready(&mut self, bound: &[Bound]) -> io::Result<()> {
+        if self.thread.is_none() && !bound.is_empty() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-            let (wanted, watched) = watch::channel(bound.clone());
+            let (wanted, watched) = watch::channel(Vec::new());
             let thread = std::thread::Builder::new().name("farm-hosts".to_owned());
             let handle = thread.spawn(move || runtime.block_on(all(watched)))?;
             self.thread = Some(Thread { wanted, handle });
         }
-        self.bound = bound;
         Ok(())
+    }
+
+    /// From now on these are the hosts, for which all is [`ready`](Self::ready).
+    pub(crate) fn change(&mut self, bound: Vec<Bound>) {
+        if let Some(thread) = &self.thread {
+            thread.wanted.send_replace(bound.clone());
+        }
+        self.bound = bound;
     }
 }
 
@@ -246,16 +251,17 @@ mod tests {
         let bound = |name: &str| Bound::take_or_bind(name, "127.0.0.1:0".parse().unwrap(), &[]).unwrap();
         let (one, two) = (bound("one"), bound("two"));
         let mut hosts = Hosts::default();
-        hosts.change(Vec::new()).unwrap();
+        hosts.ready(&[]).unwrap();
         assert!(hosts.thread.is_none(), "without a host there is no thread");
-        hosts.change(vec![one.clone()]).unwrap();
+        hosts.ready(std::slice::from_ref(&one)).unwrap();
+        hosts.change(vec![one.clone()]);
         let mut client = std::net::TcpStream::connect(one.address).unwrap();
         let mut hello = [0; ICA_HELLO.len()];
         client.read_exact(&mut hello).unwrap();
         client.write_all(&ICA_HELLO).unwrap();
         let gone = one.address;
         drop(one);
-        hosts.change(vec![two.clone()]).unwrap();
+        hosts.change(vec![two.clone()]);
         std::net::TcpStream::connect(two.address).unwrap().read_exact(&mut hello).unwrap();
         // The thread closed the other one before it served this one.
         assert_eq!(std::net::TcpStream::connect(gone).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);

@@ -1,4 +1,4 @@
-//! Work that would stop everybody else on the control thread: passwords and names. It goes to a few helper threads, through
+//! Work that would stop everybody else on the control thread: passwords, names, configurations. It goes to a few helper threads, through
 //! lanes with a bound on what runs and on what waits.
 
 use std::net::SocketAddr;
@@ -16,8 +16,12 @@ pub(crate) const PASSWORDS_WAITING_MAX: usize = 512;
 pub(crate) const NAMES_RUNNING_MAX: usize = 8;
 /// Names that may wait for that.
 pub(crate) const NAMES_WAITING_MAX: usize = 1024;
-/// Helper threads: enough for both lanes, so that a resolver that hangs never keeps a password waiting.
-pub(crate) const THREADS_MAX: usize = PASSWORDS_RUNNING_MAX + NAMES_RUNNING_MAX;
+/// Configurations being prepared, read or written at the same time.
+pub(crate) const CHANGES_RUNNING_MAX: usize = 2;
+/// Such work that may wait for that: one for each connection to the control socket, and some.
+pub(crate) const CHANGES_WAITING_MAX: usize = 64;
+/// Helper threads: enough for all lanes, so that a resolver that hangs never keeps a password waiting.
+pub(crate) const THREADS_MAX: usize = PASSWORDS_RUNNING_MAX + NAMES_RUNNING_MAX + CHANGES_RUNNING_MAX;
 /// Addresses of one name that are looked at.
 const ADDRESSES_MAX: usize = 16;
 
@@ -26,11 +30,12 @@ const ADDRESSES_MAX: usize = 16;
 #[error("too much to do")]
 pub(crate) struct Busy;
 
-/// The two lanes.
+/// The lanes.
 #[derive(Debug)]
 pub(crate) struct Helpers {
     passwords: Lane,
     names: Lane,
+    changes: Lane,
 }
 
 impl Helpers {
@@ -38,12 +43,18 @@ impl Helpers {
         Self {
             passwords: Lane::new(PASSWORDS_RUNNING_MAX, PASSWORDS_WAITING_MAX),
             names: Lane::new(NAMES_RUNNING_MAX, NAMES_WAITING_MAX),
+            changes: Lane::new(CHANGES_RUNNING_MAX, CHANGES_WAITING_MAX),
         }
     }
 
     /// Runs `check`.
     pub(crate) async fn password(&self, check: impl FnOnce() -> bool + Send + 'static) -> Result<bool, Busy> {
         self.passwords.run(check).await
+    }
+
+    /// Prepares, reads or writes a configuration.
+    pub(crate) async fn change<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+        self.changes.run(work).await
     }
 
     /// Asks the system's resolver. No answer and an empty one are the same.

@@ -11,17 +11,21 @@ use tokio::sync::{mpsc, watch};
 use tracing::info;
 
 use crate::action::{ACTIONS_MAX, Owned};
+use crate::change::{Changer, Changes};
 use crate::clock::Clock;
+use crate::console::Console;
 use crate::door::portal::{Portal, inner};
+use crate::door::socket;
 use crate::farm::{Bound, Doors, Numbers};
 use crate::farm_host::Hosts;
 use crate::helpers::{self, Helpers};
+use crate::live::Live;
 use crate::owner::Owner;
 use crate::passwords;
 use crate::redeem::Desk;
-use crate::turn::Turn;
+use crate::turn::{ORDERS_MAX, Turn};
 use crate::world::{Before, Current, Plan, Tools};
-use crate::{Command, PlaneFault, PlaneSettings, random};
+use crate::{Command, ControlSocket, PlaneFault, PlaneSettings, random};
 
 /// For requests under way to be answered after the doors were closed.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -63,13 +67,15 @@ async fn live(
     commands: mpsc::Receiver<Command>,
     ready: impl FnOnce(),
 ) -> Result<(), PlaneFault> {
-    let PlaneSettings { mut model, files, snapshot, listening, inner, farm_servers, farm_hosts, state, origin } = settings;
+    let PlaneSettings { mut model, files, snapshot, listening, inner, farm_servers, farm_hosts, state, origin, .. } = settings;
     let clock = Clock::new(origin);
     let helpers = Arc::new(Helpers::new());
     let (queue, actions) = mpsc::channel(ACTIONS_MAX);
     let owner = Owned::new(queue);
     let (in_force, current) = Current::new();
-    let tools = Tools { owner: owner.clone(), helpers: helpers.clone(), current: current.clone(), state };
+    let tickets = Arc::default();
+    let tools =
+        Tools { owner: owner.clone(), helpers: helpers.clone(), current: current.clone(), tickets: Arc::clone(&tickets), state };
 
     passwords::seal(Arc::make_mut(&mut model)).map_err(crate::world::Unfit::from)?;
     let servers = model.farm.servers.iter().map(|(name, server)| (name.as_str(), server.address));
@@ -77,27 +83,70 @@ async fn live(
     let hosts = model.farm.hosts.iter().map(|(name, host)| (name.as_str(), host.address));
     let hosts = bound("farm host", hosts.zip(farm_hosts))?;
     let before = Before { world: None, listeners: &listeners, hosts: &hosts, numbers: &Numbers::default() };
-    let plan = Plan::make(model, files, &before, &tools)?;
+    let plan = Plan::make(model.clone(), files, &before, &tools)?;
+    let watch = |what: &'static str| move |source| PlaneFault::Watch { what: what.to_owned(), source };
+    let (mut doors, mut hosts) = (Doors::default(), Hosts::default());
+    let ready_doors = doors.ready(plan.farm(), plan.listeners.clone()).map_err(watch("an inside listener"))?;
+    hosts.ready(&plan.hosts).map_err(watch("the demonstration hosts"))?;
     let (world, placed) = plan.world(snapshot, listening, &current);
     let world = Arc::new(world);
     tokio::spawn(Owner::new(placed.tables, clock)?.serve(actions));
     in_force.send_replace(Some(world.clone()));
+    let (stop, stopped) = watch::channel(false);
+    doors.change(&world.farm, ready_doors, &current, &stopped);
+    hosts.change(placed.hosts);
+
+    let (orders, waiting) = mpsc::channel(ORDERS_MAX);
+    let changes = Changes::new(model.clone());
+    let (operators, operators_now) = watch::channel(model.operators.clone());
+    let login_pages = Arc::default();
+    let live = Live {
+        current: current.clone(),
+        owner: owner.clone(),
+        orders: orders.clone(),
+        changes: changes.clone(),
+        helpers: helpers.clone(),
+        files: settings.reader.clone(),
+        file: settings.file.clone(),
+        strictness: settings.strictness,
+        login_pages: Arc::clone(&login_pages),
+        tickets,
+        started: crate::change::now(),
+        base: std::sync::Mutex::default(),
+    };
+    let console = Arc::new(Console { changes: changes.clone(), live, audit: settings.audit });
+    let changer = Changer {
+        changes,
+        tools,
+        in_force,
+        orders,
+        doors,
+        hosts,
+        numbers: placed.numbers,
+        ids: settings.ids,
+        files: settings.reader,
+        file: settings.file,
+        strictness: settings.strictness,
+        set_log: settings.set_log,
+        operators,
+        stopped: stopped.clone(),
+    };
+    tokio::spawn(changer.serve());
 
     let desk = Desk { current: current.clone(), owner: owner.clone(), helpers: helpers.clone() };
-    let mut turn = Turn::new(sluice, desk, clock)?;
-    let (stop, stopped) = watch::channel(false);
-    let mut doors = Doors::default();
-    let watch = |what: &'static str| move |source| PlaneFault::Watch { what: what.to_owned(), source };
-    doors.change(&world.farm, placed.listeners, &current, &stopped).map_err(watch("an inside listener"))?;
-    let mut hosts = Hosts::default();
-    hosts.change(placed.hosts).map_err(watch("the demonstration hosts"))?;
+    let mut turn = Turn::new(sluice, desk, console.clone(), clock)?;
     let key = || random::bytes::<KEY_BYTES>().map(SealKey::new).map_err(|_| PlaneFault::NoRandom);
     let (login_form, names) = (LoginForm::new(key()?), key()?);
-    let portal = Portal { current, owner, helpers, clock, login_form, names };
-    tokio::spawn(inner::serve(Arc::new(portal), inner_listener(inner)?, stopped));
+    let portal = Portal { current, owner, helpers, clock, login_form, login_pages, names };
+    tokio::spawn(inner::serve(Arc::new(portal), unix_listener(inner, "the inner listener")?, stopped.clone()));
+    if let Some(ControlSocket { listener, path, system }) = settings.control {
+        let door = socket::Settings { path, system, operators: operators_now, clock };
+        let listener = unix_listener(listener, "the control socket")?;
+        tokio::spawn(socket::Door::new(door, console).serve(listener, stopped));
+    }
     info!("control plane is ready");
     ready();
-    turn.run(commands).await;
+    turn.run(commands, waiting).await;
 
     // Doors close; connections end after the answer that is under way. Each holds a receiver, so the last one tells.
     let _ = stop.send(true);
@@ -107,10 +156,10 @@ async fn live(
     Ok(())
 }
 
-fn inner_listener(inner: std::os::unix::net::UnixListener) -> Result<UnixListener, PlaneFault> {
-    let watch = |source| PlaneFault::Watch { what: "the inner listener".to_owned(), source };
-    inner.set_nonblocking(true).map_err(watch)?;
-    UnixListener::from_std(inner).map_err(watch)
+fn unix_listener(listener: std::os::unix::net::UnixListener, what: &'static str) -> Result<UnixListener, PlaneFault> {
+    let watch = |source| PlaneFault::Watch { what: what.to_owned(), source };
+    listener.set_nonblocking(true).map_err(watch)?;
+    UnixListener::from_std(listener).map_err(watch)
 }
 
 type Handed<'n> = ((&'n str, std::net::SocketAddr), std::net::TcpListener);

@@ -16,15 +16,19 @@
 
 mod action;
 pub mod audit;
+mod change;
 pub mod clock;
+mod console;
 mod credentials;
 mod door;
 mod farm;
 mod farm_host;
+pub mod files;
 mod helpers;
 mod house;
 mod http;
 pub mod latency;
+mod live;
 mod owner;
 mod passwords;
 pub mod peer;
@@ -46,13 +50,17 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use gate_config::files::Loaded;
-use gate_config::model::Model;
+use gate_config::model::{Log, Model};
+use gate_config::{ListenerIds, Strictness};
 use sluice_link::count::Totals;
 use sluice_link::port::Sluice;
 use sluice_link::snapshot::Snapshot;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use crate::audit::Audit;
+use crate::files::{ConfigFile, ReadFiles};
+use crate::peer::Credentials;
 use latency::VserverLatency;
 
 /// Commands that may wait for the control thread.
@@ -79,6 +87,36 @@ pub struct PlaneSettings {
     pub state: Option<PathBuf>,
     /// Origin of the monotonic clock, the same as the workers'.
     pub origin: Instant,
+    /// The numbers that the virtual servers of `snapshot` were given.
+    pub ids: ListenerIds,
+    /// Reads the files that a changed configuration names.
+    pub reader: ReadFiles,
+    /// The file with which the gateway starts. `None`: nothing can be saved or read again.
+    pub file: Option<Arc<dyn ConfigFile>>,
+    /// What happens with commands that are not known, in lines that are added later as in the file.
+    pub strictness: Strictness,
+    /// Where it is written down who did what.
+    pub audit: Arc<dyn Audit>,
+    /// Puts other settings of the log into force.
+    pub set_log: Box<dyn Fn(Log) + Send + Sync>,
+    /// The control socket, bound at `model.paths.control_socket`. `None`: nobody can change this gateway while it runs.
+    pub control: Option<ControlSocket>,
+}
+
+/// The control socket with what is needed to know who is at its other end.
+pub struct ControlSocket {
+    /// Bound and listening.
+    pub listener: UnixListener,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Who connects.
+    pub system: Arc<dyn Credentials>,
+}
+
+impl fmt::Debug for ControlSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlSocket").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for PlaneSettings {
@@ -97,6 +135,8 @@ pub enum Command {
         /// From now.
         within: Duration,
     },
+    /// Read the file again and apply the difference. A broken file changes nothing, and is logged.
+    Reload,
     /// How things are. Nobody waits if the asker is gone.
     Status(SyncSender<Status>),
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use gate_auth::guard::{LoginGuard, TicketGuard};
 use gate_auth::seal::{KEY_BYTES, SealKey};
-use gate_auth::sessions::{self, Identity, Logins, Token};
+use gate_auth::sessions::{self, Arrival, Identity, Logins, Token};
 use gate_auth::tickets::{self, Code, Kind, LOGON_RANDOM_BYTES, STA_RANDOM_BYTES, Tickets};
 use gate_auth::users::{Check, Proven, Users, canonical};
 use gate_proto::xml::sta::Value;
@@ -26,7 +26,7 @@ use crate::action::{
     WantedLogins,
 };
 use crate::clock::Clock;
-use crate::latency::Latencies;
+use crate::latency::{Latencies, Phase};
 use crate::quiet::Quiet;
 use crate::random;
 use crate::running::{self, Launches};
@@ -53,6 +53,8 @@ pub(crate) struct Owner {
     launches: Launches,
     latencies: Latencies,
     tally: Tally,
+    /// The same, since an operator last began anew.
+    times_shown: Latencies,
     quiet: Quiet,
 }
 
@@ -76,6 +78,7 @@ impl Owner {
             launches: Launches::default(),
             latencies: Latencies::new(),
             tally: Tally::default(),
+            times_shown: Latencies::new(),
             quiet: Quiet::default(),
         })
     }
@@ -108,11 +111,11 @@ impl Owner {
                 self.count_try(&claim, person.is_some());
                 give(reply, person);
             }
-            Action::Enter { person, password, client, replaces, reply } => {
+            Action::Enter { person, password, arrival, replaces, reply } => {
                 if let Some(cookie) = replaces {
                     self.logins.end(&cookie);
                 }
-                give(reply, self.enter(&person, password, client, now));
+                give(reply, self.enter(&person, password, arrival, now));
             }
             Action::Who { cookie, reply } => {
                 let login = self.logins.look_up(&cookie, now).cloned();
@@ -157,6 +160,15 @@ impl Owner {
                 let tickets = self.stas.values().map(Tickets::len).sum();
                 let (logins, launches, connections) = (self.logins.len(), self.launches.len(), self.launches.running());
                 give(reply, Counts { logins, tickets, launches, connections, tally: self.tally() });
+            }
+            Action::Times { listener, reply } => {
+                let times = &self.times_shown;
+                let of = |phase| listener.map_or_else(|| times.of_all(phase), |one| times.percentiles(one, phase));
+                give(reply, Phase::ALL.map(|phase| (phase, of(phase))).to_vec());
+            }
+            Action::ClearTimes(reply) => {
+                self.times_shown.reset_all();
+                give(reply, ());
             }
             Action::Settle(tables, reply) => give(reply, self.settle(*tables)),
             Action::Connections { wanted, at_most, reply } => {
@@ -246,18 +258,22 @@ impl Owner {
         Some(person)
     }
 
-    fn enter(&mut self, person: &Person, password: SecretString, client: IpAddr, now: Duration) -> Result<Token, NotEntered> {
+    fn enter(&mut self, person: &Person, password: SecretString, arrival: Arrival, now: Duration) -> Result<Token, NotEntered> {
         let token = Token::new(random::bytes()?);
         let identity =
             Identity { user: person.name.clone(), domain: person.domain.clone(), groups: person.groups.clone(), password };
-        self.logins.begin(&token, identity, client, now)?;
+        let client = arrival.client.ip();
+        self.logins.begin(&token, identity, arrival, now)?;
         info!(user = %person.name, %client, "login");
         Ok(token)
     }
 
     /// Takes over what the configuration says now. Tables of tickets that stay keep their tickets. Nothing in here can fail.
     fn settle(&mut self, tables: Tables) -> usize {
-        let Tables { nt_domain, users, farm } = tables;
+        let Tables { nt_domain, users, farm, listeners } = tables;
+        for times in [&mut self.latencies, &mut self.times_shown] {
+            times.retain(|listener| listeners.contains(&listener));
+        }
         self.stas.retain(|number, _| farm.iter().any(|(kept, ..)| kept == number));
         for (number, key, limits) in farm {
             self.stas.entry(number).or_insert_with(|| Tickets::new(key, limits)).set_limits(limits);
@@ -267,7 +283,7 @@ impl Owner {
         let is_stale = |login: &sessions::Login| !before.agree_about(&self.users, &running::name(&login.identity.user));
         let ended = self.logins.end_those(is_stale);
         for login in &ended {
-            info!(user = %login.identity.user, client = %login.client, "login ended: the user is gone or has another password");
+            info!(user = %login.identity.user, client = %login.arrival.client, "login ended: the user is gone or has another password");
         }
         self.tally.logins_killed += ended.len() as u64;
         ended.len()
@@ -293,6 +309,7 @@ impl Owner {
 
     fn opened(&mut self, opened: &Opened, now: Duration) {
         self.latencies.record(opened);
+        self.times_shown.record(opened);
         let Some(launch) = self.launches.opened(opened.launch, opened.key, now) else { return };
         info!(
             event = "ICASTART",
@@ -359,7 +376,7 @@ fn seen(login: &sessions::Login) -> LoginSeen {
         user: identity.user.clone(),
         domain: identity.domain.clone(),
         groups: identity.groups.clone(),
-        client: login.client,
+        arrival: login.arrival.clone(),
         began: login.began,
         seen: login.seen,
     }

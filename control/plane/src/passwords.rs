@@ -37,6 +37,18 @@ pub(crate) fn seal(model: &mut Model) -> Result<(), Unusable> {
     Ok(())
 }
 
+/// Lets an open password of `model` be the hash that `before` has for it, if it opens that: a file with open passwords that is
+/// read again changes nobody's password.
+pub(crate) fn keep(model: &mut Model, before: &Model) {
+    for (name, user) in model.users.iter_mut() {
+        let Credential::Plain(secret) = &user.credential else { continue };
+        let Some(Credential::Hashed(phc)) = before.users.find(name.as_str()).map(|user| &user.credential) else { continue };
+        if Verifier::of_phc(phc).is_ok_and(|verifier| verifier.is_of(&secret.expose().to_owned().into())) {
+            user.credential = Credential::Hashed(phc.clone());
+        }
+    }
+}
+
 /// The users of a sealed `model`. Nobody can log in without a password, with one that only another machine can read, or while
 /// the feature is off.
 pub(crate) fn users(model: &Model) -> Result<Users, Unusable> {
@@ -102,7 +114,12 @@ mod tests {
         seal(&mut model).unwrap();
         let Credential::Hashed(before) = model.users.find("ann").unwrap().credential.clone() else { panic!("sealed") };
         seal(&mut model).unwrap();
-        assert_eq!(model.users.find("ann").unwrap().credential, Credential::Hashed(before), "a hash stays as it is");
+        assert_eq!(model.users.find("ann").unwrap().credential, Credential::Hashed(before.clone()), "a hash stays as it is");
+        for (password, is_kept) in [("s3cret", true), ("changed", false)] {
+            let mut again = self::model(&[("ann", Credential::Plain(Secret::new(password)))]);
+            keep(&mut again, &model);
+            assert_eq!(again.users.find("ann").unwrap().credential == Credential::Hashed(before.clone()), is_kept, "{password}");
+        }
         let users = users(&model).unwrap();
         assert!(users.check("ann").run(&"s3cret".into()));
         assert!(!users.check("ann").run(&"other".into()));

@@ -184,7 +184,7 @@ impl Redemption {
             return Err(Why::Throttled);
         }
         let vserver = self.world.vservers.get(&ask.listener).ok_or(Why::Listener)?;
-        let redeemed = ask_authorities(vserver, ask).await?;
+        let (redeemed, sta) = ask_authorities(vserver, ask).await?;
         let address = self.address(&redeemed, ask.wanted).await?;
         let connection = redeemed.connection().unwrap_or_default();
         let launch = Box::new(Launch {
@@ -195,6 +195,7 @@ impl Redemption {
             domain: shortened(&connection.user_domain),
             resource: shortened(&connection.application_name),
             ticket: format!("{:?}", ask.ticket),
+            sta: shortened(&sta),
         });
         let launch = self.owner.ask(|reply| Action::Launched(launch, reply)).await.map_err(|_| Why::Busy)?;
         Ok(Target { address, launch, tls: self.world.model.host_tls(address) })
@@ -228,8 +229,8 @@ impl Redemption {
     }
 }
 
-/// Tries the ticket's pairs in order, each at every authority that has its id.
-async fn ask_authorities(vserver: &Vserver, ask: &Redeem) -> Result<Redeemed, Why> {
+/// Tries the ticket's pairs in order, each at every authority that has its id; and which id that was.
+async fn ask_authorities(vserver: &Vserver, ask: &Redeem) -> Result<(Redeemed, String), Why> {
     let mut failed: Option<Why> = None;
     for pair in ask.ticket.pairs() {
         let candidates = candidates(vserver, pair.sta_id).await;
@@ -244,7 +245,7 @@ async fn ask_authorities(vserver: &Vserver, ask: &Redeem) -> Result<Redeemed, Wh
         }
         for sta in candidates {
             match sta.redeem(ask.ticket.version(), pair).await {
-                Ok(redeemed) => return Ok(redeemed),
+                Ok(redeemed) => return Ok((redeemed, pair.sta_id.to_owned())),
                 Err(why) => failed = Some(graver(failed, Why::Sta { sta: sta.url.clone(), why })),
             }
         }

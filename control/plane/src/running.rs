@@ -38,6 +38,8 @@ pub(crate) struct Launch {
     pub(crate) resource: String,
     /// The ticket, masked.
     pub(crate) ticket: String,
+    /// Id of the authority that redeemed it.
+    pub(crate) sta: String,
 }
 
 /// A session whose bytes flow.
@@ -161,6 +163,7 @@ mod tests {
             domain: String::new(),
             resource: String::new(),
             ticket: String::new(),
+            sta: String::new(),
         }
     }
 

@@ -74,6 +74,8 @@ pub(crate) struct Tools {
     pub(crate) owner: Owned,
     pub(crate) helpers: Arc<Helpers>,
     pub(crate) current: Current,
+    /// What became of tickets at all authorities.
+    pub(crate) tickets: Arc<crate::reach::sta::Counts>,
     /// Where things are kept that must survive a restart.
     pub(crate) state: Option<PathBuf>,
 }
@@ -171,9 +173,14 @@ impl Plan {
         Ok(Self { model, files, tables, listeners, hosts, numbers, farm, farm_xml, xml, stas, of_vserver })
     }
 
+    /// The farm servers, in the order of `listeners`.
+    pub(crate) fn farm(&self) -> &[Arc<Served>] {
+        &self.farm
+    }
+
     /// The world that this is once the workers run on `snapshot` and listen at `listening`, in the order of its listeners.
     pub(crate) fn world(self, snapshot: Arc<Snapshot>, listening: Vec<SocketAddr>, current: &Current) -> (World, Placed) {
-        let Self { model, files, tables, listeners, hosts, numbers, farm, farm_xml, xml, stas, mut of_vserver } = self;
+        let Self { model, files, mut tables, listeners: _, hosts, numbers, farm, farm_xml, xml, stas, mut of_vserver } = self;
         let (mut vservers, mut sites) = (HashMap::new(), Vec::new());
         for (listener, listens) in snapshot.listeners.iter().zip(&listening) {
             let name: Arc<str> = listener.name.as_str().into();
@@ -182,6 +189,7 @@ impl Plan {
             vservers.insert(listener.id, Vserver { name: name.clone(), stas: stas.clone() });
             sites.push(Site { listens: *listens, vserver: name, fqdn, stas });
         }
+        tables.listeners = snapshot.listeners.iter().map(|listener| listener.id).collect();
         let mut allowed = model.allow_list();
         let own: Vec<SocketAddr> = listening.iter().copied().chain(farm.iter().map(|served| served.address)).collect();
         own.iter().for_each(|address| allowed.refuse(*address));
@@ -208,14 +216,13 @@ impl Plan {
             everywhere,
             stas,
         };
-        (world, Placed { tables, listeners, hosts, numbers })
+        (world, Placed { tables, hosts, numbers })
     }
 }
 
 /// What a plan leaves for others to put into force.
 pub(crate) struct Placed {
     pub(crate) tables: Tables,
-    pub(crate) listeners: Vec<Bound>,
     pub(crate) hosts: Vec<Bound>,
     pub(crate) numbers: Numbers,
 }
@@ -234,6 +241,21 @@ impl World {
     /// The farm server with that number.
     pub(crate) fn farm_server(&self, number: FarmNumber) -> Option<&Arc<Served>> {
         self.farm.iter().find(|served| served.number == number)
+    }
+
+    /// The listener of a virtual server and where it really is; `None` for one that is not served.
+    pub(crate) fn listener(&self, name: &str) -> Option<(ListenerId, SocketAddr)> {
+        let mut both = self.snapshot.listeners.iter().zip(&self.listening);
+        both.find(|(listener, _)| listener.name == name).map(|(listener, address)| (listener.id, *address))
+    }
+
+    /// The authorities, each once, with the virtual servers to which they are bound.
+    pub(crate) fn authorities(&self) -> Vec<(&Arc<Sta>, Vec<String>)> {
+        let of = |watched: &'_ Arc<Watched>| {
+            let bound = self.model.vservers.iter().filter(|(_, vserver)| vserver.stas.contains(&watched.bound));
+            bound.map(|(name, _)| name.to_string()).collect()
+        };
+        self.stas.iter().map(|watched| (&watched.sta, of(watched))).collect()
     }
 
     /// How the authorities are, in order of virtual server and URL.
@@ -284,7 +306,7 @@ fn tables(model: &Model, users: Users, farm: &[Arc<Served>]) -> Result<Tables, U
         Ok((served.number, SealKey::new(random::bytes::<KEY_BYTES>()?), limits))
     };
     let nt_domain = model.vpn.nt_domain.as_deref().unwrap_or_default().into();
-    Ok(Tables { nt_domain, users, farm: farm.iter().map(of_server).collect::<Result<_, Unfit>>()? })
+    Ok(Tables { nt_domain, users, farm: farm.iter().map(of_server).collect::<Result<_, Unfit>>()?, listeners: Vec::new() })
 }
 
 /// The XML Service that the portal asks: the one there is, if it is configured the same.
@@ -348,13 +370,13 @@ fn stas(model: &Model, files: &Loaded, before: Option<&World>, farm: &[Arc<Serve
 
 fn sta(bound: &model::Sta, roots: Option<&[u8]>, here: Option<&Arc<Served>>, tools: &Tools) -> Result<Sta, String> {
     if let Some(served) = here {
-        return Ok(Sta::embedded(&bound.url, served.number, served.id.clone(), tools.owner.clone()));
+        return Ok(Sta::embedded(&bound.url, served.number, served.id.clone(), tools.owner.clone(), tools.tickets.clone()));
     }
     if bound.url.at.port == 0 {
         return Err("no farm server has this address".to_owned());
     }
     let endpoint = Endpoint::new(&bound.url, STA_PATH, roots, tools.helpers.clone()).map_err(|bad| bad.to_string())?;
-    Ok(Sta::remote(&bound.url, endpoint))
+    Ok(Sta::remote(&bound.url, endpoint, tools.tickets.clone()))
 }
 
 /// The embedded authority that answers at `url`. Its address may be given as it is or as it is configured: they differ where

@@ -11,6 +11,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use gate_auth::tickets::Kind;
@@ -79,9 +80,51 @@ pub(crate) struct Sta {
     /// Plain HTTP.
     pub(crate) insecure: bool,
     reach: Reach,
+    pub(crate) counts: Counts,
+    /// The same for all authorities, those that are gone included.
+    all: Arc<Counts>,
     state: watch::Sender<State>,
     /// Somebody met an outage: ask again soon.
     doubt: Notify,
+}
+
+/// What became of tickets that were brought back.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Tickets sent.
+    pub(crate) asked: AtomicU64,
+    /// Tickets that it knew.
+    pub(crate) redeemed: AtomicU64,
+    /// Tickets that it did not.
+    pub(crate) refused: AtomicU64,
+    /// Questions without a proper answer.
+    pub(crate) failed: AtomicU64,
+    /// Of those, the ones for which it could not be connected to.
+    pub(crate) unreached: AtomicU64,
+    /// How long the last answer took, in microseconds.
+    pub(crate) last_us: AtomicU64,
+}
+
+impl Counts {
+    fn count(&self, came: &Result<Redeemed, NoData>, took: Duration) {
+        let one = |count: &AtomicU64| count.fetch_add(1, Relaxed);
+        one(&self.asked);
+        match came {
+            Ok(_) => one(&self.redeemed),
+            Err(NoData::Refused(_)) => one(&self.refused),
+            Err(NoData::Outage(Outage::Connect(_) | Outage::Name | Outage::Tls(_) | Outage::Busy)) => {
+                one(&self.unreached);
+                one(&self.failed)
+            }
+            Err(NoData::Outage(Outage::Time | Outage::Ended | Outage::Status(_) | Outage::Protocol(_) | Outage::Body)) => {
+                one(&self.failed)
+            }
+            Err(NoData::NoOwner) => one(&self.failed),
+        };
+        if matches!(came, Ok(_) | Err(NoData::Refused(_))) {
+            self.last_us.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+        }
+    }
 }
 
 /// What is known of an authority.
@@ -91,6 +134,8 @@ struct State {
     id: Option<Arc<str>>,
     /// It said so when it was last asked; `None`: it was never asked.
     is_up: Option<bool>,
+    /// What was wrong when it was last asked, if it was.
+    fault: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -107,24 +152,36 @@ struct Remote {
 
 impl Sta {
     /// The embedded authority `number`, whose id is known.
-    pub(crate) fn embedded(url: &Url, number: FarmNumber, id: Arc<str>, owner: Owned) -> Self {
-        Self::new(url, Reach::Embedded { number, owner }, Some(id))
+    pub(crate) fn embedded(url: &Url, number: FarmNumber, id: Arc<str>, owner: Owned, all: Arc<Counts>) -> Self {
+        Self::new(url, Reach::Embedded { number, owner }, Some(id), all)
     }
 
     /// One that is somewhere else. Its id is not known until its monitor has asked.
-    pub(crate) fn remote(url: &Url, endpoint: Endpoint) -> Self {
-        Self::new(url, Reach::Remote(Box::new(Remote { endpoint, template: Template::default() })), None)
+    pub(crate) fn remote(url: &Url, endpoint: Endpoint, all: Arc<Counts>) -> Self {
+        Self::new(url, Reach::Remote(Box::new(Remote { endpoint, template: Template::default() })), None, all)
     }
 
-    fn new(url: &Url, reach: Reach, id: Option<Arc<str>>) -> Self {
+    fn new(url: &Url, reach: Reach, id: Option<Arc<str>>, all: Arc<Counts>) -> Self {
         let insecure = url.scheme == Scheme::Http && matches!(reach, Reach::Remote(_));
-        let state = State { is_up: id.is_some().then_some(true), id };
-        Self { url: url.to_string(), insecure, reach, state: watch::Sender::new(state), doubt: Notify::new() }
+        let state = State { is_up: id.is_some().then_some(true), id, fault: None };
+        let (state, doubt) = (watch::Sender::new(state), Notify::new());
+        Self { url: url.to_string(), insecure, reach, counts: Counts::default(), all, state, doubt }
     }
 
     /// What it called itself last, whether it is up now or not: a ticket with that id is still a matter for it alone.
     pub(crate) fn id(&self) -> Option<Arc<str>> {
         self.state.borrow().id.clone()
+    }
+
+    /// How it is: `UP`, `DOWN`, or `UNKNOWN` before it was first asked; and what was wrong.
+    pub(crate) fn state(&self) -> (&'static str, Option<Arc<str>>) {
+        let state = self.state.borrow();
+        let word = match state.is_up {
+            Some(true) => "UP",
+            Some(false) => "DOWN",
+            None => "UNKNOWN",
+        };
+        (word, state.fault.clone())
     }
 
     /// Whether it told its id when it was last asked.
@@ -151,6 +208,15 @@ impl Sta {
 
     /// Brings a ticket back.
     pub(crate) async fn redeem(&self, version: &str, pair: Pair<'_>) -> Result<Redeemed, NoData> {
+        let began = tokio::time::Instant::now();
+        let came = self.bring_back(version, pair).await;
+        for counts in [&self.counts, &*self.all] {
+            counts.count(&came, began.elapsed());
+        }
+        came
+    }
+
+    async fn bring_back(&self, version: &str, pair: Pair<'_>) -> Result<Redeemed, NoData> {
         match &self.reach {
             Reach::Embedded { number, owner } => {
                 // A dual ticket's version belongs to the pair of pairs; each ticket in it is of the current generation.
@@ -241,7 +307,7 @@ impl Sta {
     }
 
     fn is_now_up(&self, id: Arc<str>, current: &Current) {
-        let before = self.state.send_replace(State { id: Some(id.clone()), is_up: Some(true) });
+        let before = self.state.send_replace(State { id: Some(id.clone()), is_up: Some(true), fault: None });
         if before.is_up == Some(true) && before.id.as_ref() == Some(&id) {
             return;
         }
@@ -254,7 +320,10 @@ impl Sta {
 
     fn is_now_down(&self, why: &NoTicket) {
         let before = self.state.borrow().is_up;
-        self.state.send_modify(|state| state.is_up = Some(false));
+        self.state.send_modify(|state| {
+            state.is_up = Some(false);
+            state.fault = Some(why.to_string().into());
+        });
         if before == Some(false) {
             debug!(sta = %self.url, %why, "ticket authority is still down");
         } else {

@@ -18,6 +18,8 @@ use gate_config::model::{
     Access, AllowedHost, AllowedHostName, Cidr, Credential, FarmServer, FarmServerName, Group, GroupName, HostPort, Model,
     PortRange, Resource, ResourceKind, ResourceName, Sta, Url, User, UserName, Vserver, VserverName, VserverTls,
 };
+use gate_config::{ListenerIds, Strictness};
+use gate_plane::audit::NoAudit;
 use gate_plane::{Command, PlaneSettings, Status};
 use sluice_link::ask::{Ask, Redeem, Wanted};
 use sluice_link::count::{ListenerTotals, Totals};
@@ -50,6 +52,12 @@ struct Shared {
     traffic: Mutex<HashMap<SessionKey, Traffic>>,
     /// Where the virtual servers of the snapshot last published listen: where it says.
     addresses: Mutex<Vec<(ListenerId, SocketAddr)>>,
+    /// Everything that was published.
+    published: Mutex<Vec<Arc<Snapshot>>>,
+    /// The next publication is refused for this virtual server.
+    refused: Mutex<Option<String>>,
+    /// Workers that have died.
+    dead: Mutex<Vec<WorkerId>>,
     asks: Mutex<VecDeque<Ask>>,
     tells: Mutex<Vec<(WorkerId, Tell)>>,
     told: Condvar,
@@ -95,6 +103,11 @@ impl Sluice for FakeSluice {
     }
 
     fn publish(&mut self, snapshot: Arc<Snapshot>) -> Result<(), PublishProblem> {
+        if let Some(listener) = self.shared.refused.lock().unwrap().take() {
+            let (address, source) = ("192.0.2.9:443".parse().unwrap(), std::io::ErrorKind::AddrInUse.into());
+            return Err(PublishProblem::Bind { listener, address, source });
+        }
+        self.shared.published.lock().unwrap().push(snapshot.clone());
         *self.shared.addresses.lock().unwrap() = snapshot.listeners.iter().map(|one| (one.id, one.address)).collect();
         Ok(())
     }
@@ -133,7 +146,7 @@ impl Sluice for FakeSluice {
     }
 
     fn alive(&self, worker: WorkerId) -> bool {
-        worker.0 < 2
+        worker.0 < 2 && !self.shared.dead.lock().unwrap().contains(&worker)
     }
 }
 
@@ -179,8 +192,33 @@ impl Workers {
         (&*self.wake).write_all(&[1; 8]).unwrap();
     }
 
+    /// The snapshot that was published last.
+    pub(crate) fn published(&self) -> Option<Arc<Snapshot>> {
+        self.shared.published.lock().unwrap().last().cloned()
+    }
+
+    /// How many snapshots were published.
+    pub(crate) fn publications(&self) -> usize {
+        self.shared.published.lock().unwrap().len()
+    }
+
+    /// Refuses the next publication on account of this virtual server.
+    pub(crate) fn refuse_next(&self, listener: &str) {
+        *self.shared.refused.lock().unwrap() = Some(listener.to_owned());
+    }
+
+    /// Lets a worker die.
+    pub(crate) fn kill(&self, worker: u16) {
+        self.shared.dead.lock().unwrap().push(WorkerId(worker));
+    }
+
     /// Presents a ticket and gives the key under which the answer will come.
     pub(crate) fn present(&self, ticket: &str, client: &str) -> SessionKey {
+        self.present_at(ListenerId(1), ticket, client)
+    }
+
+    /// The same at another virtual server.
+    pub(crate) fn present_at(&self, listener: ListenerId, ticket: &str, client: &str) -> SessionKey {
         let n = u32::try_from(self.next.fetch_add(1, SeqCst)).unwrap();
         let key = SessionKey {
             worker: WorkerId(u16::try_from(n % 2).unwrap()),
@@ -188,7 +226,7 @@ impl Workers {
         };
         self.ask(Ask::Redeem(Redeem {
             key,
-            listener: ListenerId(1),
+            listener,
             client: client.parse().unwrap(),
             ticket: Ticket::parse(ticket.as_bytes()).unwrap(),
             wanted: Wanted::Ica,
@@ -366,6 +404,13 @@ impl House {
             farm_hosts: Vec::new(),
             state: None,
             origin: now(),
+            ids: ListenerIds::default(),
+            reader: Arc::new(std::collections::BTreeMap::<PathBuf, Vec<u8>>::new()),
+            file: None,
+            strictness: Strictness::Strict,
+            audit: Arc::new(NoAudit),
+            set_log: Box::new(|_| {}),
+            control: None,
         };
         let (workers, sluice) = Workers::new();
         let (commands, waiting) = mpsc::channel(gate_plane::COMMANDS_MAX);

@@ -19,11 +19,12 @@ mod text;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use gate_auth::guard::Source;
 use gate_auth::seal::SealKey;
-use gate_auth::sessions::{Identity, Login, LoginForm, Token};
+use gate_auth::sessions::{Arrival, Identity, Login, LoginForm, Token};
 use gate_proto::cookie::{self, Cookies};
 use gate_proto::form::Form;
 use gate_proto::path::Path;
@@ -78,6 +79,8 @@ pub(crate) struct Portal {
     pub(crate) helpers: Arc<Helpers>,
     pub(crate) clock: Clock,
     pub(crate) login_form: LoginForm,
+    /// Times that the login form was shown.
+    pub(crate) login_pages: Arc<AtomicU64>,
     /// Seals names for ICA files: client names, session-sharing keys.
     pub(crate) names: SealKey,
 }
@@ -232,6 +235,7 @@ impl Portal {
     }
 
     fn show_form(&self, status: StatusCode, problem: Option<Problem>) -> Result<Reply, Failed> {
+        self.login_pages.fetch_add(1, Relaxed);
         let cookie = Token::new(random::bytes()?);
         let nonce = pages::nonce()?;
         let form_token = self.login_form.token(&cookie, self.clock.now());
@@ -296,7 +300,8 @@ impl Portal {
             Err(why) => return Err(why.into()),
         }
         let replaces = visit.cookies.value(&host_cookie(LOGIN_COOKIE)).map(str::to_owned);
-        let entered = self.owner.ask(|reply| Action::Enter { person, password, client, replaces, reply }).await?;
+        let arrival = Arrival { client: visit.caller.client, vserver: visit.site.vserver.clone() };
+        let entered = self.owner.ask(|reply| Action::Enter { person, password, arrival, replaces, reply }).await?;
         let token = entered.map_err(|full| Failed::new(Problem::Busy, full))?;
         let mut reply = pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES);
         add_cookie(&mut reply, cookie::set(LOGIN_COOKIE, token.expose()))?;

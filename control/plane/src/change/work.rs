@@ -1,0 +1,172 @@
+//! The part of a change that takes its time: from what was said to what can be put into force. It touches nothing that is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gate_config::code::Code;
+use gate_config::edit::Editor;
+use gate_config::model::Model;
+use gate_config::problem::Problem;
+use gate_config::{Change, Checked, ListenerIds, Strictness, check, diff, snapshot};
+use sluice_link::id::SnapshotId;
+use sluice_link::port::PublishProblem;
+use sluice_link::snapshot::Snapshot;
+use zeroize::Zeroizing;
+
+use super::{Done, problem};
+use crate::farm::{Bound, Numbers};
+use crate::files::{ConfigFile, ReadFiles};
+use crate::passwords;
+use crate::world::{Before, Plan, Tools, Unfit, World, chain};
+
+/// How much `clear ns config` takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// All but what `set ns` and `enable ns` have said.
+    Basic,
+    /// All but where the sockets are, the name of the host and the workers.
+    Extended,
+    /// All but where the sockets are and who may use them.
+    Full,
+}
+
+/// What a change is made of.
+pub(super) enum Material {
+    Lines(Vec<Zeroizing<String>>),
+    File(Arc<dyn ConfigFile>),
+    Clear(Depth),
+}
+
+impl Material {
+    pub(super) fn lines(&self) -> usize {
+        match self {
+            Self::Lines(lines) => lines.len(),
+            Self::File(_) | Self::Clear(_) => 0,
+        }
+    }
+}
+
+/// A change that only waits to be put into force.
+pub(super) struct Made {
+    pub(super) lines: Vec<Vec<Problem>>,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) changes: Vec<Change>,
+    /// `None`: there is nothing to be put into force.
+    pub(super) plan: Option<Plan>,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) ids: ListenerIds,
+}
+
+/// What is needed to make it.
+pub(super) struct Bench {
+    pub(super) before: Arc<World>,
+    pub(super) tools: Tools,
+    pub(super) files: ReadFiles,
+    pub(super) strictness: Strictness,
+    pub(super) ids: ListenerIds,
+    pub(super) numbers: Numbers,
+    pub(super) listeners: Vec<Bound>,
+    pub(super) hosts: Vec<Bound>,
+    /// The inner socket stays where it is until the next start.
+    pub(super) inner: PathBuf,
+    pub(super) id: SnapshotId,
+}
+
+impl Bench {
+    pub(super) fn make(self, material: Material) -> Result<Box<Made>, Done> {
+        let mut lines = Vec::new();
+        let (mut model, files, warnings) = match material {
+            Material::Lines(said) => {
+                let mut editor = Editor::new(&self.before.model, &self.before.files, self.strictness);
+                lines = said.iter().map(|line| editor.line(line, &*self.files).problems).collect::<Vec<_>>();
+                drop(said);
+                let edited = editor.finish(&*self.files);
+                for late in edited.late {
+                    if let Some(line) = late.number.checked_sub(1).and_then(|at| lines.get_mut(at)) {
+                        line.extend(late.problems);
+                    }
+                }
+                if lines.iter().all(|problems| problems.iter().any(Problem::is_error)) {
+                    return Err(Done { lines, ..Done::default() });
+                }
+                (edited.model, edited.files, edited.whole)
+            }
+            Material::File(file) => {
+                let name = file.path().display().to_string();
+                let text = file
+                    .read()
+                    .map_err(|source| failed(problem(Code::NoSuchFile, &name, format!("cannot be read: {source}"))))?;
+                whole(check(&name, &text, self.strictness, &*self.files))?
+            }
+            Material::Clear(depth) => {
+                let text = Zeroizing::new(left(&self.before.model, depth));
+                whole(check("what is left", &text, Strictness::Lenient, &*self.files))?
+            }
+        };
+        let fail = |why: Problem| Done { lines: lines.clone(), ..failed(why) };
+        passwords::keep(&mut model, &self.before.model);
+        passwords::seal(&mut model).map_err(|why| fail(unfit(&Unfit::Password(why))))?;
+        let changes = diff(&self.before.model, &model);
+        let mut ids = self.ids;
+        ids.keep_only(&model);
+        let mut snapshot = snapshot(&model, &files, self.id, &mut ids)
+            .map_err(|missing| fail(problem(Code::NoSuchFile, &missing.name, missing.to_string())))?;
+        snapshot.inner = self.inner;
+        let before = Before { world: Some(&self.before), listeners: &self.listeners, hosts: &self.hosts, numbers: &self.numbers };
+        let plan = Plan::make(Arc::new(model), Arc::new(files), &before, &self.tools).map_err(|why| fail(unfit(&why)))?;
+        Ok(Box::new(Made { lines, warnings, changes, plan: Some(plan), snapshot: Arc::new(snapshot), ids }))
+    }
+}
+
+type Whole = (Model, gate_config::files::Loaded, Vec<Problem>);
+
+/// A whole text's meaning, or all that is wrong with it.
+fn whole(checked: Checked) -> Result<Whole, Done> {
+    match checked.model {
+        Some(model) => Ok((model, checked.files, checked.problems)),
+        None => Err(Done { failed: checked.problems, ..Done::default() }),
+    }
+}
+
+fn failed(why: Problem) -> Done {
+    Done { failed: vec![why], ..Done::default() }
+}
+
+/// The lines that a `clear` leaves.
+fn left(model: &Model, depth: Depth) -> String {
+    let stays = |line: &&str| {
+        let mut words = line.split(' ');
+        let (verb, group, object) = (words.next(), words.next(), words.next());
+        let is_own = matches!(verb, Some("set" | "enable")) && group == Some("ns");
+        is_own
+            && match depth {
+                Depth::Basic => true,
+                Depth::Extended => verb == Some("set") && matches!(object, Some("config" | "hostName" | "worker")),
+                Depth::Full => verb == Some("set") && object == Some("config"),
+            }
+    };
+    model.print().lines().filter(stays).map(|line| format!("{line}\n")).collect()
+}
+
+/// Why a configuration cannot be put into force, as the command line says it.
+pub(super) fn unfit(why: &Unfit) -> Problem {
+    match why {
+        Unfit::Object { what, why } => problem(Code::InvalidArgument, what, why.clone()),
+        Unfit::Bind { what, .. } => problem(Code::AddressInUse, what, chain(why)),
+        Unfit::Password(passwords::Unusable::Password { user, why }) => {
+            problem(Code::InvalidValue, &format!("aaa user {user}"), why.to_string())
+        }
+        Unfit::Password(passwords::Unusable::NoRandom(_)) | Unfit::NoRandom(_) => problem(Code::InvalidArgument, "", chain(why)),
+    }
+}
+
+/// Why the workers did not take it, likewise.
+pub(super) fn refused(why: &PublishProblem) -> Problem {
+    let (code, about) = match why {
+        PublishProblem::Listener { listener, .. } => (Code::InvalidArgument, format!("vpn vserver {listener}")),
+        PublishProblem::Bind { listener, .. } => (Code::AddressInUse, format!("vpn vserver {listener}")),
+        PublishProblem::HostTls { profile, .. } => (Code::InvalidArgument, format!("farm hostTls {profile}")),
+        PublishProblem::Worker { .. } => (Code::InvalidArgument, String::new()),
+    };
+    problem(code, &about, chain(why))
+}

@@ -1,0 +1,93 @@
+//! What a certificate says of itself, for `show ssl certKey`.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use gate_config::answer::{Datum, Row};
+use gate_config::text::time::Utc;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::public_key::PublicKey;
+
+use crate::world::World;
+
+/// Names of one certificate that are shown.
+const NAMES_MAX: usize = 100;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Fills in what the first certificate of the object's file says. One that cannot be read leaves the row as it is.
+pub(super) fn live(row: &mut Row, world: &World, now: SystemTime) {
+    let Datum::Text(name) = row.find("name").clone() else { return };
+    let Some(pair) = world.model.certificates.find(&name) else { return };
+    let Some(pem) = world.files.certificate(Path::new(&pair.certificate)) else { return };
+    let Some(der) = CertificateDer::pem_slice_iter(pem).find_map(Result::ok) else { return };
+    for (field, datum) in facts(&der, now).into_iter().flatten() {
+        row.set(field, datum);
+    }
+}
+
+fn facts(der: &[u8], now: SystemTime) -> Option<Vec<(&'static str, Datum)>> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let validity = certificate.validity();
+    let at = |seconds: i64| UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+    let (from, until) = (at(validity.not_before.timestamp()), at(validity.not_after.timestamp()));
+    let status = if now < from {
+        "Not yet valid"
+    } else if now > until {
+        "Expired"
+    } else {
+        "Valid"
+    };
+    let left = until.duration_since(now).unwrap_or_default().as_secs() / DAY.as_secs();
+    let names = certificate.subject_alternative_name().ok().flatten().map(|names| names.value.general_names.clone());
+    let dns = |name: GeneralName<'_>| if let GeneralName::DNSName(dns) = name { Some(dns.to_owned()) } else { None };
+    let key = certificate.public_key();
+    let kind = match key.parsed() {
+        Ok(PublicKey::RSA(rsa)) => format!("RSA {}", rsa.key_size()),
+        Ok(PublicKey::EC(point)) => format!("EC {}", point.key_size()),
+        Ok(PublicKey::DSA(_) | PublicKey::GostR3410(_) | PublicKey::GostR3410_2012(_) | PublicKey::Unknown(_)) | Err(_) => {
+            key.algorithm.algorithm.to_id_string()
+        }
+    };
+    Some(vec![
+        ("status", Datum::Text(status.to_owned())),
+        ("subject", Datum::Text(certificate.subject().to_string())),
+        ("issuer", Datum::Text(certificate.issuer().to_string())),
+        ("serial", Datum::Text(certificate.raw_serial().iter().map(|byte| format!("{byte:02X}")).collect())),
+        ("sanDns", Datum::List(names.into_iter().flatten().filter_map(dns).take(NAMES_MAX).collect())),
+        ("notBefore", Datum::Text(Utc::from(from).to_string())),
+        ("notAfter", Datum::Text(Utc::from(until).to_string())),
+        ("daysToExpiration", Datum::Number(left)),
+        ("publicKey", Datum::Text(kind)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_says_whose_it_is_and_until_when() {
+        let mut params = rcgen::CertificateParams::new(vec!["gw.example.test".to_owned(), "b.example.test".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2026, 1, 11);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(seconds);
+        let said = |now: SystemTime, field: &str| {
+            let all = facts(certificate.der(), now).unwrap();
+            all.into_iter().find(|(name, _)| *name == field).unwrap().1
+        };
+        let begin = 1_767_225_600; // 2026-01-01
+        for (now, status, days) in [(begin - 1, "Not yet valid", 10), (begin, "Valid", 10), (begin + 11 * 86_400, "Expired", 0)] {
+            assert_eq!(said(at(now), "status"), Datum::Text(status.to_owned()));
+            assert_eq!(said(at(now), "daysToExpiration"), Datum::Number(days));
+        }
+        assert_eq!(said(at(begin), "sanDns"), Datum::List(vec!["gw.example.test".to_owned(), "b.example.test".to_owned()]));
+        assert_eq!(said(at(begin), "notAfter"), Datum::Text("2026-01-11T00:00:00.000000Z".to_owned()));
+        assert_eq!(said(at(begin), "publicKey"), Datum::Text("EC 256".to_owned()));
+        assert!(facts(b"rubbish", at(begin)).is_none());
+    }
+}
