@@ -1,6 +1,8 @@
 //! The operator's tool `sluicectl`, as a library so that its parts can be tried without a process.
 //!
 //! ```text
+//!  console  one command, or the lines of a file, to a running gateway over its control socket
+//!  top      what the gateway does right now, drawn on a terminal
 //!  launch   an ICA file ─► TLS to the gateway, ticket as SOCKS5 name ─► a local port or a pipe   (steps 10–14)
 //!  audit    is an audit log what the gateway wrote?
 //!  demo     a gateway of its own on loopback, and all 14 steps of a launch through it
@@ -12,5 +14,7 @@
 
 pub mod audit;
 pub mod clock;
+pub mod console;
 pub mod demo;
 pub mod launch;
+pub mod top;

@@ -1,0 +1,14 @@
+//! Speaking to a running gateway: one connection, one line or many, and what comes back.
+//!
+//! ```text
+//!   arguments ─words─► line ─┐
+//!   standard input, file ────┴─► talk ─► gateway (frames over the control socket)
+//!                                 │
+//!   output ◄─paint── print ◄──────┘ text, warnings, errors, progress, number
+//! ```
+
+pub mod fault;
+pub mod gateway;
+pub mod paint;
+pub mod talk;
+pub mod words;
