@@ -4,8 +4,9 @@ use std::process::Command;
 
 #[test]
 fn help_is_what_was_read_through() {
-    for command in [&[][..], &["launch"], &["demo"]] {
-        let name = command.first().unwrap_or(&"sluicectl");
+    for command in [&[][..], &["launch"], &["demo"], &["top"], &["audit"], &["audit", "verify"], &["diff"], &["diff", "running"]]
+    {
+        let name = if command.is_empty() { "sluicectl".to_owned() } else { command.join(".") };
         let output = Command::new(env!("CARGO_BIN_EXE_sluicectl")).args(command).arg("--help").output().unwrap();
         let told = String::from_utf8(output.stdout).unwrap();
         let path = format!("{}/tests/golden/{name}.help.txt", env!("CARGO_MANIFEST_DIR"));

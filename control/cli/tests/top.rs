@@ -14,52 +14,69 @@ fn sample(second: u64) -> Sample {
     let n = 1 + second % 7;
     let mut answers = Answers::default();
     let mut hear = |title, rows: Value| answers.hear(title, &json!({"errorcode": 0, title: rows}).to_string());
-    hear("nsInfo", json!([{
-        "version": "0.1.0", "hostName": "gw1", "state": "RUNNING", "uptimeSeconds": 273_175 + second,
-        "configChanged": true, "snapshot": 12,
-    }]));
-    hear("ns", json!([{
-        "monotonicMillis": 5000 + second * 1000, "sessions": 1200 + 10 * n, "sessionsMax": 8192, "memoryBytes": 187_904_819,
-        "descriptors": 2530,
-        "reasons": [
-            {"reason": "client_closed", "blame": "nobody", "sessions": 90_210},
-            {"reason": "ticket_refused", "blame": "client", "sessions": 40 + second},
-            {"reason": "host_refused", "blame": "host", "sessions": 17},
-            {"reason": "handshake_timeout", "blame": "client", "sessions": 5},
-        ],
-    }]));
-    hear("vpn", json!([{
-        "curIcaConnections": 1180, "staReqSent": 90_000 + 12 * second,
-        "times": [
-            {"step": "handshake", "count": 9, "p50Micros": 812, "p90Micros": 1204, "p99Micros": 4310, "maxMicros": 98_000},
-            {"step": "redeem", "count": 9, "p50Micros": 2210, "p90Micros": 3900, "p99Micros": 12_100, "maxMicros": 480_000},
-            {"step": "connect", "count": 9, "p50Micros": 420, "p90Micros": 700, "p99Micros": 1900, "maxMicros": 1_204_000},
-            {"step": "setup", "count": 9, "p50Micros": 4100, "p90Micros": 6300, "p99Micros": 19_400, "maxMicros": 1_730_000},
-        ],
-    }]));
+    hear(
+        "nsInfo",
+        json!([{
+            "version": "0.1.0", "hostName": "gw1", "state": "RUNNING", "uptimeSeconds": 273_175 + second,
+            "configChanged": true, "snapshot": 12,
+        }]),
+    );
+    hear(
+        "ns",
+        json!([{
+            "monotonicMillis": 5000 + second * 1000, "sessions": 1200 + 10 * n, "sessionsMax": 8192, "memoryBytes": 187_904_819,
+            "descriptors": 2530,
+            "reasons": [
+                {"reason": "client_closed", "blame": "nobody", "sessions": 90_210},
+                {"reason": "ticket_refused", "blame": "client", "sessions": 40 + second},
+                {"reason": "host_refused", "blame": "host", "sessions": 17},
+                {"reason": "handshake_timeout", "blame": "client", "sessions": 5},
+            ],
+        }]),
+    );
+    hear(
+        "vpn",
+        json!([{
+            "curIcaConnections": 1180, "staReqSent": 90_000 + 12 * second,
+            "times": [
+                {"step": "handshake", "count": 9, "p50Micros": 812, "p90Micros": 1204, "p99Micros": 4310, "maxMicros": 98_000},
+                {"step": "redeem", "count": 9, "p50Micros": 2210, "p90Micros": 3900, "p99Micros": 12_100, "maxMicros": 480_000},
+                {"step": "connect", "count": 9, "p50Micros": 420, "p90Micros": 700, "p99Micros": 1900, "maxMicros": 1_204_000},
+                {"step": "setup", "count": 9, "p50Micros": 4100, "p90Micros": 6300, "p99Micros": 19_400, "maxMicros": 1_730_000},
+            ],
+        }]),
+    );
     hear("ssl", json!([{"handshakes": 91_000 + 14 * second, "handshakesFailed": 70}]));
-    hear("vpnVserver", json!([
-        {"name": "gw.example.com", "state": "UP", "curSessions": 1100, "curIcaConnections": 1090, "handshakes": 80_000 + 13 * second,
-         "upBytes": 1_000_000 * second, "downBytes": 20_000_000 * second,
-         "times": [{"step": "setup", "count": 9, "p99Micros": 18_200}]},
-        {"name": "partners", "state": "UP", "curSessions": 104, "curIcaConnections": 90, "handshakes": 11_000 + second,
-         "upBytes": 90_000 * second, "downBytes": 2_100_000 * second,
-         "times": [{"step": "setup", "count": 9, "p99Micros": 44_000}]},
-        {"name": "lab", "state": "DOWN", "curSessions": 0, "curIcaConnections": 0, "handshakes": 0, "upBytes": 0, "downBytes": 0,
-         "times": []},
-    ]));
-    let worker = |worker: u64, busy: u64, queue: u64| json!({
-        "worker": worker, "engine": "URING", "busyPercent": busy, "sessions": 300 + worker, "spliced": 290, "askQueue": queue,
-        "askQueueMax": 1024, "buffersLent": 700 + worker, "buffersMax": 4096,
-        "upBytes": 272_500 * second, "downBytes": 5_525_000 * second + 1_300_000 * (second % 5),
-    });
+    hear(
+        "vpnVserver",
+        json!([
+            {"name": "gw.example.com", "state": "UP", "curSessions": 1100, "curIcaConnections": 1090, "handshakes": 80_000 + 13 * second,
+             "upBytes": 1_000_000 * second, "downBytes": 20_000_000 * second,
+             "times": [{"step": "setup", "count": 9, "p99Micros": 18_200}]},
+            {"name": "partners", "state": "UP", "curSessions": 104, "curIcaConnections": 90, "handshakes": 11_000 + second,
+             "upBytes": 90_000 * second, "downBytes": 2_100_000 * second,
+             "times": [{"step": "setup", "count": 9, "p99Micros": 44_000}]},
+            {"name": "lab", "state": "DOWN", "curSessions": 0, "curIcaConnections": 0, "handshakes": 0, "upBytes": 0, "downBytes": 0,
+             "times": []},
+        ]),
+    );
+    let worker = |worker: u64, busy: u64, queue: u64| {
+        json!({
+            "worker": worker, "engine": "URING", "busyPercent": busy, "sessions": 300 + worker, "spliced": 290, "askQueue": queue,
+            "askQueueMax": 1024, "buffersLent": 700 + worker, "buffersMax": 4096,
+            "upBytes": 272_500 * second, "downBytes": 5_525_000 * second + (0..second).map(|n| 900_000 * (n % 11)).sum::<u64>(),
+        })
+    };
     hear("worker", json!([worker(0, 43, 0), worker(1, 78, 2), worker(2, 96, 900), worker(3, 5, 0)]));
-    hear("sta", json!([
-        {"staServer": "http://xml1.example.com:8080/scripts/ctxsta.dll", "staState": "UP", "asked": 90_000 + 12 * second, "refused": 47,
-         "failed": 0, "lastMillis": 2},
-        {"staServer": "http://xml2.example.com:8080/scripts/ctxsta.dll", "staState": "DOWN", "asked": 10, "refused": 0, "failed": 10,
-         "lastMillis": 3000},
-    ]));
+    hear(
+        "sta",
+        json!([
+            {"staServer": "http://xml1.example.com:8080/scripts/ctxsta.dll", "staState": "UP", "asked": 90_000 + 12 * second, "refused": 47,
+             "failed": 0, "lastMillis": 2},
+            {"staServer": "http://xml2.example.com:8080/scripts/ctxsta.dll", "staState": "DOWN", "asked": 10, "refused": 0, "failed": 10,
+             "lastMillis": 3000},
+        ]),
+    );
     hear("nsDrain", json!([{"state": "RUNNING"}]));
     answers.sample()
 }
@@ -116,7 +133,7 @@ fn the_picture_of_a_narrow_terminal() {
 fn help_and_sorting() {
     let mut model = model(3);
     press(&mut model, "h");
-    golden("top.help", &drawn(&model, 80, 24));
+    golden("top.keys", &drawn(&model, 80, 24));
     press(&mut model, "h\tss\t\tsssr");
     golden("top.sorted", &drawn(&model, 80, 24));
 }
@@ -148,10 +165,14 @@ fn without_colours_nothing_is_coloured() {
 fn names_of_strangers_do_not_act_and_wide_ones_fit() {
     let mut model = Model::every(1);
     let mut answers = Answers::default();
-    answers.hear("vpnVserver", &json!({"vpnVserver": [
-        {"name": "a\u{1b}[2Jb\u{202e}", "state": "UP"},
-        {"name": "日本語の名前がとても長い仮想サーバー日本語の名前がとても長い", "state": "UP"},
-    ]}).to_string());
+    answers.hear(
+        "vpnVserver",
+        &json!({"vpnVserver": [
+            {"name": "a\u{1b}[2Jb\u{202e}", "state": "UP"},
+            {"name": "日本語の名前がとても長い仮想サーバー日本語の名前がとても長い", "state": "UP"},
+        ]})
+        .to_string(),
+    );
     model.take(Box::new(answers.sample()), Duration::from_secs(1));
     let picture = drawn(&model, 80, 24);
     assert!(picture.contains("a\\u{1b}[2Jb\\u{202e}"), "{picture}");

@@ -103,10 +103,11 @@ impl Fault {
     #[must_use]
     pub fn cure(&self) -> Option<String> {
         match self {
-            Self::NoSocket { .. } => {
-                Some("start the gateway, or say where it listens: --socket PATH or SLUICEGATE_SOCKET; \
-                      `set ns config -controlSocket` in its file says where that is".to_owned())
-            }
+            Self::NoSocket { .. } => Some(
+                "start the gateway, or say where it listens: --socket PATH or SLUICEGATE_SOCKET; \
+                      `set ns config -controlSocket` in its file says where that is"
+                    .to_owned(),
+            ),
             Self::NotRunning { .. } => Some("start it: systemctl start sluicegate, or sluicegate run FILE".to_owned()),
             Self::Denied { group: Some(group), .. } => {
                 Some(format!("become a member of the group `{group}` (usermod -aG {group} YOU, then log in again), or use sudo"))
@@ -115,9 +116,12 @@ impl Fault {
                 Some("become a member of the group that owns the socket and its folder, or use sudo".to_owned())
             }
             Self::Refused { .. } => Some(
-                "`set ns config -readGroup` and `-changeGroup` name the groups whose members are let in; show your own with: id".to_owned(),
+                "`set ns config -readGroup` and `-changeGroup` name the groups whose members are let in; show your own with: id"
+                    .to_owned(),
             ),
-            Self::Foreign { .. } => Some("does --socket name the right socket, and is sluicectl as new as the gateway?".to_owned()),
+            Self::Foreign { .. } => {
+                Some("does --socket name the right socket, and is sluicectl as new as the gateway?".to_owned())
+            }
             Self::Lost { .. } => Some("is it still running? See its log, and what was done: show ns runningConfig".to_owned()),
             Self::Unreachable { .. } | Self::Interrupted | Self::Unread => None,
         }

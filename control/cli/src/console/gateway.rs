@@ -70,6 +70,8 @@ pub struct Gateway {
     unread: Vec<u8>,
     greeting: Greeting,
     interrupt: Arc<AtomicBool>,
+    /// Until when an answer is awaited; none: as long as it takes.
+    patience: Option<Deadline>,
 }
 
 impl Gateway {
@@ -88,10 +90,12 @@ impl Gateway {
             unread: Vec::new(),
             greeting: Greeting { version: String::new(), level: Level::Read },
             interrupt: Arc::clone(interrupt),
+            patience: Some(Deadline::after(GREETING_WAIT)),
         };
         // A gateway that turns us away may close before it has read this; what it said is there all the same.
         let _ = gateway.stream.write_all(format!("{HELLO}\n").as_bytes());
         gateway.greeting = gateway.hear_greeting()?;
+        gateway.patience = None;
         Ok(gateway)
     }
 
@@ -159,13 +163,24 @@ impl Gateway {
         Ok(if number == 0 { Ok(text) } else { Err(wrong) })
     }
 
+    /// The same, for what nobody wants to wait long for.
+    ///
+    /// # Errors
+    /// As with [`run`](Self::run), and [`Fault::Lost`] if it takes longer than `most`.
+    pub fn small(&mut self, line: &str, most: Duration) -> Result<Result<String, String>, Fault> {
+        self.patience = Some(Deadline::after(most));
+        let said = self.text(line);
+        self.patience = None;
+        said
+    }
+
     fn say(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.stream.write_all(bytes).map_err(|source| Fault::Lost { source: Some(source) })
     }
 
     fn hear(&mut self, hear: Hear<'_>) -> Result<u16, Fault> {
         loop {
-            let frame = self.next(None)?;
+            let frame = self.next()?;
             if frame.kind == Say::End {
                 return frame.number().ok_or_else(|| self.foreign());
             }
@@ -176,24 +191,23 @@ impl Gateway {
     }
 
     fn hear_greeting(&mut self) -> Result<Greeting, Fault> {
-        let deadline = Deadline::after(GREETING_WAIT);
         // Who is turned away is told so in a plain line, which is not a frame.
         while self.unread.is_empty() {
-            self.read(Some(deadline))?;
+            self.read()?;
         }
         if self.unread.starts_with(b"E") {
-            return Err(self.turned_away(deadline));
+            return Err(self.turned_away());
         }
-        let greeting = self.next(Some(deadline))?;
-        let end = self.next(Some(deadline))?;
+        let greeting = self.next()?;
+        let end = self.next()?;
         match (greeting.kind, end.number(), read_greeting(&greeting.payload)) {
             (Say::Text, Some(0), Some(greeting)) => Ok(greeting),
             _ => Err(self.foreign()),
         }
     }
 
-    fn turned_away(&mut self, deadline: Deadline) -> Fault {
-        while !self.unread.contains(&b'\n') && self.unread.len() < REFUSAL_BYTES_MAX && self.read(Some(deadline)).is_ok() {}
+    fn turned_away(&mut self) -> Fault {
+        while !self.unread.contains(&b'\n') && self.unread.len() < REFUSAL_BYTES_MAX && self.read().is_ok() {}
         let text = String::from_utf8_lossy(&self.unread);
         match text.lines().next().and_then(|line| line.strip_prefix("ERROR: ")) {
             Some(said) => Fault::Refused { path: self.path.clone(), said: visible(said).into_owned() },
@@ -205,7 +219,7 @@ impl Gateway {
         Fault::Foreign { path: self.path.clone() }
     }
 
-    fn next(&mut self, deadline: Option<Deadline>) -> Result<Frame<Say>, Fault> {
+    fn next(&mut self) -> Result<Frame<Say>, Fault> {
         loop {
             let mut bytes = self.unread.as_slice();
             let before = bytes.len();
@@ -214,21 +228,21 @@ impl Gateway {
             self.unread.drain(..taken);
             match next {
                 Ok(Some(frame)) => return Ok(frame),
-                Ok(None) => self.read(deadline)?,
+                Ok(None) => self.read()?,
                 Err(_) => return Err(self.foreign()),
             }
         }
     }
 
     /// Reads what there is, waiting for it.
-    fn read(&mut self, deadline: Option<Deadline>) -> Result<(), Fault> {
+    fn read(&mut self) -> Result<(), Fault> {
         let mut bytes = [0; CHUNK_BYTES];
         loop {
             if self.interrupt.load(Ordering::Relaxed) {
                 return Err(Fault::Interrupted);
             }
-            let left = deadline.map_or(Ok(GLANCE), Deadline::left).map_err(|_| self.foreign())?;
             let lost = |source| Fault::Lost { source: Some(source) };
+            let left = self.patience.map_or(Ok(GLANCE), Deadline::left).map_err(lost)?;
             self.stream.set_read_timeout(Some(left.min(GLANCE))).map_err(lost)?;
             match self.stream.read(&mut bytes) {
                 Ok(0) => return Err(Fault::Lost { source: None }),

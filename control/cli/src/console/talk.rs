@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::fault::Fault;
 use super::gateway::{Gateway, Greeting, Hear, SOCKET, SOCKET_VARIABLE};
@@ -72,6 +73,15 @@ impl Talk {
     /// [`Fault`].
     pub fn text(&mut self, line: &str) -> Result<Result<String, String>, Fault> {
         let said = self.connected()?.text(line);
+        self.judge(said)
+    }
+
+    /// [`Gateway::small`].
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn small(&mut self, line: &str, most: Duration) -> Result<Result<String, String>, Fault> {
+        let said = self.connected()?.small(line, most);
         self.judge(said)
     }
 

@@ -22,6 +22,16 @@ pub fn line(arguments: &[String]) -> String {
     }
 }
 
+/// `show vpn vserver --help` is the usual way to ask for `help show vpn vserver`, and no argument of the gateway begins with two dashes.
+#[must_use]
+pub fn help_instead(mut arguments: Vec<String>) -> Vec<String> {
+    if arguments.len() > 1 && matches!(arguments.last().map(String::as_str), Some("--help" | "-h")) {
+        arguments.pop();
+        arguments.insert(0, "help".to_owned());
+    }
+    arguments
+}
+
 /// Whether a lone argument is a line by itself.
 fn is_line(argument: &str) -> bool {
     argument.contains([' ', '\t', ';', '\n'])
@@ -71,6 +81,15 @@ mod tests {
         assert_eq!(of(&["set x -password \"-secret\""]), "set x -password \"-secret\"");
         assert_eq!(of(&["whoami"]), "whoami");
         assert_eq!(of(&[]), "");
+    }
+
+    #[test]
+    fn help_is_asked_for_as_usual() {
+        let of = |words: &[&str]| help_instead(words.iter().map(|word| (*word).to_owned()).collect()).join(" ");
+        assert_eq!(of(&["show", "worker", "--help"]), "help show worker");
+        assert_eq!(of(&["show", "-h"]), "help show");
+        assert_eq!(of(&["show", "worker"]), "show worker");
+        assert_eq!(of(&["--help", "worker"]), "--help worker");
     }
 
     proptest! {

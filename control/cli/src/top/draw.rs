@@ -127,7 +127,7 @@ pub fn draw(scene: &Scene<'_>, pen: &mut Pen<'_>) {
     if scene.view.help {
         help(pen, y, bottom);
     } else {
-        tables(scene, pen, y, bottom - u16::from(roomy && scene.live));
+        tables(scene, pen, y, bottom);
     }
     if scene.live {
         footer(pen, bottom);
@@ -143,9 +143,7 @@ fn header(scene: &Scene<'_>, pen: &mut Pen<'_>) {
     };
     let uptime = format!("  up {}", lasting(now.uptime_s));
     let (state, state_tone) = match (&now.drain, now.state.as_str()) {
-        (Some(drain), _) => {
-            (format!("DRAINING {} left, {}", count(drain.sessions), lasting(drain.remaining_s)), Tone::Odd)
-        }
+        (Some(drain), _) => (format!("DRAINING {} left, {}", count(drain.sessions), lasting(drain.remaining_s)), Tone::Odd),
         (None, "RUNNING") => ("RUNNING".to_owned(), Tone::Good),
         (None, "") => (UNKNOWN.to_owned(), Tone::Faint),
         (None, other) => (other.to_owned(), Tone::Odd),
@@ -156,15 +154,19 @@ fn header(scene: &Scene<'_>, pen: &mut Pen<'_>) {
         Some(false) => (format!("config{number} saved"), Tone::Faint),
         None => (String::new(), Tone::Faint),
     };
-    let x = pen.pieces(1, 0, &[
-        (name, Tone::Strong),
-        (&version, Tone::Faint),
-        (&uptime, Tone::Plain),
-        ("  ", Tone::Plain),
-        (&state, state_tone),
-        ("  ", Tone::Plain),
-        (&saved, saved_tone),
-    ]);
+    let x = pen.pieces(
+        1,
+        0,
+        &[
+            (name, Tone::Strong),
+            (&version, Tone::Faint),
+            (&uptime, Tone::Plain),
+            ("  ", Tone::Plain),
+            (&state, state_tone),
+            ("  ", Tone::Plain),
+            (&saved, saved_tone),
+        ],
+    );
     let pace = match (scene.live, scene.view.paused) {
         (false, _) => String::new(),
         (true, true) => "paused".to_owned(),
@@ -364,7 +366,16 @@ fn worker_row(scene: &Scene<'_>, row: &Worker) -> Vec<Cell> {
     }
     let mut name = number(Some(row.number));
     name.text = row.number.to_string();
-    vec![name, busy, number(row.sessions), number(row.spliced), rate(bits_narrow(up), up), rate(bits_narrow(down), down), queue, buffers]
+    vec![
+        name,
+        busy,
+        number(row.sessions),
+        number(row.spliced),
+        rate(bits_narrow(up), up),
+        rate(bits_narrow(down), down),
+        queue,
+        buffers,
+    ]
 }
 
 /// `████▌····· 43%`
@@ -401,7 +412,10 @@ fn sta_row(scene: &Scene<'_>, row: &Sta) -> Vec<Cell> {
 fn tables(scene: &Scene<'_>, pen: &mut Pen<'_>, y: u16, bottom: u16) {
     let all = Focus::ALL.map(|focus| table(scene, focus));
     let rows = all.each_ref().map(|table| u16::try_from(table.rows.len().max(1)).unwrap_or(u16::MAX));
-    let heights = share(rows, bottom.saturating_sub(y), scene.view.focus.at());
+    // A blank line before the keys, unless it costs a row.
+    let room = bottom.saturating_sub(y);
+    let everything = rows.iter().fold(3 + 2, |sum: u16, rows| sum.saturating_add(*rows));
+    let heights = share(rows, if scene.live && everything < room { room - 1 } else { room }, scene.view.focus.at());
     let mut y = y;
     for ((focus, table), height) in Focus::ALL.into_iter().zip(&all).zip(heights) {
         if height > 0 {
@@ -435,15 +449,8 @@ fn share(rows: [u16; 3], room: u16, focus: usize) -> [u16; 3] {
     heights
 }
 
-const KEYS: &[(&str, &str)] = &[
-    ("q", "quit"),
-    ("h", "help"),
-    ("tab", "next table"),
-    ("s", "sort"),
-    ("r", "reverse"),
-    ("p", "pause"),
-    ("+ -", "interval"),
-];
+const KEYS: &[(&str, &str)] =
+    &[("q", "quit"), ("h", "help"), ("tab", "next table"), ("s", "sort"), ("r", "reverse"), ("p", "pause"), ("+ -", "interval")];
 
 fn footer(pen: &mut Pen<'_>, y: u16) {
     let mut x = 1;

@@ -29,7 +29,7 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use ratatui::crossterm::terminal::{self, EnterAlternateScreen, LeaveAlternateScreen};
+use ratatui::crossterm::terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen};
 use ratatui::crossterm::{cursor, execute};
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -128,16 +128,19 @@ impl Top {
             Format::Json => json::snapshot(&sample, &pair),
             Format::Text => {
                 let width = terminal::size().ok().filter(|_| io::stdout().is_terminal()).map_or(WIDTH, |(width, _)| width);
-                snapshot(&Scene {
-                    now: &sample,
-                    pair,
-                    rates,
-                    past: &past,
-                    view: &View::default(),
-                    interval_s: self.interval,
-                    trouble: None,
-                    live: false,
-                }, width)
+                snapshot(
+                    &Scene {
+                        now: &sample,
+                        pair,
+                        rates,
+                        past: &past,
+                        view: &View::default(),
+                        interval_s: self.interval,
+                        trouble: None,
+                        live: false,
+                    },
+                    width,
+                )
             }
         };
         // A reader that has gone away has seen enough.
@@ -214,8 +217,7 @@ impl Screen {
         terminal::enable_raw_mode()?;
         // From here on, whatever fails, it is given back.
         let mut screen = Terminal::new(CrosstermBackend::new(io::stdout())).map(Self).inspect_err(|_| give_back())?;
-        execute!(screen.0.backend_mut(), EnterAlternateScreen, cursor::Hide)?;
-        screen.0.clear()?;
+        execute!(screen.0.backend_mut(), EnterAlternateScreen, cursor::Hide, Clear(ClearType::All))?;
         Ok(screen)
     }
 }
@@ -260,7 +262,8 @@ fn live(mut talk: Talk, interval_s: u64, colors: bool) -> Result<(), Ended> {
                         let _ = pace_to.send(Duration::from_secs(model.interval_s));
                     }
                 }
-                Event::Key(_) | Event::Resize(..) | Event::FocusGained | Event::FocusLost | Event::Mouse(_) | Event::Paste(_) => {}
+                Event::Key(_) | Event::Resize(..) | Event::FocusGained | Event::FocusLost | Event::Mouse(_) | Event::Paste(_) => {
+                }
             }
         }
         if dirty {

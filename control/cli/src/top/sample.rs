@@ -341,7 +341,8 @@ mod tests {
     #[test]
     fn names_cannot_act() {
         let mut answers = Answers::default();
-        answers.hear("vpnVserver", r#"{"vpnVserver":[{"name":"a\u001b[2J","times":[{"step":"setup","count":0,"p99Micros":0}]}]}"#);
+        answers
+            .hear("vpnVserver", r#"{"vpnVserver":[{"name":"a\u001b[2J","times":[{"step":"setup","count":0,"p99Micros":0}]}]}"#);
         let sample = answers.sample();
         assert_eq!(sample.vservers[0].name, "a\\u{1b}[2J");
         assert_eq!(sample.vservers[0].setup_p99, None);

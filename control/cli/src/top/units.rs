@@ -130,12 +130,18 @@ mod tests {
 
     #[test]
     fn three_digits_and_a_unit() {
-        assert_eq!([count(None), count(Some(99_999)), count(Some(100_000)), count(Some(u64::MAX))], ["–", "99999", "100k", "18447P"]);
+        assert_eq!(
+            [count(None), count(Some(99_999)), count(Some(100_000)), count(Some(u64::MAX))],
+            ["–", "99999", "100k", "18447P"]
+        );
         assert_eq!([per_second(Some(0.01)), per_second(Some(9.96)), per_second(Some(99.96))], ["0", "10.0", "100"]);
         assert_eq!([bits(Some(0.0)), bits(Some(12.0)), bits(Some(125_000.0))], ["0 bit/s", "96 bit/s", "1.00 Mbit/s"]);
         assert_eq!([bits_narrow(Some(1.25e9)), bits_narrow(Some(99.9e6 / 8.0))], ["10.0G", "99.9M"]);
         assert_eq!([bytes(Some(0)), bytes(Some(1023)), bytes(Some(52_428_800))], ["0 B", "1.00 KiB", "50.0 MiB"]);
-        assert_eq!([micros(Some(999)), micros(Some(1204)), micros(Some(999_499)), micros(Some(3_400_000))], ["999 µs", "1.20 ms", "999 ms", "3.40 s"]);
+        assert_eq!(
+            [micros(Some(999)), micros(Some(1204)), micros(Some(999_499)), micros(Some(3_400_000))],
+            ["999 µs", "1.20 ms", "999 ms", "3.40 s"]
+        );
         assert_eq!([lasting(Some(59)), lasting(Some(273_175))], ["00:00:59", "3d 03:52:55"]);
     }
 

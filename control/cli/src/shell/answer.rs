@@ -1,0 +1,134 @@
+//! An answer, collected so that it can be shown by the page.
+
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+
+use gate_config::text::visible::visible;
+use gate_proto::frame::Say;
+
+use crate::console::paint::{Ink, Paint};
+use crate::console::print::tell;
+
+/// Bytes of an answer that are held; what is longer is cut, with a word about that.
+const HELD_BYTES_MAX: usize = 64 << 20;
+
+/// What was said so far.
+#[derive(Debug)]
+pub struct Collected {
+    paint: Paint,
+    text: String,
+    /// Texts come in pieces that may end within a line; they are painted as a whole.
+    unpainted: String,
+    complaint: Option<String>,
+    progressing: bool,
+    cut: bool,
+}
+
+impl Collected {
+    /// Nothing yet.
+    #[must_use]
+    pub const fn new(paint: Paint) -> Self {
+        Self { paint, text: String::new(), unpainted: String::new(), complaint: None, progressing: false, cut: false }
+    }
+
+    /// Takes a piece. Progress is shown at once.
+    pub fn hear(&mut self, kind: Say, said: &str) -> ControlFlow<()> {
+        match kind {
+            Say::Text if self.unpainted.len() + self.text.len() + said.len() > HELD_BYTES_MAX => self.cut = true,
+            Say::Text => self.unpainted.push_str(said),
+            Say::Warning => self.tell(Ink::Odd, "Warning", said),
+            Say::Error => {
+                self.tell(Ink::Bad, "ERROR", said);
+                self.complaint.get_or_insert_with(|| said.to_owned());
+            }
+            Say::Progress => {
+                self.progressing = true;
+                let mut out = io::stdout();
+                let _ = write!(out, "\r\x1b[K{}", self.paint.ink(Ink::Faint, &visible(said))).and_then(|()| out.flush());
+            }
+            Say::End => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Takes the line about progress off the terminal.
+    pub fn wipe(&mut self) {
+        if std::mem::take(&mut self.progressing) {
+            let mut out = io::stdout();
+            let _ = write!(out, "\r\x1b[K").and_then(|()| out.flush());
+        }
+    }
+
+    /// Whether an error was said.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        self.complaint.is_some()
+    }
+
+    /// The first error that was said.
+    #[must_use]
+    pub fn complaint(&self) -> &str {
+        self.complaint.as_deref().unwrap_or_default()
+    }
+
+    /// What there is, when no more will come.
+    #[must_use]
+    pub fn so_far(&self) -> String {
+        format!("{}{}", self.text, self.paint.answer(&self.unpainted))
+    }
+
+    /// The whole, with a mark before it and ` Done` behind it if that is so.
+    #[must_use]
+    pub fn finish(mut self, mark: Option<&str>, done: bool) -> String {
+        if self.cut {
+            self.tell(Ink::Odd, "Warning", "the answer was longer than can be shown here; use sluicectl in a pipe");
+        }
+        let mark = mark.map(|mark| format!("{}\n", self.paint.ink(Ink::Bad, mark))).unwrap_or_default();
+        let mut whole = mark + &self.so_far();
+        if !whole.is_empty() && !whole.ends_with('\n') {
+            whole.push('\n');
+        }
+        if done {
+            whole.push_str(" Done\n");
+        }
+        whole
+    }
+
+    fn tell(&mut self, ink: Ink, word: &str, said: &str) {
+        self.paint_text();
+        let mut line = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = tell(&mut line, self.paint, ink, word, said);
+        self.text.push_str(&String::from_utf8_lossy(&line));
+    }
+
+    fn paint_text(&mut self) {
+        let text = std::mem::take(&mut self.unpainted);
+        self.text.push_str(&self.paint.answer(&text));
+        if !self.text.is_empty() && !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_in_pieces() {
+        let mut collected = Collected::new(Paint { colors: true, terminal: true });
+        for (kind, said) in
+            [(Say::Text, "\tSta"), (Say::Text, "te: UP\n"), (Say::Warning, "odd"), (Say::Error, "No such resource [x]")]
+        {
+            assert!(collected.hear(kind, said).is_continue());
+        }
+        assert!(collected.has_failed());
+        assert_eq!(collected.complaint(), "No such resource [x]");
+        assert_eq!(
+            collected.finish(Some("  ^"), false),
+            "\x1b[31m  ^\x1b[0m\n\t\x1b[36mState\x1b[0m: \x1b[32mUP\x1b[0m\n\x1b[33mWarning:\x1b[0m odd\n\x1b[31mERROR:\x1b[0m No such resource [x]\n"
+        );
+        assert_eq!(Collected::new(Paint::default()).finish(None, true), " Done\n");
+    }
+}
