@@ -30,7 +30,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The level that one has does not suffice, or what must be written down cannot be.
+    /// The level that one has does not suffice, what must be written down cannot be, or the object is built in.
     NotPermitted = 257, "Operation not permitted";
     /// A named or referenced object is missing.
     NoSuchResource = 258, "No such resource";
@@ -50,8 +50,20 @@ codes! {
     BelowMinimum = 508, "Invalid arguments, given value is less than the minimum value";
     /// Above the range.
     AboveMaximum = 509, "Invalid arguments, given value is more than the maximum value";
+    /// An action of another kind has this name.
+    ActionNameTaken = 528, "Action name is already in use";
+    /// A policy of another kind has this name.
+    PolicyNameTaken = 532, "Policy name is already in use";
+    /// Something that is no policy has this name.
+    PolicyNameInvalid = 544, "Policy name is invalid";
+    /// Of a policy.
+    ExpressionTooLong = 594, "Expression too long - maximum length is 1500";
+    /// Of a classic policy.
+    ClassicRuleTooLong = 596, "Expression too long - maximum length is 800";
     /// A binding that is there.
     BindingExists = 664, "Bind entry already exists";
+    /// What a client is asked about itself.
+    ClientExpressionTooLong = 687, "Client security expression too long";
     /// `rm` of a policy that is bound.
     BoundPolicy = 810, "Bound policy cannot be removed";
     /// A feature is needed that is off.
@@ -88,6 +100,8 @@ codes! {
     InvalidSyntax = 1145, "Invalid syntax in term";
     /// A file cannot be read.
     NoSuchFile = 1155, "No such file";
+    /// A warning: there is a newer one.
+    Deprecated = 1157, "Command deprecated";
     /// No certificate in the file.
     InvalidCertificate = 1536, "Invalid certificate";
     /// No private key in the file.
@@ -116,6 +130,14 @@ codes! {
     UserInGroup = 2633, "User is already bound to the group";
     /// Not bound.
     UserNotInGroup = 2640, "User is not bound to the group";
+    /// It cannot be read, or not be converted.
+    InvalidExpression = 3073, "Invalid expression";
+    /// No such factor.
+    NoSuchLabel = 3087, "Policy Label does not exist";
+    /// It does not go together with what is bound there.
+    CannotBind = 3096, "Policy cannot be bound to specified policy label";
+    /// Not bound.
+    NotBound = 3104, "Policy not bound to specified policy label";
 }
 
 impl fmt::Display for Code {

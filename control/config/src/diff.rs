@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::catalog::resolve::{Place, find};
 use crate::catalog::{Effect, commands};
+use crate::mask;
 use crate::model::Model;
 use crate::print::lines;
 use crate::problem::Masked;
@@ -95,11 +97,11 @@ fn only(these: &[String], those: &[String]) -> Vec<String> {
     different.into_iter().map(|line| masked(line)).collect()
 }
 
-/// A hash is no password, but it is nobody's business in a list of changes.
+/// A hash is no password, and a seal no secret, but they are nobody's business in a list of changes.
 fn masked(line: &str) -> String {
-    let tokens = lex(line).tokens;
-    let value = tokens.iter().skip_while(|token| *token.value != "password").nth(1);
-    Masked::of(line, value.map(|token| token.span).as_slice()).shown.to_string()
+    let lexed = lex(line);
+    let form = find(&lexed.tokens, Place::File, false).ok().and_then(|found| found.target.form());
+    Masked::of(line, &mask::secrets(line, &lexed, form, mask::For::Showing)).shown.to_string()
 }
 
 #[cfg(test)]

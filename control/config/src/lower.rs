@@ -82,6 +82,13 @@ impl Origins {
         self.objects.get(&(command, name.into())).cloned()
     }
 
+    /// Where the first object of a group was made.
+    pub(crate) fn first_of(&self, group: &str) -> Option<Place> {
+        let of_group = |command: &str| command.split(' ').next() == Some(group);
+        let places = self.objects.iter().filter(|((command, _), _)| of_group(command)).map(|(_, place)| place);
+        places.min_by_key(|place| place.line).cloned()
+    }
+
     /// Where something first needed a feature.
     pub(crate) fn features(&self) -> impl Iterator<Item = (Feature, Place)> {
         self.features.iter().map(|(feature, place)| (*feature, place.clone()))

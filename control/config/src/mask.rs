@@ -2,7 +2,7 @@
 //!
 //! It errs towards hiding: a line may be wrong in any way when it is shown.
 
-use crate::catalog::{Form, nearest};
+use crate::catalog::{Form, Support, nearest};
 use crate::text::lex::{Kind, Lexed, Span, Token};
 
 /// Keywords that hold a secret in commands that are not known here contain one of these, in lower case.
@@ -72,6 +72,11 @@ pub(crate) fn is_encrypted(keyword: &str) -> bool {
 /// An abbreviation hides as soon as it could mean a secret, and so does a slip of the pen.
 fn is_secret_keyword(keyword: &str, form: Option<&'static Form>) -> bool {
     let begins = |name: &str| !keyword.is_empty() && name.get(..keyword.len()).is_some_and(|h| h.eq_ignore_ascii_case(keyword));
+    // Written in full, it is that argument and no other; what has an effect here says itself whether it is a secret.
+    let exact = form.and_then(|form| form.keywords.iter().find(|a| a.name.eq_ignore_ascii_case(keyword)));
+    if let Some(argument) = exact {
+        return argument.kind.is_secret() || (argument.support != Support::Full && is_secret_name(argument.name));
+    }
     match form {
         Some(form) if form.keywords.iter().any(|a| begins(a.name)) => {
             form.keywords.iter().any(|a| begins(a.name) && (a.kind.is_secret() || is_secret_name(a.name)))

@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use crate::model::SESSION_GROUP_CHARS_MAX;
+use crate::model::authentication::{CLASSIC_RULE_CHARS_MAX, CLIENT_EXPRESSION_CHARS_MAX, EXPRESSION_CHARS_MAX};
+
 use super::resolve::{Grammar, Target};
 use super::{Argument, Command, Effect, Kind, Origin, Support, commands, wider};
 
@@ -202,6 +205,9 @@ fn short(kind: &Kind) -> String {
     match kind {
         Kind::Switch | Kind::Anything | Kind::Text | Kind::Word(..) => "text".to_owned(),
         Kind::Name => "name".to_owned(),
+        Kind::SessionGroup => "group".to_owned(),
+        Kind::Expression | Kind::ClassicRule | Kind::ClientExpression => "expression".to_owned(),
+        Kind::Goto => "NEXT|END|priority|expression".to_owned(),
         Kind::Choice(words) => words.join("|"),
         Kind::Number { .. } => "number".to_owned(),
         Kind::Ip => "ip".to_owned(),
@@ -226,6 +232,13 @@ pub(crate) fn takes(kind: &Kind) -> String {
         Kind::Text => "text".to_owned(),
         Kind::Word(most, extra) => format!("at most {most} letters, digits and any of `{extra}`"),
         Kind::Name => "a name".to_owned(),
+        Kind::SessionGroup => format!("the name of a group, at most {SESSION_GROUP_CHARS_MAX} characters"),
+        Kind::Expression => format!("an expression of at most {EXPRESSION_CHARS_MAX} characters"),
+        Kind::ClassicRule => format!("a rule in the old language, at most {CLASSIC_RULE_CHARS_MAX} characters"),
+        Kind::ClientExpression => format!(
+            "`sys.client_expr(\"…\")`, several with `&&` `\\|\\|` `!` and parentheses, at most {CLIENT_EXPRESSION_CHARS_MAX} characters"
+        ),
+        Kind::Goto => "`NEXT` `END` `USE_INVOCATION_RESULT`, a priority, or an expression".to_owned(),
         Kind::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" "),
         Kind::Number { min, max, unit } => format!("{unit}, {min} to {max}"),
         Kind::Ip => "an IPv4 or IPv6 address".to_owned(),

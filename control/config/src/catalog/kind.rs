@@ -3,7 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::code::Code;
-use crate::model::{Cidr, CidrPort, Host, HostPort, NAME_CHARS_MAX, NotAnAddress, PortRange, Secret, Url, UserName};
+use crate::model::authentication::{
+    CLASSIC_RULE_CHARS_MAX, ClientExpression, Expression, Goto, NotAClientExpression, NotAnExpression,
+};
+use crate::model::{
+    Cidr, CidrPort, Host, HostPort, NAME_CHARS_MAX, NotAnAddress, PortRange, SESSION_GROUP_CHARS_MAX, Secret, SessionGroup, Url,
+    UserName,
+};
 
 use super::near::nearest;
 
@@ -29,6 +35,16 @@ pub enum Kind {
     Word(usize, &'static str),
     /// The name of an object.
     Name,
+    /// The name of a group that a login gives to a session.
+    SessionGroup,
+    /// A rule or another expression of policies, of at most [`EXPRESSION_CHARS_MAX`](crate::model::authentication::EXPRESSION_CHARS_MAX) characters.
+    Expression,
+    /// The rule of a classic policy, of at most [`CLASSIC_RULE_CHARS_MAX`] characters.
+    ClassicRule,
+    /// What a client is asked about itself, at most [`CLIENT_EXPRESSION_CHARS_MAX`](crate::model::authentication::CLIENT_EXPRESSION_CHARS_MAX) characters.
+    ClientExpression,
+    /// Where a factor goes on: `NEXT`, `END`, `USE_INVOCATION_RESULT`, a priority, or an expression.
+    Goto,
     /// One of these, in any case.
     Choice(&'static [&'static str]),
     /// A whole number within bounds, both included.
@@ -184,6 +200,15 @@ impl Kind {
                 let cure = format!("a name has at most {NAME_CHARS_MAX} letters, digits and any of _ - . # space @ = :");
                 Wrong::cured(wrong.to_string(), cure)
             }),
+            Self::SessionGroup => SessionGroup::parse(text).map(|_| Value::Text(text.into())).map_err(|wrong| {
+                let cure =
+                    format!("such a name has at most {SESSION_GROUP_CHARS_MAX} letters, digits and any of _ - . # space @ = :");
+                Wrong::cured(wrong.to_string(), cure)
+            }),
+            Self::Expression => Expression::parse(text).map(|_| Value::Text(text.into())).map_err(expression),
+            Self::Goto => Goto::parse(text).map(|_| Value::Text(text.into())).map_err(expression),
+            Self::ClassicRule => classic_rule(text),
+            Self::ClientExpression => ClientExpression::parse(text).map(|_| Value::Text(text.into())).map_err(client_expression),
             Self::Choice(words) => choose(text, words),
             Self::Number { min, max, unit } => number(text, *min, *max, unit),
             Self::Ip => text.parse().map(Value::Ip).map_err(|_| address(NotAnAddress::Ip)),
@@ -219,6 +244,36 @@ fn listen(text: &str, port: u16) -> Result<HostPort, Wrong> {
         Ok(address) => Ok(SocketAddr::new(address, port).into()),
         Err(_) => Err(Wrong::value("this takes an IP address with a port, such as 127.0.0.1:9464 or [::1]:9464")),
     }
+}
+
+fn expression(not: NotAnExpression) -> Wrong {
+    let code = match not {
+        NotAnExpression::Empty | NotAnExpression::Control => Code::InvalidExpression,
+        NotAnExpression::TooLong => Code::ExpressionTooLong,
+    };
+    Wrong { code, cause: not.to_string(), cure: None }
+}
+
+fn classic_rule(text: &str) -> Result<Value, Wrong> {
+    if text.chars().count() > CLASSIC_RULE_CHARS_MAX {
+        let cause = format!("a classic rule has at most {CLASSIC_RULE_CHARS_MAX} characters");
+        return Err(Wrong { code: Code::ClassicRuleTooLong, cause, cure: None });
+    }
+    Expression::parse(text).map(|_| Value::Text(text.into())).map_err(expression)
+}
+
+fn client_expression(not: NotAClientExpression) -> Wrong {
+    let code = match not {
+        NotAClientExpression::TooLong => Code::ClientExpressionTooLong,
+        NotAClientExpression::Empty
+        | NotAClientExpression::Control
+        | NotAClientExpression::Unfinished
+        | NotAClientExpression::Unexpected(_)
+        | NotAClientExpression::NoString
+        | NotAClientExpression::TooDeep => Code::InvalidExpression,
+    };
+    let cure = "write \"sys.client_expr(\\\"proc_2_firefox\\\")\", and && || ! ( ) between several; a quote inside quotes needs a backslash";
+    Wrong { code, cause: not.to_string(), cure: Some(cure.into()) }
 }
 
 fn plain(text: &str, most: usize) -> Result<Box<str>, Wrong> {

@@ -28,6 +28,7 @@ pub(crate) use site::{Note, Refused, Site};
 mod aaa;
 pub(crate) mod asks;
 mod audit;
+mod authentication;
 mod bound;
 mod document;
 mod farm;
@@ -39,6 +40,7 @@ mod logins;
 mod metrics;
 mod near;
 mod ns;
+mod rename;
 pub(crate) mod resolve;
 mod rest;
 mod resting;
@@ -84,6 +86,31 @@ pub fn commands() -> &'static [&'static Command] {
         &resting::AAA_PREAUTHENTICATION_ACTION,
         &resting::AAA_PREAUTHENTICATION_POLICY,
         &resting::AAA_PREAUTHENTICATION_PARAMETER,
+        &authentication::EPA,
+        &authentication::LDAP,
+        &authentication::RADIUS,
+        &authentication::CERT,
+        &authentication::SAML,
+        &authentication::OAUTH,
+        &authentication::NO_AUTH,
+        &authentication::EMAIL,
+        &authentication::CAPTCHA,
+        &authentication::WEB_AUTH,
+        &authentication::NEGOTIATE,
+        &authentication::STOREFRONT,
+        &authentication::DFA,
+        &authentication::TACACS,
+        &authentication::POLICY,
+        &authentication::LDAP_POLICY,
+        &authentication::RADIUS_POLICY,
+        &authentication::LOCAL_POLICY,
+        &authentication::CERT_POLICY,
+        &authentication::SAML_POLICY,
+        &authentication::LOGIN_SCHEMA,
+        &authentication::LOGIN_SCHEMA_POLICY,
+        &authentication::LABEL,
+        &authentication::VSERVER,
+        &authentication::PROFILE,
         &vpn::VSERVER,
         &vpn::PARAMETER,
         &session::SESSION_ACTION,
@@ -196,6 +223,8 @@ pub enum Op {
     Link,
     /// Takes it away from there.
     Unlink,
+    /// Gives another name.
+    Rename,
 }
 
 impl Op {
@@ -212,6 +241,7 @@ impl Op {
         Self::Update,
         Self::Link,
         Self::Unlink,
+        Self::Rename,
     ];
 
     /// As it is written.
@@ -229,6 +259,7 @@ impl Op {
             Self::Update => "update",
             Self::Link => "link",
             Self::Unlink => "unlink",
+            Self::Rename => "rename",
         }
     }
 
@@ -237,7 +268,9 @@ impl Op {
     pub(crate) const fn may_precede(self) -> bool {
         match self {
             Self::Add | Self::Set | Self::Bind | Self::Link => true,
-            Self::Unset | Self::Rm | Self::Unbind | Self::Enable | Self::Disable | Self::Update | Self::Unlink => false,
+            Self::Unset | Self::Rm | Self::Unbind | Self::Enable | Self::Disable | Self::Update | Self::Unlink | Self::Rename => {
+                false
+            }
         }
     }
 }
@@ -304,6 +337,10 @@ pub(crate) enum Rank {
     AaaPreauthenticationAction,
     AaaPreauthenticationPolicy,
     AaaPreauthenticationParameter,
+    AuthnAction,
+    AuthnSchema,
+    AuthnVserver,
+    AuthnProfile,
     VpnVserver,
     SslVserver,
     VpnIntranetApplication,
@@ -324,11 +361,16 @@ pub(crate) enum Rank {
     FarmResourceBind,
     /// The other commands of the wider product. They may name our objects, and bindings of ours may name them.
     WiderRest,
+    AuthnPolicy,
+    AuthnSchemaPolicy,
+    AuthnLabel,
     AaaUserBind,
     AaaGroupBind,
     AaaGlobalBind,
     VpnVserverBind,
     VpnGlobalBind,
+    AuthnLabelBind,
+    AuthnVserverBind,
     SslVserverBind,
     /// Lines that nobody knows.
     Unknown,

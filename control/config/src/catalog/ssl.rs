@@ -2,6 +2,7 @@
 
 use crate::code::Code;
 use crate::files::{Loaded, Purpose};
+use crate::model::authentication::Action;
 use crate::model::{CertKey, CertKeyName, Model, VserverTls};
 use crate::print::{Writer, enabled};
 
@@ -137,6 +138,13 @@ fn rm_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     }
     if let Some((linked, _)) = model.certificates.iter().find(|(_, pair)| pair.issuer.as_ref().is_some_and(is)) {
         return Err(in_use(said, "name", Code::CertificateInUse, &format!("certificate {linked}, which is linked to it")));
+    }
+    let saml = |action: &Action| {
+        let Action::Saml(saml) = action else { return false };
+        saml.provider_certificate.iter().chain(&saml.signing_certificate).any(is)
+    };
+    if let Some((action, _)) = model.authentication.actions.iter().find(|(_, action)| saml(action)) {
+        return Err(in_use(said, "name", Code::CertificateInUse, &format!("authentication samlAction {action}")));
     }
     if model.certificates.remove(name).is_none() {
         return Err(no_certificate(said, "name", site.model));
@@ -345,8 +353,23 @@ const BIND_KEYWORDS: &[Argument] = &[
     Argument::kept("gotoPriorityExpression"),
 ];
 
+/// Keeps a line about an authentication virtual server, and says so: that one does not listen, so it speaks no TLS.
+fn rests(said: &Said<'_>, site: &mut Site<'_>) -> bool {
+    let name = said.text("vServerName").unwrap_or_default();
+    if site.model.vservers.has(name) || !site.model.authentication.vservers.has(name) {
+        return false;
+    }
+    let cause = "an authentication virtual server does not listen here: the line is kept for printing back, without effect";
+    site.warn(Note::new(Code::NotImplemented, said.place("vServerName"), name, cause));
+    site.keep_line(said);
+    true
+}
+
 fn set_tls(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     something(said)?;
+    if rests(said, site) {
+        return Ok(());
+    }
     let name = said.text("vServerName").unwrap_or_default();
     let Some(vserver) = site.model.vservers.find_mut(name) else {
         return Err(super::vpn::no_vserver(said, "vServerName", site.model));
@@ -382,6 +405,9 @@ fn print_tls(model: &Model, out: &mut Writer<'_>) {
 
 fn bind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let vserver = said.text("vServerName").unwrap_or_default();
+    if rests(said, site) {
+        return Ok(());
+    }
     if !site.model.vservers.has(vserver) {
         return Err(super::vpn::no_vserver(said, "vServerName", site.model));
     }

@@ -11,10 +11,12 @@ use crate::files::Purpose;
 use crate::model::authentication::Lockout;
 use crate::model::session::Admission;
 use crate::model::{
-    AllowedHost, AllowedHostName, Model, Scheme, Sta, Url, VpnParameter, Vserver, VserverName, VserverTls, is_bound,
+    AllowedHost, AllowedHostName, AuthnProfileName, Model, Scheme, Sta, Url, VpnParameter, Vserver, VserverName, VserverTls,
+    is_bound,
 };
 use crate::print::{LineWriter, Writer};
 
+use super::authentication::no_profile;
 use super::bound::{self, one_binding};
 use super::ns::something;
 use super::session::needs;
@@ -165,6 +167,9 @@ const VSERVER_KEYWORDS: &[Argument] = &[
         .or("no limit"),
     Argument::held("maxLoginAttempts", ATTEMPTS, "After so many failures a user is locked out."),
     Argument::held("failedLoginTimeout", LOCKOUT, "For so long. Needs -maxLoginAttempts."),
+    Argument::optional("authnProfile", Kind::Name, "How users log in: an authentication profile.")
+        .names("authentication authnProfile")
+        .or("as local users"),
     Argument::always("icaOnly", "ON", "Only ICA sessions are carried; there is no tunnel.").takes(ON_OFF),
     Argument::always("authentication", "ON", "Users always log in.").takes(ON_OFF),
     Argument::always("doubleHop", "DISABLED", "One gateway only.").takes(ENABLED),
@@ -211,7 +216,6 @@ const VSERVER_KEYWORDS: &[Argument] = &[
         .means("When the plug-in that looks at the client is renewed: Windows."),
     Argument::kept("LinuxEPAPluginUpgrade").takes(UPGRADE).means("Likewise: Linux."),
     Argument::kept("MacEPAPluginUpgrade").takes(UPGRADE).means("Likewise: macOS."),
-    Argument::kept("authnProfile"),
 ];
 
 const BIND_KEYWORDS: &[Argument] = &[
@@ -242,6 +246,7 @@ fn add_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     };
     let address = SocketAddr::new(ip, port);
     free_address(said, "IPAddress", address, site.model)?;
+    let profile = profile(said, site.model)?;
     let mut vserver = Vserver {
         address,
         enabled: true,
@@ -255,7 +260,7 @@ fn add_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         authn_profile: None,
         admission: Admission::default(),
     };
-    change_vserver(said, &mut vserver)?;
+    change_vserver(said, &mut vserver, profile)?;
     let added = site.model.vservers.add(name.clone(), vserver);
     added.map_err(|there| taken(said, "name", Code::AlreadyExists, "virtual server", there.0.as_str()))?;
     site.keep_arguments(said, name.as_str());
@@ -265,17 +270,31 @@ fn add_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
 fn set_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     something(said)?;
     let name = said.text("name").unwrap_or_default();
-    let Some(vserver) = site.model.vservers.find_mut(name) else { return Err(no_vserver(said, "name", site.model)) };
-    change_vserver(said, vserver)?;
+    if !site.model.vservers.has(name) {
+        return Err(no_vserver(said, "name", site.model));
+    }
+    let profile = profile(said, site.model)?;
+    let Some(vserver) = site.model.vservers.find_mut(name) else { return Err(incomplete(said)) };
+    change_vserver(said, vserver, profile)?;
     site.keep_arguments(said, name);
     Ok(())
 }
 
-fn change_vserver(said: &Said<'_>, vserver: &mut Vserver) -> Result<(), Refused> {
+/// The authentication profile that a line names, which must exist.
+fn profile(said: &Said<'_>, model: &Model) -> Result<Option<AuthnProfileName>, Refused> {
+    let Some(name) = said.text("authnProfile") else { return Ok(None) };
+    match model.authentication.profiles.row(name) {
+        Some((name, _)) => Ok(Some(name.clone())),
+        None => Err(no_profile(said, "authnProfile", model)),
+    }
+}
+
+fn change_vserver(said: &Said<'_>, vserver: &mut Vserver, profile: Option<AuthnProfileName>) -> Result<(), Refused> {
     let mut lockout = vserver.admission.lockout;
     change_lockout(said, &mut lockout)?;
     vserver.admission.lockout = lockout;
     said.put("maxAAAUsers", &mut vserver.admission.users_max, None, |s| s.number("maxAAAUsers").map(Some));
+    said.put("authnProfile", &mut vserver.authn_profile, None, |_| Some(profile));
     said.put("vserverFqdn", &mut vserver.fqdn, None, |s| s.text("vserverFqdn").map(|fqdn| Some(fqdn.into())));
     let rates = &mut vserver.rates;
     for (keyword, rate) in [
@@ -378,6 +397,7 @@ fn print_vservers(model: &Model, out: &mut Writer<'_>) {
             .keyword_if("sessionRateDown", kbits(vserver.rates.session.down))
             .keyword_if("rateUp", kbits(vserver.rates.together.up))
             .keyword_if("rateDown", kbits(vserver.rates.together.down))
+            .keyword_if("authnProfile", vserver.authn_profile.as_ref())
             .end();
     }
 }

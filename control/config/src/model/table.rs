@@ -73,6 +73,13 @@ impl<N: Name, T> Table<N, T> {
         self.place(name).is_some()
     }
 
+    /// The object whose name is this but for case.
+    #[must_use]
+    pub fn like(&self, name: &str) -> Option<(&N, &T)> {
+        let at = self.places.get(&name.to_lowercase())?;
+        self.rows.get(at).map(|(name, object)| (name, object))
+    }
+
     /// How many objects there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -176,6 +183,7 @@ mod tests {
         assert_eq!(table.add(name("alice"), 2), Err(Taken(name("Alice"))));
         assert_eq!(table.find("Alice"), Some(&1));
         assert_eq!(table.find("alice"), None);
+        assert_eq!(table.like("ALICE"), Some((&name("Alice"), &1)));
     }
 
     #[test]

@@ -20,11 +20,14 @@ fn the_pages_are_those_of_the_catalogue() {
 /// All examples, with what takes away in its place behind what makes.
 #[test]
 fn the_examples_load() {
-    for command in commands() {
-        let others = commands().iter().filter(|other| other.words != command.words);
-        let makes = others.flat_map(|other| other.forms).filter(|form| form.op == Op::Add);
-        let setting: String = makes.map(|form| format!("{}\n", form.example)).collect();
+    for (at, command) in commands().iter().enumerate() {
         for form in command.forms {
+            // What is referred to stands before who refers to it, and while somebody does, it cannot be removed, nor renamed
+            // before he has been read.
+            let others = if matches!(form.op, Op::Rm | Op::Rename) { &commands()[..at] } else { commands() };
+            let others = others.iter().filter(|other| other.words != command.words);
+            let makes = others.flat_map(|other| other.forms).filter(|form| form.op == Op::Add);
+            let setting: String = makes.map(|form| format!("{}\n", form.example)).collect();
             let before = command.forms.iter().take_while(|other| other.op != form.op);
             // `rm` of an example would leave nothing to bind, and a binding is untied once only.
             let before = before.filter(|other| matches!(other.op, Op::Add | Op::Bind | Op::Link));

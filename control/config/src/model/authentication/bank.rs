@@ -136,6 +136,11 @@ impl Bank {
         let at = self.0.iter().position(|binding| binding.policy.as_str() == policy)?;
         Some(self.0.remove(at))
     }
+
+    /// All bindings, for a change of names. Which policy is which stays as it is.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Binding> {
+        self.0.iter_mut()
+    }
 }
 
 #[cfg(test)]
