@@ -19,7 +19,7 @@ use sluice_link::spread::Percentiles;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::latency::{Phase, VserverLatency};
+use crate::latency::{Phase, UpTo, VserverLatency};
 use crate::random::NoRandom;
 use crate::running::{Launch, Running, Wanted};
 
@@ -219,6 +219,8 @@ pub(crate) enum Action {
     WorkerGone(WorkerId, ReplyTo<usize>),
     /// How long launches took: at one virtual server, or at all of them, since `ClearTimes`.
     Times { listener: Option<ListenerId>, reply: ReplyTo<Vec<(Phase, Percentiles)>> },
+    /// For each of `bounds`, how many launches at each of these virtual servers took no longer: phase by phase, since the start.
+    UpTo { listeners: Vec<ListenerId>, bounds: &'static [Duration], reply: ReplyTo<Vec<(ListenerId, Vec<UpTo>)>> },
     /// The shown times begin anew.
     ClearTimes(ReplyTo<()>),
     /// How full are the tables?

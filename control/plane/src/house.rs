@@ -20,6 +20,7 @@ use crate::farm::{Bound, Doors, Numbers};
 use crate::farm_host::Hosts;
 use crate::helpers::{self, Helpers};
 use crate::live::Live;
+use crate::live::figures::Place;
 use crate::owner::Owner;
 use crate::passwords;
 use crate::redeem::Desk;
@@ -82,7 +83,7 @@ async fn live(
     let listeners = bound("farm server", servers.zip(farm_servers))?;
     let hosts = model.farm.hosts.iter().map(|(name, host)| (name.as_str(), host.address));
     let hosts = bound("farm host", hosts.zip(farm_hosts))?;
-    let before = Before { world: None, listeners: &listeners, hosts: &hosts, numbers: &Numbers::default() };
+    let before = Before { world: None, listeners: &listeners, hosts: &hosts, metrics: None, numbers: &Numbers::default() };
     let plan = Plan::make(model.clone(), files, &before, &tools)?;
     let watch = |what: &'static str| move |source| PlaneFault::Watch { what: what.to_owned(), source };
     let (mut doors, mut hosts) = (Doors::default(), Hosts::default());
@@ -115,6 +116,9 @@ async fn live(
         base: std::sync::Mutex::default(),
     };
     let console = Arc::new(Console { changes: changes.clone(), live, audit: settings.audit });
+    let mut metrics = Place::new(console.clone());
+    let fresh = metrics.ready(placed.metrics.as_ref()).map_err(watch("the listener for figures"))?;
+    metrics.change(placed.metrics, fresh, &stopped);
     let changer = Changer {
         changes,
         tools,
@@ -122,6 +126,7 @@ async fn live(
         orders,
         doors,
         hosts,
+        metrics,
         numbers: placed.numbers,
         ids: settings.ids,
         files: settings.reader,

@@ -166,6 +166,10 @@ impl Owner {
                 let of = |phase| listener.map_or_else(|| times.of_all(phase), |one| times.percentiles(one, phase));
                 give(reply, Phase::ALL.map(|phase| (phase, of(phase))).to_vec());
             }
+            Action::UpTo { listeners, bounds, reply } => {
+                let of = |listener| Phase::ALL.map(|phase| self.latencies.up_to(listener, phase, bounds)).to_vec();
+                give(reply, listeners.into_iter().map(|listener| (listener, of(listener))).collect());
+            }
             Action::ClearTimes(reply) => {
                 self.times_shown.reset_all();
                 give(reply, ());

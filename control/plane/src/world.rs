@@ -13,6 +13,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use gate_auth::seal::{KEY_BYTES, SealKey};
 use gate_auth::tickets;
@@ -32,6 +33,7 @@ use crate::door::{sta, xml};
 use crate::farm::{self, Bound, Numbers, Served};
 use crate::helpers::Helpers;
 use crate::http::AbortOnDrop;
+use crate::live::certificate;
 use crate::passwords;
 use crate::random;
 use crate::reach::post::Endpoint;
@@ -93,6 +95,8 @@ pub(crate) struct World {
     pub(crate) farm: Vec<Arc<Served>>,
     /// Answers portals through the inside listeners.
     pub(crate) farm_xml: Arc<xml::Service>,
+    /// When certificates are valid no more, by name.
+    pub(crate) expiries: Vec<(String, SystemTime)>,
     /// Where the demonstration hosts really listen, by name.
     pub(crate) hosts: Vec<(Arc<str>, SocketAddr)>,
     allowed: AllowList,
@@ -133,7 +137,9 @@ pub(crate) struct Plan {
     pub(crate) tables: Tables,
     pub(crate) listeners: Vec<Bound>,
     pub(crate) hosts: Vec<Bound>,
+    pub(crate) metrics: Option<Bound>,
     pub(crate) numbers: Numbers,
+    expiries: Vec<(String, SystemTime)>,
     farm: Vec<Arc<Served>>,
     farm_xml: Arc<xml::Service>,
     xml: Arc<XmlService>,
@@ -146,6 +152,7 @@ pub(crate) struct Before<'b> {
     pub(crate) world: Option<&'b World>,
     pub(crate) listeners: &'b [Bound],
     pub(crate) hosts: &'b [Bound],
+    pub(crate) metrics: Option<&'b Bound>,
     pub(crate) numbers: &'b Numbers,
 }
 
@@ -164,13 +171,22 @@ impl Plan {
             })?;
             hosts.push(bound);
         }
+        let metrics = match model.metrics {
+            None => None,
+            Some(address) => {
+                let what = || "set ns metrics".to_owned();
+                let bound = Bound::take_or_bind("metrics", address, before.metrics.map_or(&[], std::slice::from_ref));
+                Some(bound.map_err(|source| Unfit::Bind { what: what(), address, source })?)
+            }
+        };
+        let expiries = certificate::expiries(&model, &files);
         let farm_xml =
             Arc::new(xml::Service { model: model.clone(), owner: tools.owner.clone(), helpers: tools.helpers.clone() });
         let xml = xml_service(&model, &files, before.world, &farm_xml, tools)?;
         let (stas, of_vserver) = stas(&model, &files, before.world, &farm, tools)?;
         let users = passwords::users(&model)?;
         let tables = tables(&model, users, &farm)?;
-        Ok(Self { model, files, tables, listeners, hosts, numbers, farm, farm_xml, xml, stas, of_vserver })
+        Ok(Self { model, files, tables, listeners, hosts, metrics, numbers, expiries, farm, farm_xml, xml, stas, of_vserver })
     }
 
     /// The farm servers, in the order of `listeners`.
@@ -180,7 +196,21 @@ impl Plan {
 
     /// The world that this is once the workers run on `snapshot` and listen at `listening`, in the order of its listeners.
     pub(crate) fn world(self, snapshot: Arc<Snapshot>, listening: Vec<SocketAddr>, current: &Current) -> (World, Placed) {
-        let Self { model, files, mut tables, listeners: _, hosts, numbers, farm, farm_xml, xml, stas, mut of_vserver } = self;
+        let Self {
+            model,
+            files,
+            mut tables,
+            listeners: _,
+            hosts,
+            metrics,
+            numbers,
+            expiries,
+            farm,
+            farm_xml,
+            xml,
+            stas,
+            mut of_vserver,
+        } = self;
         let (mut vservers, mut sites) = (HashMap::new(), Vec::new());
         for (listener, listens) in snapshot.listeners.iter().zip(&listening) {
             let name: Arc<str> = listener.name.as_str().into();
@@ -191,7 +221,8 @@ impl Plan {
         }
         tables.listeners = snapshot.listeners.iter().map(|listener| listener.id).collect();
         let mut allowed = model.allow_list();
-        let own: Vec<SocketAddr> = listening.iter().copied().chain(farm.iter().map(|served| served.address)).collect();
+        let inside = farm.iter().map(|served| served.address).chain(metrics.as_ref().map(|bound| bound.address));
+        let own: Vec<SocketAddr> = listening.iter().copied().chain(inside).collect();
         own.iter().for_each(|address| allowed.refuse(*address));
         let everywhere = own.into_iter().filter(|own| own.ip().is_unspecified()).collect();
         for watched in &stas {
@@ -211,12 +242,13 @@ impl Plan {
             xml,
             farm,
             farm_xml,
+            expiries,
             hosts: placed,
             allowed,
             everywhere,
             stas,
         };
-        (world, Placed { tables, hosts, numbers })
+        (world, Placed { tables, hosts, metrics, numbers })
     }
 }
 
@@ -224,6 +256,7 @@ impl Plan {
 pub(crate) struct Placed {
     pub(crate) tables: Tables,
     pub(crate) hosts: Vec<Bound>,
+    pub(crate) metrics: Option<Bound>,
     pub(crate) numbers: Numbers,
 }
 

@@ -33,6 +33,7 @@ use crate::action::Action;
 use crate::farm::{Doors, Numbers};
 use crate::farm_host::Hosts;
 use crate::files::{ConfigFile, ReadFiles};
+use crate::live::figures::Place;
 use crate::turn::{NotTaken, Order};
 use crate::world::{self, Tools, World};
 
@@ -132,6 +133,7 @@ pub(crate) struct Changer {
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) doors: Doors,
     pub(crate) hosts: Hosts,
+    pub(crate) metrics: Place,
     pub(crate) numbers: Numbers,
     pub(crate) ids: ListenerIds,
     pub(crate) files: ReadFiles,
@@ -226,6 +228,7 @@ impl Changer {
             numbers: self.numbers.clone(),
             listeners: self.doors.bound(),
             hosts: self.hosts.bound().to_vec(),
+            metrics: self.metrics.bound().cloned(),
             inner: before.snapshot.inner.clone(),
             id: SnapshotId(before.snapshot.id.0.saturating_add(1)),
         };
@@ -241,9 +244,12 @@ impl Changer {
         let mut done = Done { lines, warnings, ..Done::default() };
         let Some(plan) = plan else { return done };
         let ready = self.doors.ready(plan.farm(), plan.listeners.clone());
-        let ready = match ready.and_then(|ready| self.hosts.ready(&plan.hosts).map(|()| ready)) {
-            Ok(ready) => ready,
-            Err(source) => return Done { failed: vec![problem(Code::InvalidArgument, "", source.to_string())], ..done },
+        let metrics = self.metrics.ready(plan.metrics.as_ref());
+        let ready = match (ready, metrics, self.hosts.ready(&plan.hosts)) {
+            (Ok(ready), Ok(metrics), Ok(())) => (ready, metrics),
+            (Err(source), ..) | (_, Err(source), _) | (.., Err(source)) => {
+                return Done { failed: vec![problem(Code::InvalidArgument, "", source.to_string())], ..done };
+            }
         };
         let (reply, published) = oneshot::channel();
         let order = Order::Publish { snapshot: snapshot.clone(), reply };
@@ -269,7 +275,9 @@ impl Changer {
             error!("the owner of control state did not take its new tables");
         }
         self.in_force.send_replace(Some(world.clone()));
+        let (ready, metrics) = ready;
         self.doors.change(&world.farm, ready, &self.tools.current, &self.stopped);
+        self.metrics.change(placed.metrics, metrics, &self.stopped);
         self.hosts.change(placed.hosts);
         self.numbers = placed.numbers;
         self.ids = ids;

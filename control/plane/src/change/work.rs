@@ -67,6 +67,7 @@ pub(super) struct Bench {
     pub(super) numbers: Numbers,
     pub(super) listeners: Vec<Bound>,
     pub(super) hosts: Vec<Bound>,
+    pub(super) metrics: Option<Bound>,
     /// The inner socket stays where it is until the next start.
     pub(super) inner: PathBuf,
     pub(super) id: SnapshotId,
@@ -112,7 +113,13 @@ impl Bench {
         let mut snapshot = snapshot(&model, &files, self.id, &mut ids)
             .map_err(|missing| fail(problem(Code::NoSuchFile, &missing.name, missing.to_string())))?;
         snapshot.inner = self.inner;
-        let before = Before { world: Some(&self.before), listeners: &self.listeners, hosts: &self.hosts, numbers: &self.numbers };
+        let before = Before {
+            world: Some(&self.before),
+            listeners: &self.listeners,
+            hosts: &self.hosts,
+            metrics: self.metrics.as_ref(),
+            numbers: &self.numbers,
+        };
         let plan = Plan::make(Arc::new(model), Arc::new(files), &before, &self.tools).map_err(|why| fail(unfit(&why)))?;
         Ok(Box::new(Made { lines, warnings, changes, plan: Some(plan), snapshot: Arc::new(snapshot), ids }))
     }

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gate_config::answer::{Datum, Row};
+use gate_config::files::Loaded;
+use gate_config::model::Model;
 use gate_config::text::time::Utc;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -26,6 +28,17 @@ pub(super) fn live(row: &mut Row, world: &World, now: SystemTime) {
     for (field, datum) in facts(&der, now).into_iter().flatten() {
         row.set(field, datum);
     }
+}
+
+/// When the certificates of `model` are valid no more, by name. Those that cannot be read are left out.
+pub(crate) fn expiries(model: &Model, files: &Loaded) -> Vec<(String, SystemTime)> {
+    let ends = |pair: &gate_config::model::CertKey| {
+        let der = CertificateDer::pem_slice_iter(files.certificate(&pair.certificate)?).find_map(Result::ok)?;
+        let (_, certificate) = X509Certificate::from_der(&der).ok()?;
+        let seconds = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or_default();
+        Some(UNIX_EPOCH + Duration::from_secs(seconds))
+    };
+    model.certificates.iter().filter_map(|(name, pair)| Some((name.to_string(), ends(pair)?))).collect()
 }
 
 fn facts(der: &[u8], now: SystemTime) -> Option<Vec<(&'static str, Datum)>> {

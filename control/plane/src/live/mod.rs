@@ -8,7 +8,8 @@
 //!
 //! Nothing in here waits for a change, and nothing holds up the workers.
 
-mod certificate;
+pub(crate) mod certificate;
+pub(crate) mod figures;
 mod sessions;
 mod stats;
 

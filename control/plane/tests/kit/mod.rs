@@ -1,6 +1,8 @@
 //! A whole control plane in a thread, with fake workers in front of it and whatever a test wants behind it.
 #![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "what fails here has failed the test")]
 
+pub(crate) mod operator;
+
 use std::collections::{HashMap, VecDeque};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -21,6 +23,7 @@ use gate_config::model::{
 use gate_config::{ListenerIds, Strictness};
 use gate_plane::audit::NoAudit;
 use gate_plane::{Command, PlaneSettings, Status};
+use gate_proto::xml::sta::{Connection, IssueRequest, IssuedTicket, Value};
 use sluice_link::ask::{Ask, Redeem, Wanted};
 use sluice_link::count::{ListenerTotals, Totals};
 use sluice_link::id::{Generation, ListenerId, SessionKey, Slot, SlotKey, SnapshotId, WorkerId};
@@ -602,6 +605,8 @@ pub(crate) fn post_xml(address: SocketAddr, path: &str, body: &str) -> Reply {
 /// An authority of the test's own: `answer` gets each request's body and writes what it likes.
 pub(crate) struct FakeSta {
     pub(crate) address: SocketAddr,
+    /// How often it was asked for a ticket, which is how monitors learn its id.
+    pub(crate) probes: Arc<AtomicU64>,
     pub(crate) redemptions: Receiver<String>,
 }
 
@@ -611,13 +616,15 @@ impl FakeSta {
         let address = listener.local_addr().unwrap();
         let (seen, redemptions) = channel();
         let answer = Arc::new(answer);
+        let probes = Arc::new(AtomicU64::new(0));
+        let counted = probes.clone();
         std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
-                let (answer, seen) = (answer.clone(), seen.clone());
-                std::thread::spawn(move || serve_sta(stream, id, &*answer, &seen));
+                let (answer, seen, counted) = (answer.clone(), seen.clone(), counted.clone());
+                std::thread::spawn(move || serve_sta(stream, id, &*answer, &seen, &counted));
             }
         });
-        Self { address, redemptions }
+        Self { address, probes, redemptions }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -625,9 +632,10 @@ impl FakeSta {
     }
 }
 
-fn serve_sta(mut stream: TcpStream, id: &str, answer: &dyn Fn(&str, &mut TcpStream), seen: &Sender<String>) {
+fn serve_sta(mut stream: TcpStream, id: &str, answer: &dyn Fn(&str, &mut TcpStream), seen: &Sender<String>, probes: &AtomicU64) {
     while let Some(body) = read_request(&mut stream) {
         if body.contains("<RequestTicket>") {
+            probes.fetch_add(1, SeqCst);
             let ticket = format!(
                 "<ResponseTicket><AuthorityID>{id}</AuthorityID><Ticket>00000000000000000000000000000000</Ticket><TicketVersion>40</TicketVersion></ResponseTicket>"
             );
@@ -666,4 +674,22 @@ pub(crate) fn write_sta(stream: &mut TcpStream, inner: &str) {
 /// `ResponseData` with an address.
 pub(crate) fn data(address: &str) -> String {
     format!("<ResponseData><TicketData><Value name=\"ICAAddress\">{address}</Value></TicketData></ResponseData>")
+}
+
+/// A ticket that the embedded authority at `farm` issues for a launch of `user` at `host`.
+pub(crate) fn issue_for(farm: SocketAddr, host: &str, user: &str) -> String {
+    let connection = Connection {
+        server_address: host.to_owned(),
+        user_name: user.to_owned(),
+        user_domain: "DEMO".to_owned(),
+        application_name: "Notepad".to_owned(),
+        protocol: "ICA".to_owned(),
+    };
+    let value = |name: &str, text: String| Value { name: name.to_owned(), text };
+    let values = vec![value("ICAAddress", host.to_owned()), value("XData", connection.write())];
+    let request = String::from_utf8(IssueRequest::new(values, false).write()).unwrap();
+    let reply = post_xml(farm, "/scripts/ctxsta.dll", &request);
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let issued = IssuedTicket::read(reply.text().as_bytes()).unwrap();
+    issued.client_string().expose().to_owned()
 }
