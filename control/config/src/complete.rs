@@ -129,11 +129,12 @@ impl Offers<'_> {
             let known = grammar.all_keywords().map(|argument| (argument.name, argument));
             let Picked::One(argument) = pick(&token.value, known) else { return };
             let values = rest.len() - at - 1;
-            let most = match argument.kind {
-                Kind::Switch => 0,
-                _ if grammar.unset => 0,
-                Kind::List(_, most) => most,
-                _ => 1,
+            let most = if grammar.unset || matches!(argument.kind, Kind::Switch) {
+                0
+            } else if let Kind::List(_, most) = argument.kind {
+                most
+            } else {
+                1
             };
             if values < most {
                 self.value(argument, target, false);
@@ -217,8 +218,10 @@ fn help(way: &Way, at: usize) -> String {
         1 => way.object.is_empty(),
         _ => true,
     };
+    if !ends {
+        return String::new();
+    }
     match way.target {
-        _ if !ends => String::new(),
         Target::Form(command, _) | Target::Show(command) => command.summary.to_owned(),
         Target::Ask(ask) => ask.summary.to_owned(),
     }

@@ -13,8 +13,9 @@ use crate::catalog::{Ask, Command, Form, Given, Level, Note, Value};
 use crate::code::Code;
 use crate::mask;
 use crate::problem::{Masked, Problem, Severity};
-use crate::text::lex::Span;
+use crate::text::lex::{Kind as TokenKind, Span, Token, lex};
 use crate::text::line::LINE_BYTES_MAX;
+use crate::text::word::word;
 
 pub use crate::text::split::split;
 
@@ -153,7 +154,7 @@ impl AskOrder {
     #[must_use]
     pub fn problem(&self, name: &str, code: Code, cause: impl Into<String>) -> Problem {
         let given = self.given.iter().find(|given| given.argument.name == name);
-        let at = given.map_or(Span { column: 1, ..Span::default() }, |g| g.values.first().map_or(g.span, |(_, span)| *span));
+        let at = given.map_or_else(start, |g| g.values.first().map_or(g.span, |(_, span)| *span));
         let about = given.and_then(|g| g.values.first()).and_then(|(value, _)| value.as_text()).unwrap_or_default();
         problem(&Masked::of(&self.shown, &[]), Severity::Error, Note::new(code, at, about, cause))
     }
@@ -172,12 +173,15 @@ impl ShowOrder {
 pub fn read(line: &str) -> Result<Order, Vec<Problem>> {
     if line.len() > LINE_BYTES_MAX {
         let cause = format!("a line has at most {LINE_BYTES_MAX} bytes");
-        let note = Note::new(Code::InvalidArgument, Span { column: 1, ..Span::default() }, "", cause);
+        let note = Note::new(Code::InvalidArgument, start(), "", cause);
         return Err(vec![problem(&Masked::of("", &[]), Severity::Error, note)]);
     }
     let lexed = crate::paste::words(line);
     if lexed.tokens.is_empty() && lexed.fault.is_none() {
         return Ok(Order::Nothing);
+    }
+    if let Some(stat) = stat_of(&lexed.tokens) {
+        return read(&stat);
     }
     let found = find(&lexed.tokens, At::Console, true);
     let form = found.as_ref().ok().and_then(|found| found.target.form());
@@ -200,6 +204,14 @@ pub fn read(line: &str) -> Result<Order, Vec<Problem>> {
     if !errors.is_empty() {
         return Err(errors);
     }
+    if let Target::Ask(ask) = found.target
+        && ask.needs_one()
+        && !read.given.iter().any(|given| ask.keywords.iter().any(|a| a.name == given.argument.name))
+    {
+        let names: Vec<_> = ask.keywords.iter().map(|argument| format!("-{}", argument.name)).collect();
+        let cause = format!("`{}` says which by at least one of {}", ask.words, names.join(", "));
+        return Err(vec![wrong(Note::new(Code::ArgumentMissing, span(&lexed.tokens), "", cause))]);
+    }
     let has = |name: &str| read.given.iter().find(|given| given.argument.name == name);
     let text = |name: &str| has(name).and_then(|given| given.values.first()).and_then(|(value, _)| value.as_text());
     let format = if text("format") == Some("json") { Format::Json } else { Format::Text };
@@ -208,7 +220,7 @@ pub fn read(line: &str) -> Result<Order, Vec<Problem>> {
     Ok(match found.target {
         Target::Form(command, form) => change(Some((command, form))),
         Target::Show(command) => {
-            let at = has("name").map_or(Span { column: 1, ..Span::default() }, |given| given.span);
+            let at = has("name").map_or_else(start, |given| given.span);
             Order::Show(ShowOrder { command, name: text("name").map(Into::into), summary, format, at, line: shown.into() })
         }
         Target::Ask(ask) => Order::Ask(AskOrder { ask, given: read.given, format, summary, shown }),
@@ -218,4 +230,37 @@ pub fn read(line: &str) -> Result<Order, Vec<Problem>> {
 pub(crate) fn problem(masked: &Masked, severity: Severity, note: Note) -> Problem {
     let place = Some(masked.place(1, note.at));
     Problem { severity, code: note.code, about: note.about, cause: note.cause, cure: note.cure, file: "".into(), place }
+}
+
+/// `show vpn vserver gw stats` is `stat vpn vserver gw`. A name in quotes is a name.
+fn stat_of(tokens: &[Token]) -> Option<String> {
+    let words = tokens.iter().take_while(|token| token.kind == TokenKind::Word).count();
+    let last = tokens.get(..words)?.last()?;
+    let bare = last.span.width == last.value.chars().count();
+    if !(bare && last.value.eq_ignore_ascii_case("stats")) {
+        return None;
+    }
+    let shown = find(tokens.get(..words - 1)?, At::Console, false);
+    let (verb, group, object) = match (shown.ok().map(|found| found.target), tokens.get(..words - 1)?) {
+        (Some(Target::Show(command)), _) => ("stat", command.group, command.object),
+        (Some(Target::Form(..) | Target::Ask(_)), _) => return None,
+        // `show aaa stats`: a group by itself is counted and not shown.
+        (None, [show, group]) if "show".starts_with(&show.value.to_lowercase()) => ("stat", group.value.as_str(), ""),
+        (None, _) => return None,
+    };
+    let mut line = format!("{verb} {group} {object}");
+    let name = if object.is_empty() { words - 1 } else { 3 };
+    for token in tokens.iter().enumerate().filter(|(at, _)| *at >= name && *at != words - 1).map(|(_, token)| token) {
+        line.push(' ');
+        match token.kind {
+            TokenKind::Keyword => line.push_str(&format!("-{}", token.value.as_str())),
+            TokenKind::Word => line.push_str(&word(&token.value)),
+        }
+    }
+    find(&lex(&line).tokens, At::Console, false).is_ok().then_some(line)
+}
+
+/// The start of the line.
+fn start() -> Span {
+    Span { column: 1, ..Span::default() }
 }

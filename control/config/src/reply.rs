@@ -4,7 +4,7 @@
 //!   add ssl certKey demo -certt demo.pem          only on a terminal
 //!                        ^^^^^^
 //!   ERROR: No such argument [-certt]
-//!   	1090: `add ssl certKey` has no argument `-certt`; did you mean `-cert`?
+//!           1090: `add ssl certKey` has no argument `-certt`; did you mean `-cert`?
 //! ```
 
 use std::fmt::Write as _;

@@ -34,6 +34,7 @@ const KEPT: &str = "withoutEffect";
 ///
 /// # Errors
 /// `No such resource`, if there is none of the name.
+#[expect(clippy::result_large_err, reason = "a problem is told once per line, and callers keep many of them in a list")]
 pub fn configured(model: &Model, order: &ShowOrder) -> Result<Answer, Problem> {
     let command = order.command;
     let mut answer = answer(command);
@@ -118,22 +119,63 @@ fn arguments_of(command: &Command, binding: bool) -> Vec<&'static Argument> {
     all
 }
 
+/// What a value is like when it is shown.
+enum Shape {
+    Switch,
+    Number(&'static str),
+    Choice(&'static [&'static str]),
+    List,
+    Secret,
+    /// Its default is a value if it is a path, otherwise it says in words what holds.
+    Path,
+    /// Its default is a value.
+    Kept,
+    /// Its default says in words what holds.
+    Text,
+}
+
+impl Shape {
+    const fn of(kind: &Kind) -> Self {
+        match kind {
+            Kind::Switch => Self::Switch,
+            Kind::Number { unit, .. } => Self::Number(unit),
+            Kind::Choice(words) => Self::Choice(words),
+            Kind::List(..) => Self::List,
+            Kind::Secret => Self::Secret,
+            Kind::Socket => Self::Path,
+            Kind::Anything => Self::Kept,
+            Kind::Text
+            | Kind::Word(..)
+            | Kind::Name
+            | Kind::Ip
+            | Kind::Cidr
+            | Kind::CidrPort
+            | Kind::Ports
+            | Kind::HostPort(_)
+            | Kind::Listen(_)
+            | Kind::DnsName
+            | Kind::Url
+            | Kind::File => Self::Text,
+        }
+    }
+}
+
 /// Units that people want to read behind a number; others are in its name.
 const SHOWN_UNITS: &[&str] = &["microseconds", "milliseconds", "seconds", "minutes", "hours", "days", "bytes"];
 
 fn field(argument: &'static Argument) -> Field {
     let (mut labelled, mut kind) = (label(argument.name), FieldKind::Text);
-    match argument.kind {
-        Kind::Switch => kind = FieldKind::Flag,
-        Kind::List(..) => kind = FieldKind::List,
-        Kind::Number { unit, .. } => {
+    match Shape::of(&argument.kind) {
+        Shape::Switch => kind = FieldKind::Flag,
+        Shape::List => kind = FieldKind::List,
+        Shape::Choice(_) | Shape::Secret | Shape::Path | Shape::Kept | Shape::Text => {}
+        Shape::Number(unit) => {
             let shown = SHOWN_UNITS.contains(&unit);
             kind = FieldKind::Number { unit: Cow::Borrowed(if shown { unit } else { "" }) };
             if let Some(bare) = labelled.strip_suffix(" ms").or_else(|| labelled.strip_suffix(" us")).filter(|_| shown) {
                 labelled = bare.to_owned();
             }
         }
-        _ => {}
     }
     let help = if argument.kind.is_secret() { "Set or not; never shown.".into() } else { Cow::Borrowed(argument.help) };
     Field { name: lower_camel(argument.name).into(), label: labelled.into(), kind, help }
@@ -170,10 +212,12 @@ fn begun(model: &Model, command: &'static Command, object: &str) -> Row {
 }
 
 fn kept_datum(argument: &Argument, values: &[Box<str>]) -> Datum {
-    match argument.kind {
-        Kind::Switch => Datum::Flag(true),
-        Kind::Number { .. } => values.first().and_then(|value| value.parse().ok()).map_or(Datum::None, Datum::Number),
-        _ => Datum::List(values.iter().flat_map(|value| value.split(',')).map(str::to_owned).collect()),
+    match Shape::of(&argument.kind) {
+        Shape::Switch => Datum::Flag(true),
+        Shape::Number(_) => values.first().and_then(|value| value.parse().ok()).map_or(Datum::None, Datum::Number),
+        Shape::List => Datum::List(values.iter().flat_map(|value| value.split(',')).map(str::to_owned).collect()),
+        Shape::Secret => Datum::Text(MASK.to_owned()),
+        Shape::Choice(_) | Shape::Path | Shape::Kept | Shape::Text => Datum::Text(values.join(" ")),
     }
 }
 
@@ -183,20 +227,14 @@ fn default(argument: &Argument) -> Datum {
         Support::Always(value) => value,
         Support::Full | Support::Held | Support::Kept => argument.default,
     };
-    match argument.kind {
-        Kind::Switch => Datum::Flag(false),
-        _ if text.is_empty() => Datum::None,
-        Kind::Number { .. } => text.parse().map_or(Datum::Unset(text.into()), Datum::Number),
-        Kind::Choice(words) => {
-            if words.contains(&text) {
-                Datum::Text(text.to_owned())
-            } else {
-                Datum::Unset(text.into())
-            }
-        }
-        Kind::Anything => Datum::Text(text.to_owned()),
-        Kind::Socket if text.starts_with('/') => Datum::Text(text.to_owned()),
-        _ => Datum::Unset(text.into()),
+    let unset = || if text.is_empty() { Datum::None } else { Datum::Unset(text.into()) };
+    match Shape::of(&argument.kind) {
+        Shape::Switch => Datum::Flag(false),
+        Shape::Number(_) => text.parse().map_or_else(|_| unset(), Datum::Number),
+        Shape::Choice(words) if words.contains(&text) => Datum::Text(text.to_owned()),
+        Shape::Path if text.starts_with('/') => Datum::Text(text.to_owned()),
+        Shape::Kept if !text.is_empty() => Datum::Text(text.to_owned()),
+        Shape::Choice(_) | Shape::Path | Shape::Kept | Shape::List | Shape::Secret | Shape::Text => unset(),
     }
 }
 
@@ -227,17 +265,17 @@ fn fill(row: &mut Row, command: &'static Command, line: &Printed) {
 fn said(given: &Given, tokens: &[Token]) -> Datum {
     let written = |at: Span| tokens.iter().find(|token| token.span == at).map(|token| token.value.as_str()).unwrap_or_default();
     let first = given.values.first().map(|(_, at)| written(*at)).unwrap_or_default();
-    match given.argument.kind {
-        Kind::Switch => Datum::Flag(true),
-        Kind::Secret => Datum::Text(MASK.to_owned()),
-        Kind::Number { .. } => first.parse().map_or(Datum::None, Datum::Number),
-        Kind::List(..) => {
+    match Shape::of(&given.argument.kind) {
+        Shape::Switch => Datum::Flag(true),
+        Shape::Secret => Datum::Text(MASK.to_owned()),
+        Shape::Number(_) => first.parse().map_or(Datum::None, Datum::Number),
+        Shape::List => {
             // Members written with commas share a place.
             let mut places: Vec<Span> = given.values.iter().map(|(_, at)| *at).collect();
             places.dedup();
             Datum::List(places.into_iter().flat_map(|at| written(at).split(',')).map(str::to_owned).collect())
         }
-        _ => Datum::Text(first.to_owned()),
+        Shape::Choice(_) | Shape::Path | Shape::Kept | Shape::Text => Datum::Text(first.to_owned()),
     }
 }
 
@@ -305,6 +343,7 @@ fn features(model: &Model, order: &AskOrder) -> Answer {
     answer
 }
 
+#[expect(clippy::result_large_err, reason = "a problem is told once per line, and callers keep many of them in a list")]
 fn of_kind(model: &Model, order: &AskOrder) -> Result<Answer, Problem> {
     let (group, object) = (order.text("group").unwrap_or_default(), order.text("object").unwrap_or_default());
     let words = format!("{group} {object}");

@@ -17,11 +17,16 @@ pub(crate) fn namesake(command: &Command) -> &'static str {
     NAMESAKES.iter().find(|(words, _)| *words == command.words).map_or(command.words, |(_, other)| other)
 }
 
-/// The name that `show` of a command takes, if its objects have names.
+/// The name that `show` of a command takes, if there can be several of its objects.
 pub(crate) fn show_positionals(command: &Command) -> &'static [Argument] {
-    const NAMED: &[Argument] = &[Argument::optional("name", Kind::Name, "One only.")];
-    let named = |form: &&super::Form| form.positionals.first().is_some_and(|first| matches!(first.kind, Kind::Name));
-    if command.forms.iter().filter(|form| matches!(form.op, Op::Add | Op::Set)).any(|form| named(&form)) { NAMED } else { &[] }
+    // Some are named by what is no name elsewhere, such as an address.
+    const NAMED: &[Argument] = &[Argument::optional("name", Kind::Text, "One only.")];
+    let is_named = |form: &super::Form| match (form.op, form.positionals.first()) {
+        (Op::Add, Some(_)) => true,
+        (_, Some(first)) => matches!(first.kind, Kind::Name),
+        (_, None) => false,
+    };
+    if command.forms.iter().any(is_named) { NAMED } else { &[] }
 }
 
 const NAMESAKES: &[(&str, &str)] = &[("ssl vserver", "vpn vserver")];

@@ -329,7 +329,18 @@ impl Grammar {
 pub(crate) fn arguments(grammar: &Grammar, words: &[Token], whole: Span, hints: bool) -> Arguments {
     let mut read = Arguments::default();
     let first_keyword = words.iter().position(|t| t.kind == TokenKind::Keyword).unwrap_or(words.len());
-    let (plain, mut keywords) = words.split_at(first_keyword);
+    let (mut plain, mut keywords) = words.split_at(first_keyword);
+    // `clear ns config -force basic`: the words behind a switch can only be those that stand before keywords elsewhere.
+    if let (true, true, Some((switch, rest))) = (grammar.verb.is_empty(), plain.is_empty(), keywords.split_first())
+        && matches!(grammar.keyword(&switch.value), Picked::One(argument) if matches!(argument.kind, Kind::Switch))
+    {
+        let end = rest.iter().position(|t| t.kind == TokenKind::Keyword).unwrap_or(rest.len());
+        if let Some((here, next)) = rest.split_at_checked(end).filter(|(here, _)| !here.is_empty()) {
+            plain = here;
+            one_keyword(grammar, switch, &[], hints, &mut read);
+            keywords = next;
+        }
+    }
     positionals(grammar, plain, whole, &mut read);
     while let Some((keyword, rest)) = keywords.split_first() {
         let end = rest.iter().position(|t| t.kind == TokenKind::Keyword).unwrap_or(rest.len());

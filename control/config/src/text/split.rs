@@ -144,9 +144,9 @@ mod tests {
         #[test]
         fn what_was_joined_is_divided_again(lines in prop::collection::vec(prop::collection::vec("[a;\"'() #q/{}\\\\é-]{1,8}", 1..4), 1..5)) {
             // In a file a `;` is a character like any other, so it is printed bare; here it stands in quotes.
-            let said = |word: &String| match written(word) {
-                Cow::Borrowed(bare) if bare.contains(';') => format!("'{bare}'"),
-                written => written.into_owned(),
+            let said = |word: &String| {
+                let written = written(word);
+                if written.contains(';') && matches!(written, Cow::Borrowed(_)) { format!("'{written}'") } else { written.into_owned() }
             };
             let lines: Vec<String> = lines.iter().map(|words| words.iter().map(said).collect::<Vec<_>>().join(" ")).collect();
             let joined = lines.join(";");

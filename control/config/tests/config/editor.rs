@@ -220,7 +220,7 @@ proptest! {
     /// Whatever was refused on the way: what is left prints, and reads back equal.
     #[test]
     fn whatever_is_left_reads_back(picks in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..60)) {
-        let examples: Vec<&str> = commands().iter().flat_map(|command| command.forms).map(|form| form.example).collect();
+        let examples: Vec<&str> = commands().iter().flat_map(|command| command.forms).flat_map(|form| form.example.lines()).collect();
         let mut editor = editor(&Model::default());
         for (pick, other) in picks {
             let example = pick.get(&examples);

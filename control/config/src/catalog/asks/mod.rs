@@ -199,6 +199,11 @@ impl Ask {
         }
     }
 
+    /// Whether it must say by a keyword which ones it is about.
+    pub(crate) const fn needs_one(&self) -> bool {
+        matches!(self.what, What::KillIcaConnections | What::KillAaaSessions)
+    }
+
     /// What its rows say, the counters of the data plane included.
     #[must_use]
     pub fn all_fields(&self) -> Vec<Field> {
