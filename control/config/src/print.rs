@@ -66,14 +66,22 @@ pub(crate) fn lines(model: &Model) -> Vec<Printed> {
     lines
 }
 
-/// The lines about the objects of one command, without those that are kept as they were written.
+/// The lines about the objects of one command, without those that are kept as they were written. Objects of several commands may be
+/// in one table; then one command of their group prints them all, in the order in which they were made.
 pub(crate) fn lines_of(model: &Model, command: &'static Command) -> Vec<Printed> {
-    let mut writer = Writer { model, command, lines: Vec::new() };
-    for (_, print) in command.forms.iter().filter_map(|form| form.print) {
-        print(model, &mut writer);
+    let prints = |command: &Command| command.forms.iter().any(|form| form.print.is_some());
+    let group = commands().iter().copied().filter(|other| other.group == command.group);
+    let printing: Vec<_> = if prints(command) { vec![command] } else { group.collect() };
+    let mut lines = Vec::new();
+    for command in printing {
+        let mut writer = Writer { model, command, lines };
+        for (_, print) in command.forms.iter().filter_map(|form| form.print) {
+            print(model, &mut writer);
+        }
+        lines = writer.lines;
     }
-    writer.lines.retain(|line| line.command == command.words);
-    writer.lines
+    lines.retain(|line| line.command == command.words);
+    lines
 }
 
 /// Collects lines.

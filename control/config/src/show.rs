@@ -147,6 +147,11 @@ impl Shape {
             Kind::Text
             | Kind::Word(..)
             | Kind::Name
+            | Kind::SessionGroup
+            | Kind::Expression
+            | Kind::ClassicRule
+            | Kind::ClientExpression
+            | Kind::Goto
             | Kind::Ip
             | Kind::Cidr
             | Kind::CidrPort
