@@ -1,12 +1,35 @@
 //! Commands without a conversation, with the real program and a gateway's double.
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails loudly")]
 
 mod double;
 
 use std::io::Write as _;
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use double::{Double, stranger};
+use gate_proto::frame::Say;
+
+use double::{Double, done, error, stranger, text};
+
+/// One that may change, and answers most lines with what they were.
+fn usual() -> Double {
+    Double::start("Sluicegate 0.1.0 change", |line| match line {
+        "show nothing" => done(),
+        "rm vpn vserver gone" => error(258, "No such resource [gone]"),
+        "warn" => (vec![(Say::Text, "text\n".into()), (Say::Warning, "careful".into())], 0),
+        "some" => error(1059, "Some commands failed"),
+        "bye" => (vec![], u16::MAX),
+        other => text(&format!("{other}\n")),
+    })
+}
+
+/// A file beside the socket.
+fn file(double: &Double, name: &str, content: &str) -> PathBuf {
+    let path = double.folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    path
+}
 
 fn sluicectl(double: &Double, arguments: &[&str], input: &str) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sluicectl"));
@@ -37,7 +60,7 @@ fn is(code: i32, out: &str, talk: &str) -> (i32, String, String) {
 
 #[test]
 fn words_of_the_shell_are_words_of_the_gateway() {
-    let double = Double::usual();
+    let double = usual();
     assert_eq!(sluicectl(&double, &["show", "vpn", "vserver"], ""), is(0, "show vpn vserver\n", ""));
     sluicectl(&double, &["add", "aaa", "user", "Ann Lee", "-password", "a\"b c", "-n", "-5"], "");
     sluicectl(&double, &["show worker; show sta"], "");
@@ -55,7 +78,7 @@ fn words_of_the_shell_are_words_of_the_gateway() {
 
 #[test]
 fn exit_codes_and_where_things_are_printed() {
-    let double = Double::usual();
+    let double = usual();
     assert_eq!(sluicectl(&double, &["show", "nothing"], ""), is(0, "", ""));
     assert_eq!(sluicectl(&double, &["rm", "vpn", "vserver", "gone"], ""), is(1, "", "ERROR: No such resource [gone]\n"));
     assert_eq!(sluicectl(&double, &["warn"], ""), is(0, "text\n", "Warning: careful\n"));
@@ -73,7 +96,7 @@ fn exit_codes_and_where_things_are_printed() {
 
 #[test]
 fn lines_of_standard_input() {
-    let double = Double::usual();
+    let double = usual();
     let input = "# a comment\nshow a\n\nrm vpn vserver gone\nshow b; show c\nexit\nshow never\n";
     assert_eq!(sluicectl(&double, &[], input), is(4, "show a\nshow b; show c\n", "ERROR: No such resource [gone]\n"));
     assert_eq!(double.heard(), ["run show a", "run rm vpn vserver gone", "run show b; show c"]);
@@ -83,7 +106,7 @@ fn lines_of_standard_input() {
 
 #[test]
 fn json_is_asked_for_where_it_can_be() {
-    let double = Double::usual();
+    let double = usual();
     sluicectl(&double, &["--format", "json", "show worker; set ns hostName gw2"], "");
     sluicectl(&double, &["--format", "json"], "stat ns\n");
     assert_eq!(double.heard(), ["run show worker -format json; set ns hostName gw2", "run stat ns -format json"]);
@@ -91,9 +114,9 @@ fn json_is_asked_for_where_it_can_be() {
 
 #[test]
 fn a_file_is_read_here_and_carried_out_there() {
-    let double = Double::usual();
+    let double = usual();
     let lines = "set ns hostName gw2\n# why\nrm vpn vserver x\n";
-    let file = double.file("changes.conf", lines);
+    let file = file(&double, "changes.conf", lines);
     let out = double.folder.path().join("out.txt");
     let (file, out_path) = (file.to_str().unwrap(), out.to_str().unwrap());
     assert_eq!(sluicectl(&double, &["batch", "-fileName", file], ""), is(0, "batch\n", ""));
@@ -111,9 +134,9 @@ fn a_file_is_read_here_and_carried_out_there() {
 
 #[test]
 fn a_batch_longer_than_a_frame_arrives_whole() {
-    let double = Double::usual();
+    let double = usual();
     let lines: String = (0..20_000).map(|n| format!("set vpn vserver gw -comment \"line {n} ä\"\n")).collect();
-    let file = double.file("long.conf", &lines);
+    let file = file(&double, "long.conf", &lines);
     assert_eq!(sluicectl(&double, &["source", file.to_str().unwrap()], "").0, 0);
     assert_eq!(double.heard(), [format!("batch {lines}")]);
 }
@@ -154,7 +177,7 @@ fn no_gateway_and_why() {
 
 #[test]
 fn the_environment_says_where() {
-    let double = Double::usual();
+    let double = usual();
     let mut command = Command::new(env!("CARGO_BIN_EXE_sluicectl"));
     let output = command.arg("whoami").env("SLUICEGATE_SOCKET", &double.socket).output().unwrap();
     assert_eq!(told(&output), is(0, "whoami\n", ""));
@@ -162,7 +185,7 @@ fn the_environment_says_where() {
 
 #[test]
 fn colours_only_where_they_are_wanted() {
-    let double = Double::usual();
+    let double = usual();
     let (_, _, talk) = sluicectl(&double, &["--color", "always", "rm", "vpn", "vserver", "gone"], "");
     assert_eq!(talk, "\x1b[31mERROR:\x1b[0m No such resource [gone]\n");
     assert_eq!(sluicectl(&double, &["rm", "vpn", "vserver", "gone"], "").2, "ERROR: No such resource [gone]\n");
@@ -170,7 +193,7 @@ fn colours_only_where_they_are_wanted() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_fault() {
-    let double = Double::start("Sluicegate 0.1.0 read", |_| double::text(&"x\n".repeat(1_000_000)));
+    let double = Double::start("Sluicegate 0.1.0 read", |_| text(&"x\n".repeat(1_000_000)));
     let mut child = Command::new(env!("CARGO_BIN_EXE_sluicectl"))
         .arg("--socket")
         .arg(&double.socket)
@@ -186,9 +209,9 @@ fn a_reader_that_goes_away_is_no_fault() {
 #[test]
 fn a_snapshot_of_the_live_view() {
     let double = Double::start("Sluicegate 0.1.0 read", |line| match line {
-        "stat ns -format json" => double::text(r#"{"errorcode":0,"ns":[{"sessions":7,"sessionsMax":100}]}"#),
-        "show sta -format json" => double::error(1088, "No such command [sta]"),
-        _ => double::text(r#"{"errorcode":0}"#),
+        "stat ns -format json" => text(r#"{"errorcode":0,"ns":[{"sessions":7,"sessionsMax":100}]}"#),
+        "show sta -format json" => error(1088, "No such command [sta]"),
+        _ => text(r#"{"errorcode":0}"#),
     });
     let (code, out, _) = sluicectl(&double, &["top", "--once", "--interval", "1"], "");
     assert_eq!(code, 0);
@@ -204,11 +227,11 @@ fn a_snapshot_of_the_live_view() {
 #[test]
 fn what_runs_against_a_file() {
     let double = Double::start("Sluicegate 0.1.0 read", |line| match line {
-        "show ns runningConfig -format json" => double::text(r#"{"nsRunningConfig":[{"line":"set ns hostName gw1"}]}"#),
+        "show ns runningConfig -format json" => text(r#"{"nsRunningConfig":[{"line":"set ns hostName gw1"}]}"#),
         other => panic!("{other}"),
     });
     let diff = |content: &str, more: &[&str]| {
-        let file = double.file("ns.conf", content);
+        let file = file(&double, "ns.conf", content);
         sluicectl(&double, &[&["diff", "running", file.to_str().unwrap()], more].concat(), "")
     };
     assert_eq!(diff("set ns hostName gw1\n", &[]), is(0, "", ""));

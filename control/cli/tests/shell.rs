@@ -1,4 +1,5 @@
 //! Conversations on a real pseudo-terminal, with the real program and a gateway's double.
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails loudly")]
 
 mod double;
 mod terminal;
@@ -58,6 +59,25 @@ fn a_conversation() {
     assert_eq!(status.code(), Some(0));
     let heard = double.heard();
     assert!(!heard.iter().any(|line| line.contains("everything")), "{heard:?}");
+}
+
+#[test]
+fn what_is_typed_ahead_or_pasted_is_not_lost() {
+    let double = usual();
+    let mut terminal = talk(&double, &[], &[]);
+    terminal.wait("gw1> ");
+    terminal.press("show one\rshow two\r");
+    terminal.wait("show one!\n");
+    terminal.wait("show two!\n");
+    terminal.wait("gw1> ");
+    terminal.press("\x1b[200~show three\nshow four\x1b[201~");
+    terminal.wait("show four");
+    terminal.press("\r");
+    terminal.wait("show three!\n");
+    terminal.wait("show four!\n");
+    terminal.wait("gw1> ");
+    terminal.press("\x04");
+    assert_eq!(terminal.end().0.code(), Some(0));
 }
 
 #[test]

@@ -282,7 +282,13 @@ impl Answer {
             Layout::Table => table(&mut text, &self.fields, &self.rows),
             Layout::Lines => {
                 for datum in self.rows.iter().filter_map(|row| row.data.first()).map(|(_, datum)| datum) {
-                    put(&mut text, &[&shown(datum, &FieldKind::Text)]);
+                    // Lines are ours, and begin with tabs where that helps to read; whatever else acts is shown.
+                    match datum {
+                        Datum::Text(line) => put(&mut text, &[&line.split('\t').map(visible).collect::<Vec<_>>().join("\t")]),
+                        Datum::None | Datum::Unset(_) | Datum::Number(_) | Datum::Flag(_) | Datum::List(_) | Datum::Rows(_) => {
+                            put(&mut text, &[&shown(datum, &FieldKind::Text)]);
+                        }
+                    }
                 }
             }
         }

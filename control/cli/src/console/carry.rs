@@ -143,7 +143,7 @@ fn batch(talk: &mut Talk, order: &AskOrder, hear: Hear<'_>) -> Result<u16, Fault
                 Say::Text | Say::Progress | Say::End => file.write_all(said.as_bytes()),
             };
             // What the gateway still says belongs to this batch: it is heard to its end.
-            broken = broken.take().or(written.err());
+            broken = broken.take().or_else(|| written.err());
             ControlFlow::Continue(())
         })?;
         if let Some(error) = broken {

@@ -250,13 +250,16 @@ impl Gateway {
                     self.unread.extend_from_slice(bytes.get(..count).unwrap_or_default());
                     return Ok(());
                 }
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => {}
-                    _ => return Err(lost(error)),
-                },
+                Err(error) if is_patience(&error) => {}
+                Err(error) => return Err(lost(error)),
             }
         }
     }
+}
+
+/// Nothing has come yet.
+fn is_patience(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }
 
 /// `Sluicegate VERSION LEVEL`.

@@ -79,7 +79,7 @@ pub fn tell(to: &mut dyn Write, paint: Paint, ink: Ink, word: &str, said: &str) 
     let first = lines.next().unwrap_or_default();
     writeln!(to, "{} {}", paint.ink(ink, &format!("{word}:")), visible(first))?;
     for line in lines {
-        writeln!(to, "  {}", visible(line))?;
+        writeln!(to, "  {}", visible(line.trim_start()))?;
     }
     to.flush()
 }
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn each_goes_where_it_belongs() {
-        let said = [(Say::Text, "a\n"), (Say::Progress, "5 left"), (Say::Warning, "odd\x1b[2J"), (Say::Error, "bad\nmore")];
+        let said = [(Say::Text, "a\n"), (Say::Progress, "5 left"), (Say::Warning, "odd\x1b[2J"), (Say::Error, "bad\n\tmore")];
         let (out, talk) = printed(false, &said);
         assert_eq!((&*out, &*talk), ("a\n", "Warning: odd\\u{1b}[2J\nERROR: bad\n  more\n"));
         let (_, talk) = printed(true, &said);

@@ -104,7 +104,7 @@ mod tests {
                 Kind::Keyword => format!("-{}", *token.value),
                 Kind::Word => token.value.to_string(),
             }).collect();
-            prop_assert_eq!(read, arguments.clone());
+            prop_assert_eq!(&read, &arguments);
             for (token, argument) in lexed.tokens.iter().zip(&arguments) {
                 prop_assert_eq!(token.kind == Kind::Keyword, is_keyword(argument));
             }

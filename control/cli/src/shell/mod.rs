@@ -139,9 +139,12 @@ impl Shell {
             match line {
                 Ok(line) if line.trim().is_empty() => {}
                 Ok(line) => {
-                    self.remember(&line);
-                    if self.line(&line, prompt.width).is_break() {
-                        return Ok(());
+                    // What was pasted may have several lines.
+                    for line in line.lines().filter(|line| !line.trim().is_empty()) {
+                        self.remember(line);
+                        if self.line(line, prompt.width).is_break() {
+                            return Ok(());
+                        }
                     }
                 }
                 Err(ReadlineError::Interrupted) => {}

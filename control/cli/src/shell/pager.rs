@@ -93,12 +93,16 @@ fn ask() -> Step {
 
 fn step_of(key: KeyEvent) -> Step {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
-    match key.code {
-        KeyCode::Char('c' | 'd') if control => Step::Enough,
-        KeyCode::Char('q' | 'Q') | KeyCode::Esc => Step::Enough,
-        KeyCode::Char(' ' | 'f') | KeyCode::PageDown => Step::Page,
-        KeyCode::Enter | KeyCode::Down | KeyCode::Char('j') => Step::Line,
-        _ => Step::Nothing,
+    let is = |codes: &[KeyCode]| codes.contains(&key.code);
+    let character = |c| KeyCode::Char(c);
+    if control && is(&[character('c'), character('d')]) || is(&[character('q'), character('Q'), KeyCode::Esc]) {
+        Step::Enough
+    } else if is(&[character(' '), character('f'), KeyCode::PageDown]) {
+        Step::Page
+    } else if is(&[KeyCode::Enter, KeyCode::Down, character('j')]) {
+        Step::Line
+    } else {
+        Step::Nothing
     }
 }
 

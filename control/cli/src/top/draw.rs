@@ -173,7 +173,7 @@ fn header(scene: &Scene<'_>, pen: &mut Pen<'_>) {
         (true, false) => format!("every {} s", scene.interval_s),
     };
     let room = pen.width().saturating_sub(x + 2);
-    if usize::from(room) >= pace.chars().count() + 1 {
+    if usize::from(room) > pace.chars().count() {
         pen.put(x + 1, 0, room, &pace, if scene.view.paused { Tone::Odd } else { Tone::Faint }, true);
     }
 }

@@ -335,6 +335,7 @@ impl Model {
     pub fn key(&mut self, key: KeyEvent) {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let look = &mut self.view.looks[self.view.focus.at()];
+        #[expect(clippy::wildcard_enum_match_arm, reason = "any other key of any terminal does nothing")]
         match key.code {
             KeyCode::Char('c' | 'd') if control => self.over = true,
             KeyCode::Char('q' | 'Q') | KeyCode::Esc => self.over = true,

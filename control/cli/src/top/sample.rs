@@ -12,6 +12,10 @@ use serde_json::Value;
 use crate::console::fault::Fault;
 use crate::console::talk::Talk;
 
+/// The step that the client takes for itself: nothing that the gateway could be blamed for.
+const CLIENTS_OWN: &str = "preface";
+/// All steps together.
+const WHOLE: &str = "whole";
 /// Rows that are kept of one table.
 const ROWS_MAX: usize = 10_000;
 
@@ -87,7 +91,7 @@ pub struct Reason {
 /// How long a step took, in microseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Times {
-    /// handshake, redeem, connect, setup.
+    /// handshake, redeem, connect, whole.
     pub step: String,
     /// Half were faster.
     pub p50: Option<u64>,
@@ -226,7 +230,7 @@ impl Answers {
             workers.iter().map(of).try_fold(0_u64, |sum, n| Some(sum.saturating_add(n?))).filter(|_| !workers.is_empty())
         };
         Sample {
-            at_ms: number(ns, "monotonicMillis"),
+            at_ms: number(ns, "uptimeMillis"),
             host_name: text(info, "hostName"),
             version: text(info, "version"),
             state: text(info, "state"),
@@ -246,7 +250,7 @@ impl Answers {
             memory_bytes: number(ns, "memoryBytes"),
             descriptors: number(ns, "descriptors"),
             reasons: inner(ns, "reasons").iter().filter(|row| text(row, "blame") != "nobody").map(reason).collect(),
-            times: inner(vpn, "times").iter().map(times).collect(),
+            times: inner(vpn, "times").iter().map(times).filter(|times| times.step != CLIENTS_OWN).collect(),
             vservers: self.rows("vpnVserver").iter().map(vserver).collect(),
             workers,
             stas: self.rows("sta").iter().map(sta).collect(),
@@ -282,7 +286,7 @@ fn times(row: &Value) -> Times {
 }
 
 fn vserver(row: &Value) -> Vserver {
-    let setup = inner(row, "times").iter().map(times).find(|times| times.step == "setup");
+    let setup = inner(row, "times").iter().map(times).find(|times| times.step == WHOLE);
     Vserver {
         name: text(row, "name"),
         state: text(row, "state"),
@@ -342,7 +346,7 @@ mod tests {
     fn names_cannot_act() {
         let mut answers = Answers::default();
         answers
-            .hear("vpnVserver", r#"{"vpnVserver":[{"name":"a\u001b[2J","times":[{"step":"setup","count":0,"p99Micros":0}]}]}"#);
+            .hear("vpnVserver", r#"{"vpnVserver":[{"name":"a\u001b[2J","times":[{"step":"whole","count":0,"p99Micros":0}]}]}"#);
         let sample = answers.sample();
         assert_eq!(sample.vservers[0].name, "a\\u{1b}[2J");
         assert_eq!(sample.vservers[0].setup_p99, None);

@@ -181,7 +181,7 @@ mod tests {
 
     fn table() -> Table {
         let row = |name: &str, n: Option<f64>| {
-            let shown = n.map_or("–".to_owned(), |n| n.to_string());
+            let shown = n.map_or_else(|| "–".to_owned(), |n| n.to_string());
             vec![Cell::text(name, Tone::Plain), Cell::number(shown, n), Cell::number("0".into(), Some(0.0))]
         };
         Table { columns: COLUMNS, rows: vec![row("b", Some(1.0)), row("a", None), row("c", Some(9.0))] }

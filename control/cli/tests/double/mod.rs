@@ -58,27 +58,8 @@ impl Double {
         Self { folder, socket, heard, stop, thread: Some(thread) }
     }
 
-    /// One that may change, and answers most lines with what they were.
-    pub(crate) fn usual() -> Self {
-        Self::start("Sluicegate 0.1.0 change", |line| match line {
-            "show nothing" => done(),
-            "rm vpn vserver gone" => error(258, "No such resource [gone]"),
-            "warn" => (vec![(Say::Text, "text\n".into()), (Say::Warning, "careful".into())], 0),
-            "some" => error(1059, "Some commands failed"),
-            "bye" => (vec![], u16::MAX),
-            other => text(&format!("{other}\n")),
-        })
-    }
-
     pub(crate) fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
-    }
-
-    /// A file beside the socket.
-    pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        path
     }
 }
 

@@ -275,6 +275,7 @@ impl Live {
         let room = look.workers.iter().filter_map(|worker| worker.report.as_ref()).map(|report| u64::from(report.sessions));
         let mut row = Row::new()
             .number("uptimeSeconds", look.up.as_secs())
+            .number("uptimeMillis", u64::try_from(look.up.as_millis()).unwrap_or(u64::MAX))
             .number("sessions", totals.sessions)
             .number("sessionsMax", room.sum::<u64>())
             .number("rxBytesPerSecond", look.rates.up_bytes)

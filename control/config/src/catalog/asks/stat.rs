@@ -175,6 +175,7 @@ pub(super) const NS: Ask = Ask {
     keywords: &[DETAIL, CLEAR],
     fields: &[
         Field::number("uptimeSeconds", "Uptime", "seconds", "Since start."),
+        Field::number("uptimeMillis", "Uptime exact", "milliseconds", "The same, for those who work out rates from two answers."),
         Field::number("sessions", "Sessions", "", "Connections in any state."),
         Field::number("sessionsMax", "Sessions max", "", "Room for them."),
         Field::number("rxBytesPerSecond", "Rx bytes per second", "", "From clients, over the last second."),
