@@ -9,7 +9,6 @@
 //! Lines that only look never wait for a change; changes are carried out one after the other.
 
 use std::fmt::Write as _;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ use zeroize::Zeroizing;
 use crate::audit::Audit;
 use crate::change::{Changes, Depth, Done, NotDone, Work, problem};
 use crate::door::socket::{Obey, Operator};
-use crate::live::Live;
+use crate::live::{Live, Told};
 use crate::peer::Level;
 use crate::reply::{Reply, Said};
 
@@ -125,54 +124,50 @@ impl Summary {
 }
 
 impl Obey for Console {
-    fn line(self: Arc<Self>, by: Operator, line: Zeroizing<String>, reply: Reply) -> impl Future<Output = u16> + Send {
-        async move {
-            let parts = order::split(&line);
-            let count = parts.len();
-            let mut summary = Summary::default();
-            let mut number = 0;
-            for (at, part) in parts.into_iter().enumerate() {
-                let outcome = self.one(&by, part).await;
-                if outcome.drains {
-                    self.watch_drain(&reply).await;
-                }
-                summary.count(&outcome);
-                number = outcome.number();
-                let is_right = outcome.result.is_ok();
-                outcome.say(&reply);
-                if is_right && at + 1 < count {
-                    reply.say(Said::Done);
-                }
+    async fn line(self: Arc<Self>, by: Operator, line: Zeroizing<String>, reply: Reply) -> u16 {
+        let parts = order::split(&line);
+        let count = parts.len();
+        let mut summary = Summary::default();
+        let mut number = 0;
+        for (at, part) in parts.into_iter().enumerate() {
+            let outcome = self.one(&by, part).await;
+            if outcome.drains {
+                self.watch_drain(&reply).await;
             }
-            match summary.failed() {
-                Some((failed, _)) if count > 1 => failed,
-                Some(_) | None => number,
+            summary.count(&outcome);
+            number = outcome.number();
+            let is_right = outcome.result.is_ok();
+            outcome.say(&reply);
+            if is_right && at + 1 < count {
+                reply.say(Said::Done);
             }
+        }
+        match summary.failed() {
+            Some((failed, _)) if count > 1 => failed,
+            Some(_) | None => number,
         }
     }
 
-    fn batch(self: Arc<Self>, by: Operator, lines: Zeroizing<String>, reply: Reply) -> impl Future<Output = u16> + Send {
-        async move {
-            let each = |number: usize, outcome: Outcome| {
-                for problem in outcome.warnings.iter().filter(|_| outcome.result.is_ok()) {
-                    reply.say(Said::Warning(format!("line {number}: {}", told(problem))));
-                }
-                match &outcome.result {
-                    Ok(_) => Outcome { warnings: Vec::new(), ..outcome }.say(&reply),
-                    Err(problems) => {
-                        problems.iter().for_each(|problem| reply.say(Said::Error(format!("line {number}: {}", told(problem)))));
-                    }
-                }
-            };
-            let summary = self.many(&by, &lines, each).await;
-            info!(by = %by.peer, right = summary.right, wrong = summary.wrong, "batch");
-            match summary.failed() {
-                Some((number, text)) => {
-                    reply.say(Said::Error(format!("{text} [{} of {}]", summary.wrong, summary.right + summary.wrong)));
-                    number
-                }
-                None => 0,
+    async fn batch(self: Arc<Self>, by: Operator, lines: Zeroizing<String>, reply: Reply) -> u16 {
+        let each = |number: usize, outcome: Outcome| {
+            for problem in outcome.warnings.iter().filter(|_| outcome.result.is_ok()) {
+                reply.say(Said::Warning(format!("line {number}: {}", told(problem))));
             }
+            match &outcome.result {
+                Ok(_) => Outcome { warnings: Vec::new(), ..outcome }.say(&reply),
+                Err(problems) => {
+                    problems.iter().for_each(|problem| reply.say(Said::Error(format!("line {number}: {}", told(problem)))));
+                }
+            }
+        };
+        let summary = self.many(&by, &lines, each).await;
+        info!(by = %by.peer, right = summary.right, wrong = summary.wrong, "batch");
+        match summary.failed() {
+            Some((number, text)) => {
+                reply.say(Said::Error(format!("{text} [{} of {}]", summary.wrong, summary.right + summary.wrong)));
+                number
+            }
+            None => 0,
         }
     }
 }
@@ -253,6 +248,7 @@ impl Console {
         }
     }
 
+    #[expect(clippy::result_large_err, reason = "a problem is told once for each line, and kept in lists beside others")]
     fn may(&self, by: &Operator, wanted: Level) -> Result<(), Problem> {
         if by.level < wanted {
             let mut refused = problem(Code::NotPermitted, "", format!("this needs the level {}", wanted.word()));
@@ -297,7 +293,9 @@ impl Console {
 
     async fn ask(&self, by: &Operator, order: &AskOrder) -> Outcome {
         let (result, warnings) = match order.ask.what {
-            What::SaveConfig | What::ClearConfig | What::Reload => self.file(by, order).await,
+            What::SaveConfig => self.file(by, order, "save", Work::Save).await,
+            What::ClearConfig => self.file(by, order, "clear", Work::Clear(depth(order.text("level")))).await,
+            What::Reload => self.file(by, order, "reload", Work::Reload).await,
             What::KillIcaConnections | What::KillAaaSessions | What::Drain => {
                 let (result, warnings) = self.live.answer(by, order).await;
                 let said = match &result {
@@ -339,12 +337,7 @@ impl Console {
     }
 
     /// `save`, `clear`, `reload`: changes, and what is written about them.
-    async fn file(&self, by: &Operator, order: &AskOrder) -> (Result<Option<Answer>, Vec<Problem>>, Vec<Problem>) {
-        let (event, work) = match order.ask.what {
-            What::SaveConfig => ("save", Work::Save),
-            What::ClearConfig => ("clear", Work::Clear(depth(order.text("level")))),
-            _ => ("reload", Work::Reload),
-        };
+    async fn file(&self, by: &Operator, order: &AskOrder, event: &'static str, work: Work) -> Told {
         let done = match self.changes.have_done(Some(by.peer.uid), work).await {
             Ok(done) => done,
             Err(why) => Done { failed: vec![not_done(why)], ..Done::default() },
@@ -354,11 +347,8 @@ impl Console {
         if !done.failed.is_empty() {
             return (Err(done.failed), done.warnings);
         }
-        let answer = match order.ask.what {
-            What::ClearConfig => None,
-            _ => Some(Live::of_change(order, &done)),
-        };
-        (Ok(answer), done.warnings)
+        let has_answer = !order.ask.fields.is_empty();
+        (Ok(has_answer.then(|| Live::of_change(order, &done))), done.warnings)
     }
 
     /// Tells whoever began a drain how far it is, until it is over or nobody listens.

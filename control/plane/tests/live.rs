@@ -312,10 +312,9 @@ fn sessions_are_shown_and_ended() {
     assert_eq!(operator.say("kill vpn icaConnection -id 999").number, 258);
     assert_eq!(operator.say("kill vpn icaConnection -olderThan 3600").done().value("Killed"), "0");
     let told = |wanted: SessionKey| {
-        live.house.workers.wait(|_, tell| match tell {
-            Tell::Kill { key, reason: Reason::Killed } if *key == wanted => Some(()),
-            _ => None,
-        });
+        live.house
+            .workers
+            .wait(|_, tell| matches!(tell, Tell::Kill { key, reason: Reason::Killed } if *key == wanted).then_some(()));
     };
     assert_eq!(operator.say(&format!("kill vpn icaConnection -id {id}")).done().value("Killed"), "1");
     told(keys[2]);

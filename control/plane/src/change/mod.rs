@@ -198,7 +198,7 @@ impl Changer {
         let made = self.make(&before, material).await;
         let mut done = match made {
             Ok(made) => self.put_into_force(&before, *made).await,
-            Err(done) => done,
+            Err(done) => *done,
         };
         // Every line is told why nothing has come of it.
         if !done.failed.is_empty() {
@@ -218,7 +218,7 @@ impl Changer {
     }
 
     /// Everything that takes its time, on a helper thread.
-    async fn make(&self, before: &Arc<World>, material: Material) -> Result<Box<Made>, Done> {
+    async fn make(&self, before: &Arc<World>, material: Material) -> Result<Box<Made>, Box<Done>> {
         let bench = work::Bench {
             before: before.clone(),
             tools: self.tools.clone(),
@@ -234,7 +234,7 @@ impl Changer {
         };
         match self.tools.helpers.change(move || bench.make(material)).await {
             Ok(made) => made,
-            Err(_) => Err(broke("it broke while it was being prepared: see the log")),
+            Err(_) => Err(Box::new(broke("it broke while it was being prepared: see the log"))),
         }
     }
 

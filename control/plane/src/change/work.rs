@@ -74,7 +74,7 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    pub(super) fn make(self, material: Material) -> Result<Box<Made>, Done> {
+    pub(super) fn make(self, material: Material) -> Result<Box<Made>, Box<Done>> {
         let mut lines = Vec::new();
         let (mut model, files, warnings) = match material {
             Material::Lines(said) => {
@@ -88,7 +88,7 @@ impl Bench {
                     }
                 }
                 if lines.iter().all(|problems| problems.iter().any(Problem::is_error)) {
-                    return Err(Done { lines, ..Done::default() });
+                    return Err(Box::new(Done { lines, ..Done::default() }));
                 }
                 (edited.model, edited.files, edited.whole)
             }
@@ -104,7 +104,7 @@ impl Bench {
                 whole(check("what is left", &text, Strictness::Lenient, &*self.files))?
             }
         };
-        let fail = |why: Problem| Done { lines: lines.clone(), ..failed(why) };
+        let fail = |why: Problem| Box::new(Done { lines: lines.clone(), ..*failed(why) });
         passwords::keep(&mut model, &self.before.model);
         passwords::seal(&mut model).map_err(|why| fail(unfit(&Unfit::Password(why))))?;
         let changes = diff(&self.before.model, &model);
@@ -128,15 +128,15 @@ impl Bench {
 type Whole = (Model, gate_config::files::Loaded, Vec<Problem>);
 
 /// A whole text's meaning, or all that is wrong with it.
-fn whole(checked: Checked) -> Result<Whole, Done> {
+fn whole(checked: Checked) -> Result<Whole, Box<Done>> {
     match checked.model {
         Some(model) => Ok((model, checked.files, checked.problems)),
-        None => Err(Done { failed: checked.problems, ..Done::default() }),
+        None => Err(Box::new(Done { failed: checked.problems, ..Done::default() })),
     }
 }
 
-fn failed(why: Problem) -> Done {
-    Done { failed: vec![why], ..Done::default() }
+fn failed(why: Problem) -> Box<Done> {
+    Box::new(Done { failed: vec![why], ..Done::default() })
 }
 
 /// The lines that a `clear` leaves.

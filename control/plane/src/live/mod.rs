@@ -8,6 +8,8 @@
 //!
 //! Nothing in here waits for a change, and nothing holds up the workers.
 
+#![expect(clippy::result_large_err, reason = "a problem is told once for each line, and kept in lists beside others")]
+
 pub(crate) mod certificate;
 pub(crate) mod figures;
 mod sessions;
@@ -45,7 +47,7 @@ use crate::world::{Current, World};
 pub(crate) const ROWS_MAX: usize = 10_000;
 
 /// An answer or all that is wrong, and what is to be told beside that.
-pub(super) type Told = (Result<Option<Answer>, Vec<Problem>>, Vec<Problem>);
+pub(crate) type Told = (Result<Option<Answer>, Vec<Problem>>, Vec<Problem>);
 
 /// See the module.
 pub(crate) struct Live {
