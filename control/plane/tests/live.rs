@@ -10,6 +10,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
+use gate_config::model::LogLevel;
 use gate_config::{ListenerIds, Strictness, check, snapshot};
 use gate_plane::Command;
 use kit::operator::{ADMIN, Live, Operator, READER, until};
@@ -340,7 +341,7 @@ fn sessions_are_shown_and_ended() {
         }));
     }
     let notes = live.notes.taken();
-    assert_eq!(notes.iter().filter(|note| note.starts_with("kill")).count(), 5, "{notes:#?}");
+    assert_eq!(notes.iter().filter(|note| note.starts_with("kill")).count(), 4, "{notes:#?}");
 }
 
 #[test]
@@ -435,6 +436,44 @@ fn what_needs_a_restart_is_said() {
 }
 
 #[test]
+fn the_log_follows_its_settings() {
+    let (live, mut operator) = live();
+    operator.say("add aaa group g").done();
+    assert_eq!(live.logs.lock().unwrap().len(), 0, "another change is none of its");
+    operator.say("set ns logParam -level DEBUG").done();
+    assert_eq!(live.logs.lock().unwrap().iter().map(|log| log.level).collect::<Vec<_>>(), [LogLevel::Debug]);
+}
+
+#[test]
+fn what_is_kept_for_a_virtual_server_goes_with_it() {
+    let (_live, mut operator) = live();
+    let before = operator.say("show ns runningConfig").done().text;
+    operator.batch("add vpn vserver two SSL 192.0.2.2 443 -maxAAAUsers 7\nbind vpn vserver two -policy p -priority 1\n");
+    assert_ne!(operator.say("show ns runningConfig").done().text, before);
+    operator.say("rm vpn vserver two").done();
+    assert_eq!(operator.say("show ns runningConfig").done().text, before);
+}
+
+#[test]
+fn ten_thousand_lines_are_one_change() {
+    let (live, mut operator) = live();
+    let lines: String = (0..10_000)
+        .map(|n| match n % 4 {
+            0 => format!("add vpn allowedHost a{n} 10.{}.{}.0/24 -port 1494\n", n / 256 % 256, n % 256),
+            1 => format!("add aaa group g{n}\n"),
+            2 => format!("add farm resource r{n} -host 10.0.0.{}:1494\n", n % 250 + 1),
+            _ => format!("bind farm resource r{} -everyone\n", n - 1),
+        })
+        .collect();
+    operator.batch(&lines).done();
+    assert_eq!(live.house.workers.publications(), 1);
+    assert_eq!(
+        operator.say("show ns runningConfig").done().text.lines().filter(|line| line.starts_with("add aaa group")).count(),
+        2500
+    );
+}
+
+#[test]
 fn a_drain_is_watched_and_ends_the_gateway() {
     let (live, mut operator) = live();
     live.house.workers.set_sessions(3);
@@ -513,6 +552,7 @@ fn after_a_thousand_random_changes_everything_still_agrees() {
         let told = operator.batch(&lines);
         done += usize::from(live.house.workers.publications() > publications);
         assert!(matches!(told.number, 0 | 1059 | 1060), "{lines}{told:?}");
+        assert!(!told.errors.iter().any(|error| error.contains("see the log")), "it broke: {lines}{told:?}");
         let Some(published) = live.house.workers.published() else { continue };
         let now: Vec<(String, ListenerId)> = published.listeners.iter().map(|one| (one.name.clone(), one.id)).collect();
         for (name, id) in &now {

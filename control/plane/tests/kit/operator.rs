@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gate_config::files::{FileError, Files, Purpose};
-use gate_config::model::Model;
+use gate_config::model::{Log, Model};
 use gate_config::{ListenerIds, Strictness, check, snapshot};
 use gate_plane::audit::Audit;
 use gate_plane::files::ConfigFile;
@@ -123,6 +123,8 @@ pub(crate) struct Live {
     pub(crate) house: House,
     pub(crate) disk: Disk,
     pub(crate) notes: Notes,
+    /// Every setting of the log that was put into force.
+    pub(crate) logs: Arc<Mutex<Vec<Log>>>,
     system: Arc<System>,
     socket: PathBuf,
 }
@@ -145,6 +147,7 @@ impl Live {
         let listeners: Vec<_> = snapshot.listeners.iter().map(|one| (one.id, one.address)).collect();
         let bind = |address| std::net::TcpListener::bind(address).unwrap();
         let (system, notes) = (Arc::new(System::default()), Notes::default());
+        let logs = Arc::new(Mutex::new(Vec::new()));
         let settings = PlaneSettings {
             listening: listeners.iter().map(|(_, address)| *address).collect(),
             inner: UnixListener::bind(&inner).unwrap(),
@@ -160,7 +163,10 @@ impl Live {
             file: Some(Arc::new(OnDisk(disk.clone()))),
             strictness: Strictness::Strict,
             audit: Arc::new(notes.clone()),
-            set_log: Box::new(|_| {}),
+            set_log: {
+                let logs = logs.clone();
+                Box::new(move |log| logs.lock().unwrap().push(log))
+            },
             control: Some(ControlSocket {
                 listener: UnixListener::bind(&socket).unwrap(),
                 path: socket.clone(),
@@ -176,7 +182,7 @@ impl Live {
         });
         is_ready.recv_timeout(SOON).expect("the control plane begins");
         let house = House { workers, commands, inner, _directory: directory, thread: Some(thread) };
-        Self { house, disk, notes, system, socket }
+        Self { house, disk, notes, logs, system, socket }
     }
 
     /// Somebody at the control socket.
