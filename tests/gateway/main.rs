@@ -13,6 +13,7 @@ macro_rules! on_each_engine {
     };
 }
 
+mod console;
 mod hostile;
 mod launch;
 mod portal;

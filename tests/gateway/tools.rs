@@ -139,16 +139,22 @@ fn nmap_knows_the_demo_host_and_lists_the_farm() {
     assert!(said.contains("Application: Demo"), "{said}");
 }
 
+/// The operators' tool, of today: one that is there may be of yesterday.
+pub(crate) fn sluicectl() -> Command {
+    static BUILT: std::sync::Once = std::sync::Once::new();
+    BUILT.call_once(|| {
+        let built = Command::new(env!("CARGO")).args(["build", "-q", "-p", "gate-cli"]).status().unwrap();
+        assert!(built.success());
+    });
+    Command::new(std::path::Path::new(env!("CARGO_BIN_EXE_sluicegate")).with_file_name("sluicectl"))
+}
+
 /// `sluicectl launch` with a file downloaded just now, not started yet.
 fn launch(gateway: &Gateway) -> Command {
     let browser = Browser::new(gateway);
     let page = browser.log_in("alice", "correct horse");
     let file = sluicegate_tests::certs::write(gateway.dir(), "Demo.ica", &crate::portal::click(&browser, &page, "Demo").body);
-    let sluicectl = std::path::Path::new(env!("CARGO_BIN_EXE_sluicegate")).with_file_name("sluicectl");
-    // Also if it is there: it may be of yesterday.
-    let built = Command::new(env!("CARGO")).args(["build", "-q", "-p", "gate-cli"]).status().unwrap();
-    assert!(built.success());
-    let mut command = Command::new(sluicectl);
+    let mut command = sluicectl();
     // The name in the file is not in any resolver; the tool is told where it is as a person would do with /etc/hosts.
     command.arg("launch").arg(file).arg("--at").arg(gateway.public().to_string());
     command.stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -7,6 +7,7 @@
 //!
 //! Nothing is applied, and no other file is opened: which certificates are named is compared, not what they hold.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,9 @@ pub struct Diff {
 enum What {
     /// What runs with what a file says. Exit code 0: they are equal; 1: they differ; 2: the file cannot be read; 3: no gateway.
     Running(Running),
+    /// Any other comparison is the gateway's: `diff ns config`.
+    #[command(external_subcommand)]
+    Gateway(Vec<OsString>),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -86,12 +90,21 @@ impl NotCompared {
 }
 
 impl Diff {
+    /// The words of a comparison that is the gateway's own.
+    #[must_use]
+    pub fn of_gateway(&self) -> Option<&[OsString]> {
+        match &self.what {
+            What::Gateway(words) => Some(words),
+            What::Running(_) => None,
+        }
+    }
+
     /// Compares and prints. True: they are equal.
     ///
     /// # Errors
     /// [`NotCompared`].
     pub fn run(&self, at: Option<&Path>, paint: Paint, out: &mut dyn Write) -> Result<bool, NotCompared> {
-        let What::Running(running) = &self.what;
+        let What::Running(running) = &self.what else { return Ok(true) };
         let name = running.file.display().to_string();
         let unreadable = |source| NotCompared::Unreadable { file: running.file.clone(), source };
         let text = read_file(&name).map_err(unreadable)?;

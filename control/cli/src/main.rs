@@ -83,6 +83,10 @@ fn main() -> ExitCode {
             Err(ended @ Ended::Gateway(_)) => fail(NO_GATEWAY, &ended.to_string()),
             Err(ended @ (Ended::Terminal(_) | Ended::NoTerminal)) => fail(USAGE, &ended.to_string()),
         },
+        Some(Command::Diff(diff)) if diff.of_gateway().is_some() => {
+            let words = diff.of_gateway().unwrap_or_default();
+            gateway(&arguments, at, &[&["diff".into()], words].concat())
+        }
         Some(Command::Diff(diff)) => {
             match diff.run(at, Paint { colors, terminal: io::stdout().is_terminal() }, &mut io::stdout()) {
                 Ok(true) => ExitCode::SUCCESS,
@@ -90,13 +94,7 @@ fn main() -> ExitCode {
                 Err(not) => fail(not.exit_code(), &not.to_string()),
             }
         }
-        Some(Command::Gateway(words)) => {
-            let words: Result<Vec<String>, OsString> = words.iter().cloned().map(OsString::into_string).collect();
-            match words {
-                Ok(words) => commands(&arguments, at, &[line(&help_instead(words))]),
-                Err(word) => fail(USAGE, &format!("not UTF-8: {}", word.display())),
-            }
-        }
+        Some(Command::Gateway(words)) => gateway(&arguments, at, words),
         None if !arguments.lines.is_empty() => commands(&arguments, at, &arguments.lines),
         None if io::stdin().is_terminal() && io::stdout().is_terminal() => {
             match Shell::new(socket(at), arguments.format, colors).and_then(|mut shell| shell.run()) {
@@ -105,6 +103,14 @@ fn main() -> ExitCode {
             }
         }
         None => talk(&arguments, at, |talk, printer| stream(talk, &mut io::stdin().lock(), arguments.format, printer)),
+    }
+}
+
+/// Carries out the words of one command of the gateway.
+fn gateway(arguments: &Arguments, at: Option<&Path>, words: &[OsString]) -> ExitCode {
+    match words.iter().cloned().map(OsString::into_string).collect() {
+        Ok(words) => commands(arguments, at, &[line(&help_instead(words))]),
+        Err(word) => fail(USAGE, &format!("not UTF-8: {}", word.display())),
     }
 }
 

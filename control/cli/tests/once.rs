@@ -65,6 +65,7 @@ fn words_of_the_shell_are_words_of_the_gateway() {
     sluicectl(&double, &["add", "aaa", "user", "Ann Lee", "-password", "a\"b c", "-n", "-5"], "");
     sluicectl(&double, &["show worker; show sta"], "");
     sluicectl(&double, &["show", "worker", "-format", "json"], "");
+    sluicectl(&double, &["diff", "ns", "config", "-format", "json"], "");
     assert_eq!(
         double.heard(),
         [
@@ -72,6 +73,7 @@ fn words_of_the_shell_are_words_of_the_gateway() {
             r#"run add aaa user "Ann Lee" -password "a\"b c" -n "-5""#,
             "run show worker; show sta",
             "run show worker -format json",
+            "run diff ns config -format json",
         ]
     );
 }
@@ -159,7 +161,7 @@ fn no_gateway_and_why() {
     for (said, expected) in [
         (
             &b"ERROR: Permission denied [uid 1001]\n"[..],
-            "the gateway refused: Permission denied [uid 1001]\ncure: `set ns config -readGroup`",
+            "the gateway refused: Permission denied [uid 1001]\ncure: who may connect is said by `set ns config -readGroup`",
         ),
         (b"ERROR: \x1b[2J\n", "refused: \\u{1b}[2J\n"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "this is not the control socket of a gateway of this version"),

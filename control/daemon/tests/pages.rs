@@ -72,3 +72,31 @@ fn counters() {
     table(&mut page, ListenerTotals::default().list());
     compare("counters.md", &page);
 }
+
+/// Every option of the program stands in its manual page, and no other.
+#[test]
+fn manual_page() {
+    use std::collections::BTreeSet;
+    let help = |command: &str| -> BTreeSet<String> {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_sluicegate")).args([command, "--help"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let words =
+            text.lines().map(str::trim_start).filter(|line| line.starts_with('-')).flat_map(|line| line.split([' ', ',']));
+        words.filter(|word| word.starts_with("--") && *word != "--help").map(str::to_owned).collect()
+    };
+    let page = include_str!("../../../docs/man/sluicegate.1").replace("\\-", "-");
+    let commands = page.split_once("\n.SH COMMANDS\n").unwrap().1.split_once("\n.SH ").unwrap().0;
+    let mut found = Vec::new();
+    for section in commands.split(".SS ").skip(1) {
+        let command = section.split(' ').next().unwrap();
+        let entries =
+            section.split("\n.TP\n").skip(1).filter_map(|entry| entry.split([' ', '\n']).find(|word| word.starts_with("--")));
+        assert_eq!(entries.map(str::to_owned).collect::<BTreeSet<_>>(), help(command), "{command}");
+        found.push(command);
+    }
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sluicegate")).arg("--help").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let listed = text.split_once("Commands:\n").unwrap().1.lines().take_while(|line| !line.is_empty());
+    let listed: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "help").collect();
+    assert_eq!(found, listed);
+}

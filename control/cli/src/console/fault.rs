@@ -116,7 +116,7 @@ impl Fault {
                 Some("become a member of the group that owns the socket and its folder, or use sudo".to_owned())
             }
             Self::Refused { .. } => Some(
-                "`set ns config -readGroup` and `-changeGroup` name the groups whose members are let in; show your own with: id"
+                "who may connect is said by `set ns config -readGroup` and `-changeGroup`; show your own groups with: id"
                     .to_owned(),
             ),
             Self::Foreign { .. } => {
