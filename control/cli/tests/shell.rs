@@ -17,6 +17,9 @@ fn answer(line: &str) -> Answer {
         "show names vpn vserver" => text("gw.example.com\npartners\ntwo words\n"),
         "show long" => text(&(0..100).map(|n| format!("line {n}\n")).collect::<String>()),
         "rm vpn vserver gone" => error(258, "No such resource [gone]"),
+        "show slow" => loop {
+            std::thread::park();
+        },
         "show bye" => (vec![], u16::MAX),
         "show hostile" => text("1)\tName: \u{1b}]0;owned\u{7}\u{202e}\n"),
         other if other.starts_with("set ") => done(),
@@ -75,6 +78,27 @@ fn what_is_typed_ahead_or_pasted_is_not_lost() {
     terminal.press("\r");
     terminal.wait("show three!\n");
     terminal.wait("show four!\n");
+    terminal.wait("gw1> ");
+    terminal.press("\x04");
+    assert_eq!(terminal.end().0.code(), Some(0));
+}
+
+#[test]
+fn an_answer_need_not_be_waited_for() {
+    let double = usual();
+    let mut terminal = talk(&double, &[], &[]);
+    terminal.wait("gw1> ");
+    terminal.press("show slow\r");
+    let deadline = terminal::deadline();
+    while !double.heard().contains(&"run show slow".to_owned()) {
+        assert!(terminal::now() < deadline);
+        std::thread::yield_now();
+    }
+    terminal.press("\x03");
+    terminal.wait("interrupted; what the gateway had accepted, it carries through");
+    terminal.wait("gw1> ");
+    terminal.press("show worker\r");
+    terminal.wait("show worker!\n");
     terminal.wait("gw1> ");
     terminal.press("\x04");
     assert_eq!(terminal.end().0.code(), Some(0));

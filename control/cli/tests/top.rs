@@ -118,7 +118,10 @@ fn golden(name: &str, drawn: &str) {
 
 #[test]
 fn the_picture_of_a_small_terminal() {
-    golden("top.80x24", &drawn(&model(40), 80, 24));
+    let picture = drawn(&model(40), 80, 24);
+    golden("top.80x24", &picture);
+    // It is the one that operators are shown.
+    assert!(include_str!("../../../docs/operate/sluicectl.md").contains(&picture));
 }
 
 #[test]

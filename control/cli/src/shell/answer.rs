@@ -1,10 +1,12 @@
 //! An answer, collected so that it can be shown by the page.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
 use gate_config::text::visible::visible;
 use gate_proto::frame::Say;
+use ratatui::text::Line;
 
 use crate::console::paint::{Ink, Paint};
 use crate::console::print::tell;
@@ -22,13 +24,28 @@ pub struct Collected {
     complaint: Option<String>,
     progressing: bool,
     cut: bool,
+    /// Break lines between words at this many columns, as prose wants.
+    columns: Option<u16>,
 }
 
 impl Collected {
     /// Nothing yet.
     #[must_use]
     pub const fn new(paint: Paint) -> Self {
-        Self { paint, text: String::new(), unpainted: String::new(), complaint: None, progressing: false, cut: false }
+        Self {
+            paint,
+            text: String::new(),
+            unpainted: String::new(),
+            complaint: None,
+            progressing: false,
+            cut: false,
+            columns: None,
+        }
+    }
+
+    /// What comes is prose: lines are broken between words.
+    pub const fn break_at(&mut self, columns: u16) {
+        self.columns = Some(columns);
     }
 
     /// Takes a piece. Progress is shown at once.
@@ -74,7 +91,7 @@ impl Collected {
     /// What there is, when no more will come.
     #[must_use]
     pub fn so_far(&self) -> String {
-        format!("{}{}", self.text, self.paint.answer(&self.unpainted))
+        format!("{}{}", self.text, self.paint.answer(&self.broken(&self.unpainted)))
     }
 
     /// The whole, with a mark before it and ` Done` behind it if that is so.
@@ -102,18 +119,59 @@ impl Collected {
         self.text.push_str(&String::from_utf8_lossy(&line));
     }
 
+    fn broken<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.columns {
+            Some(columns) => Cow::Owned(text.split_inclusive('\n').map(|line| broken(line, columns)).collect()),
+            None => Cow::Borrowed(text),
+        }
+    }
+
     fn paint_text(&mut self) {
         let text = std::mem::take(&mut self.unpainted);
-        self.text.push_str(&self.paint.answer(&text));
+        let painted = self.paint.answer(&self.broken(&text)).into_owned();
+        self.text.push_str(&painted);
         if !self.text.is_empty() && !self.text.ends_with('\n') {
             self.text.push('\n');
         }
     }
 }
 
+/// A line, broken between words so that no part is wider than `columns`; parts behind the first are further in.
+fn broken(line: &str, columns: u16) -> String {
+    let words = line.trim_start_matches('\t');
+    let indent = 8 * (line.len() - words.len());
+    let behind = format!("\n{:1$}", "", indent + 2);
+    let mut broken = line[..line.len() - words.len()].to_owned();
+    let mut at = indent;
+    for word in words.split_inclusive(' ') {
+        let width = Line::raw(word.trim_end()).width();
+        if at > indent + 2 && at + width > usize::from(columns) {
+            broken.truncate(broken.trim_end().len());
+            broken.push_str(&behind);
+            at = indent + 2;
+        }
+        broken.push_str(word);
+        at += Line::raw(word.trim_end_matches('\n')).width();
+    }
+    broken
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prose_is_broken_between_words() {
+        assert_eq!(broken("one two three\n", 9), "one two\n  three\n");
+        assert_eq!(broken("\t-a: one two three four\n", 20), "\t-a: one two\n          three four\n");
+        assert_eq!(broken("averylongword another\n", 5), "averylongword\n  another\n");
+        assert_eq!(broken("short\n", 80), "short\n");
+        assert_eq!(broken("\n", 80), "\n");
+        let mut collected = Collected::new(Paint::default());
+        collected.break_at(9);
+        assert!(collected.hear(Say::Text, "one two three\n").is_continue());
+        assert_eq!(collected.finish(None, true), "one two\n  three\n Done\n");
+    }
 
     #[test]
     fn an_answer_in_pieces() {

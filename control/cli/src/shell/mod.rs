@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use gate_config::catalog::What;
 use gate_config::order::AskOrder;
 use gate_config::order::{Order, read, split};
 use gate_config::text::visible::visible;
@@ -237,6 +238,9 @@ impl Shell {
     fn line(&mut self, typed: &str, prompt_width: usize) -> ControlFlow<()> {
         let line = self.aliases.expand(typed);
         let mut collected = Collected::new(self.paint());
+        if split(&line).iter().any(|part| is_prose(part)) {
+            collected.break_at(pager::size().0);
+        }
         let carried = {
             let mut talk = self.talk.borrow_mut();
             carry(&mut talk, &line, self.format, &mut |kind, said| collected.hear(kind, said))
@@ -299,6 +303,14 @@ impl Shell {
         };
         let end = if text.starts_with("ERROR: ") { "" } else { " Done\n" };
         pager::show(&format!("{text}{end}"), self.mode.page);
+    }
+}
+
+/// Whether a command's answer is meant to be read as text.
+fn is_prose(command: &str) -> bool {
+    match read(command) {
+        Ok(Order::Ask(order)) => matches!(order.ask.what, What::Help | What::Man),
+        Ok(Order::Nothing | Order::Change(_) | Order::Show(_)) | Err(_) => false,
     }
 }
 

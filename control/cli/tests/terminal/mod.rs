@@ -94,11 +94,11 @@ impl Terminal {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test waits for a real program, with a deadline")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-fn deadline() -> Instant {
+pub(crate) fn deadline() -> Instant {
     now() + WAIT
 }
 
