@@ -23,6 +23,7 @@ pub mod files;
 pub mod model;
 pub mod order;
 pub mod problem;
+pub mod schema;
 pub mod show;
 pub mod text;
 

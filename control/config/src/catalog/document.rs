@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
+use crate::answer::{Field, FieldKind};
 use crate::model::SESSION_GROUP_CHARS_MAX;
 use crate::model::authentication::{CLASSIC_RULE_CHARS_MAX, CLIENT_EXPRESSION_CHARS_MAX, EXPRESSION_CHARS_MAX};
 
+use super::live::live;
 use super::resolve::{Grammar, Target};
-use super::{Argument, Command, Effect, Kind, Origin, Support, commands, wider};
+use super::{Argument, Command, Effect, Kind, Origin, Support, asks, commands, wider};
 
 /// First line of every page.
 const WRITTEN: &str = "<!-- Written from the catalogue of commands (control/config/src/catalog). Edit there; `UPDATE=1 cargo test -p gate-config` writes this page. -->\n";
@@ -30,7 +32,77 @@ pub fn pages() -> Vec<(String, String)> {
         pages.push((format!("{group}.md"), page));
     }
     pages.push(("wider.md".to_owned(), wider_page()));
+    pages.push(("asks.md".to_owned(), asks_page()));
+    pages.push(("answers.schema.json".to_owned(), crate::schema::text()));
     pages
+}
+
+/// What can be said on the control socket beside changes.
+fn asks_page() -> String {
+    let mut page = format!("{WRITTEN}# On the control socket\n\n");
+    page.push_str(
+        "Beside the [commands of the configuration](README.md), which there take effect at once, the control socket understands the \
+         commands below. None of them stands in a file.\n\n\
+         - `show` of every object of the configuration lists its arguments with their defaults, what only the running gateway knows, and \
+         what is bound to it; with a name, one object. `show ns …`, `save ns …`, `diff ns …` and `clear ns …` may leave `ns` out: \
+         `show runningConfig`. `show x stats` is `stat x`.\n\
+         - `-format json` answers with one JSON object: `errorcode`, `message`, `severity`, and the rows below a key of their own, which is \
+         missing if there are none. A value that is not known or not set is `null`. What stands in every answer is in \
+         [answers.schema.json](answers.schema.json).\n\
+         - `-summary` shows a line for each row.\n\
+         - Several commands on a line are divided by `;`.\n\
+         - Who may only look may not say those with the level `change`.\n\n\
+         | command | what it does | level |\n| --- | --- | --- |\n",
+    );
+    for ask in asks() {
+        let anchor = ask.words.to_lowercase().replace(' ', "-");
+        put!(page, "| [`{}`](#{anchor}) | {} | {} |", ask.words, ask.summary, ask.level.word());
+    }
+    for ask in asks() {
+        let grammar = Grammar::of(&Target::Ask(ask));
+        put!(page, "\n## {}\n\n{}", ask.words, ask.summary);
+        if !ask.notes.is_empty() {
+            put!(page, "\n{}", ask.notes);
+        }
+        put!(page, "\n```text\n{}\n```", synopsis(&grammar));
+        if !(ask.positionals.is_empty() && ask.keywords.is_empty()) {
+            put!(page, "\n| argument | value | default | meaning |\n| --- | --- | --- | --- |");
+            let positionals = ask.positionals.iter().map(|a| (format!("&lt;{}&gt;", a.name), a));
+            for (name, argument) in positionals.chain(ask.keywords.iter().map(|a| (format!("`-{}`", a.name), a))) {
+                put!(page, "| {name} | {} | {} | {} |", takes(&argument.kind), argument.default, argument.help);
+            }
+        }
+        if !ask.fields.is_empty() {
+            put!(page, "\nRows of `{}`:", ask.title);
+            answer_table(&mut page, ask.fields);
+        }
+        if ask.has_counters {
+            put!(page, "\nAnd every counter of [counters.md](../operate/counters.md), its name in lowerCamel.");
+        }
+        put!(page, "\nExample: `{}`", ask.example);
+    }
+    page
+}
+
+/// Fields of an answer, those of inner rows behind theirs.
+fn answer_table(page: &mut String, fields: &[Field]) {
+    put!(page, "\n| key | value | meaning |\n| --- | --- | --- |");
+    for field in fields {
+        let value = match &field.kind {
+            FieldKind::Text => "text".to_owned(),
+            FieldKind::Number { unit } if unit.is_empty() => "number".to_owned(),
+            FieldKind::Number { unit } => unit.to_string(),
+            FieldKind::Flag => "true or false".to_owned(),
+            FieldKind::List => "texts".to_owned(),
+            FieldKind::Rows(_) => "rows".to_owned(),
+        };
+        put!(page, "| `{}` | {value} | {} |", field.name, field.help);
+        if let FieldKind::Rows(inner) = &field.kind {
+            for within in &**inner {
+                put!(page, "| `{}[].{}` | | {} |", field.name, within.name, within.help);
+            }
+        }
+    }
 }
 
 /// What is recognised and has no effect.
@@ -59,11 +131,13 @@ fn index() -> String {
          - Verbs, groups, objects, keywords and enumerated values may be written in any case and shortened as long as they are \
          unambiguous. Names keep their case, and two names never differ in case alone.\n\
          - Lines may stand in any order in which their references resolve.\n\
+         - What can be said to a running gateway beside these commands is in [asks.md](asks.md).\n\
          - The other commands of NetScaler are [recognised](wider.md), kept for printing back and without effect.\n\
          - A command or argument that is on no page is an error with line and column. With `--lenient` it is kept for printing back, \
          with a warning.\n\
          - Inside quotes `\\t \\n \\r \\\" \\' \\\\` are escapes. After a closing quote there must be a blank. A text with quotes in it is \
-         also written `q/…/`, without escapes.\n\
+         also written `q/…/`, without escapes. An expression whose inner quotes have lost their backslashes, as pages print it, is \
+         understood if it can mean one thing only, with a warning that shows the proper form.\n\
          - A value that begins with a dash stands in quotes.\n\
          - Files of certificates and keys are PEM; relative paths are below the configuration's own directory.\n\n\
          | object | what it is | verbs | whose |\n| --- | --- | --- | --- |\n",
@@ -137,6 +211,10 @@ fn section(page: &mut String, command: &'static Command) {
     }
     if let Some(feature) = command.feature {
         put!(page, "Needs the feature `{}`.", feature.word());
+    }
+    if !live(command).is_empty() {
+        put!(page, "\nBeside its arguments, `show` says what only the running gateway knows:");
+        answer_table(page, live(command));
     }
     put!(page, "\nExamples:\n\n```text");
     for form in command.forms {

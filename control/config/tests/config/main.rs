@@ -3,6 +3,7 @@
 mod editor;
 mod golden;
 mod kit;
+mod mutated;
 mod orders;
 mod pages;
 mod properties;
