@@ -23,7 +23,7 @@ use crate::model::{KeptLine, Model};
 use crate::paste;
 use crate::problem::{MASK, Masked, PROBLEMS_MAX, Place, Problem, Severity};
 use crate::text::lex::{Fault, FaultKind, Span};
-use crate::text::line::{FILE_BYTES_MAX, LINE_BYTES_MAX, Line};
+use crate::text::line::{FILE_BYTES_MAX, Line, not_a_line};
 
 /// How often lines that refer to something not yet made are tried again. Objects refer to objects three deep at most.
 const PASSES_MAX: usize = 8;
@@ -184,11 +184,9 @@ impl Lowering {
 
     /// Carries out a line, or reports what is wrong with it and changes nothing.
     pub(crate) fn line(&mut self, line: &Line<'_>, files: &dyn Files, may_wait: bool) -> Done {
-        if line.text.len() > LINE_BYTES_MAX {
+        if let Some(cause) = not_a_line(line.text) {
             let place = Place { line: line.number, column: 1, width: 1, shown: "".into() };
-            let note =
-                Note::new(Code::InvalidArgument, Span::default(), "", format!("a line has at most {LINE_BYTES_MAX} bytes"));
-            self.report(Severity::Error, note, Some(place));
+            self.report(Severity::Error, Note::new(Code::InvalidArgument, Span::default(), "", cause), Some(place));
             return Done::Yes;
         }
         let lexed = paste::words(line.text);

@@ -14,7 +14,7 @@ use crate::code::Code;
 use crate::mask;
 use crate::problem::{Masked, Problem, Severity};
 use crate::text::lex::{Kind as TokenKind, Span, Token, lex};
-use crate::text::line::LINE_BYTES_MAX;
+use crate::text::line::not_a_line;
 use crate::text::word::word;
 
 pub use crate::text::split::split;
@@ -171,8 +171,7 @@ impl ShowOrder {
 /// # Errors
 /// All that is wrong with it.
 pub fn read(line: &str) -> Result<Order, Vec<Problem>> {
-    if line.len() > LINE_BYTES_MAX {
-        let cause = format!("a line has at most {LINE_BYTES_MAX} bytes");
+    if let Some(cause) = not_a_line(line) {
         let note = Note::new(Code::InvalidArgument, start(), "", cause);
         return Err(vec![problem(&Masked::of("", &[]), Severity::Error, note)]);
     }

@@ -14,6 +14,15 @@ pub struct Line<'t> {
     pub text: &'t str,
 }
 
+/// Why a text cannot be read as one line.
+pub(crate) fn not_a_line(text: &str) -> Option<String> {
+    if text.len() > LINE_BYTES_MAX {
+        return Some(format!("a line has at most {LINE_BYTES_MAX} bytes"));
+    }
+    // Kept as it is, it would be two lines when it is printed.
+    text.trim_end_matches(['\r', '\n']).contains('\n').then(|| "a line ends with its line feed, and has none before".to_owned())
+}
+
 /// The lines of `text`. Ends may be LF or CRLF; a byte order mark is dropped.
 pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -23,6 +32,15 @@ pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_one_line() {
+        for (text, is) in [("", true), ("a b\r\n", true), ("a\rb", true), ("a\nb", false), ("\na", false), ("a\n\n", true)] {
+            assert_eq!(not_a_line(text).is_none(), is, "{text:?}");
+        }
+        assert!(not_a_line(&"a".repeat(LINE_BYTES_MAX)).is_none());
+        assert!(not_a_line(&"a".repeat(LINE_BYTES_MAX + 1)).is_some());
+    }
 
     #[test]
     fn ends_and_mark_are_dropped() {
