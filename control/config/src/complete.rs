@@ -188,7 +188,7 @@ impl Offers<'_> {
                 offer(text, "", text.get(..part.len()).is_some_and(|head| head.eq_ignore_ascii_case(part)));
             }
         }
-        if let Some(command) = named(argument, target, first) {
+        for command in named(argument, target, first) {
             for name in (self.names)(command) {
                 offer(&name, command.words, name.starts_with(part));
             }
@@ -196,19 +196,20 @@ impl Offers<'_> {
     }
 }
 
-/// The command whose objects an argument names.
-fn named(argument: &Argument, target: &Target, first: bool) -> Option<&'static Command> {
-    let of = |words: &str| commands().iter().find(|command| command.words == words).copied();
-    if !argument.names.is_empty() {
-        return of(argument.names);
-    }
-    match target {
-        Target::Form(command, form) if first && form.op != Op::Add && matches!(argument.kind, Kind::Name) => {
-            of(namesake(command))
-        }
-        Target::Show(command) if first => of(namesake(command)),
-        Target::Form(..) | Target::Show(_) | Target::Ask(_) => None,
-    }
+/// The commands whose objects an argument names.
+fn named(argument: &Argument, target: &Target, first: bool) -> Vec<&'static Command> {
+    let words = match target {
+        _ if !argument.names.is_empty() => argument.names,
+        Target::Form(command, form) if first && form.op != Op::Add && matches!(argument.kind, Kind::Name) => namesake(command),
+        Target::Show(command) if first => namesake(command),
+        Target::Form(..) | Target::Show(_) | Target::Ask(_) => return Vec::new(),
+    };
+    let (begin, end) = words.split_once('*').unwrap_or((words, ""));
+    let is = |command: &&&Command| match words.contains('*') {
+        true => command.words.starts_with(begin) && command.words.ends_with(end),
+        false => command.words == words,
+    };
+    commands().iter().filter(is).copied().collect()
 }
 
 /// What a word of a command leads to.
@@ -289,11 +290,11 @@ mod tests {
 
     #[test]
     fn what_names_an_object_says_which_kind() {
-        let known = |words: &str| words.is_empty() || commands().iter().any(|command| command.words == words);
         for way in ways(Place::Console) {
             let grammar = Grammar::of(&way.target);
             for argument in grammar.positionals.iter().chain(grammar.all_keywords()) {
-                assert!(known(argument.names), "{} -{}: {}", grammar.called(), argument.name, argument.names);
+                let known = argument.names.is_empty() || !named(argument, &way.target, false).is_empty();
+                assert!(known, "{} -{}: {}", grammar.called(), argument.name, argument.names);
             }
         }
     }

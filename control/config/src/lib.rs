@@ -10,6 +10,14 @@
 //! [`check`] goes from left to right and reports every problem with line and column; [`Model::print`](model::Model::print) goes back. Both,
 //! and the pages below `docs/config/`, come from one [`catalog`] in which every command is defined once.
 //!
+//! The control socket speaks the same language, one line at a time:
+//!
+//! ```text
+//!   line ─order─┬─ change ─edit─► a changed copy of the model
+//!               ├─ show ───show─► answer ─┬─► text
+//!               └─ ask ──── the gateway ──┘  └─► JSON, as schema says
+//! ```
+//!
 //! No I/O, no clock, no cryptography: files come through [`files::Files`], hashes through [`model::Hasher`].
 #![forbid(unsafe_code)]
 

@@ -9,7 +9,7 @@
 //!
 //! To add a command: write a [`Command`] in the file of its group, with a [`Form`] for each verb; name it in [`commands`]; give its
 //! printing form a `Rank`, which is its place in a saved file; put it into a golden file; run the tests with `UPDATE=1` to write
-//! the pages anew.
+//! the pages anew. What only a running gateway knows of its objects stands in `live`; what changes nothing by itself is an [`Ask`].
 
 use crate::model::Model;
 use crate::print::Writer;
@@ -391,7 +391,7 @@ pub struct Argument {
     pub help: &'static str,
     /// How far it has an effect.
     pub support: Support,
-    /// Words of the command whose objects it names: `vpn vserver`. Empty if it names none that exist.
+    /// Words of the command whose objects it names: `vpn vserver`, `authentication *Action`. Empty if it names none that exist.
     pub names: &'static str,
 }
 
@@ -428,7 +428,7 @@ impl Argument {
         self
     }
 
-    /// What it names: an object of the command with these words, for completion.
+    /// What it names: an object of the command with these words, for completion. A `*` stands for any letters.
     #[must_use]
     pub(crate) const fn names(mut self, words: &'static str) -> Self {
         self.names = words;

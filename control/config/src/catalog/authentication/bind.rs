@@ -22,6 +22,7 @@ pub(super) const GOTO: Argument = Argument::optional(
 .or("END; NEXT for a classic policy");
 pub(super) const NEXT_FACTOR: Argument =
     Argument::optional("nextFactor", Kind::Name, "The policy label that is entered when the policy has succeeded.")
+        .names("authentication policylabel")
         .or("the login is complete");
 
 /// The arguments of a binding that say where it stands and where it leads.

@@ -13,9 +13,10 @@ use super::bind::{self, GOTO, NEXT_FACTOR, called, ends, print_ends, rests};
 use super::schema::no_schema;
 
 const NAME: Argument = Argument::required("labelName", Kind::Name, "Name of the label.");
-const SCHEMA: Argument =
-    Argument::optional("loginSchema", Kind::Name, "Its form.").or("none: it goes on with the credentials that are there");
-const POLICY: Argument = Argument::required("policyName", Kind::Name, "The policy.");
+const SCHEMA: Argument = Argument::optional("loginSchema", Kind::Name, "Its form.")
+    .names("authentication loginSchema")
+    .or("none: it goes on with the credentials that are there");
+const POLICY: Argument = Argument::required("policyName", Kind::Name, "The policy.").names("authentication Policy");
 const PRIORITY: Kind = Kind::Number { min: 1, max: PRIORITY_MAX as u64, unit: "priority" };
 
 /// `add authentication policylabel`, `bind authentication policylabel`

@@ -48,7 +48,7 @@ pub(in super::super) const POLICY: Command = Command {
             positionals: &[NAME],
             keywords: &[
                 Argument::required("rule", Kind::Expression, "When the policy applies."),
-                Argument::required("action", Kind::Name, "The action."),
+                Argument::required("action", Kind::Name, "The action.").names("authentication *Action"),
                 UNDEFINED,
                 COMMENT,
                 LOG_ACTION,
@@ -62,7 +62,7 @@ pub(in super::super) const POLICY: Command = Command {
             positionals: &[NAME],
             keywords: &[
                 Argument::optional("rule", Kind::Expression, "When the policy applies."),
-                Argument::optional("action", Kind::Name, "The action."),
+                Argument::optional("action", Kind::Name, "The action.").names("authentication *Action"),
                 UNDEFINED,
                 COMMENT,
                 LOG_ACTION,
@@ -467,7 +467,7 @@ pub(in super::super) const LOGIN_SCHEMA_POLICY: Command = Command {
             positionals: &[NAME],
             keywords: &[
                 Argument::required("rule", Kind::Expression, "When the policy applies."),
-                Argument::required("action", Kind::Name, "The login schema."),
+                Argument::required("action", Kind::Name, "The login schema.").names("authentication loginSchema"),
                 UNDEFINED,
                 COMMENT,
                 LOG_ACTION,
@@ -481,7 +481,7 @@ pub(in super::super) const LOGIN_SCHEMA_POLICY: Command = Command {
             positionals: &[NAME],
             keywords: &[
                 Argument::optional("rule", Kind::Expression, "When the policy applies."),
-                Argument::optional("action", Kind::Name, "The login schema."),
+                Argument::optional("action", Kind::Name, "The login schema.").names("authentication loginSchema"),
                 UNDEFINED,
                 COMMENT,
                 LOG_ACTION,

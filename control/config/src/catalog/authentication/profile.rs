@@ -60,7 +60,7 @@ pub(in super::super) const PROFILE: Command = Command {
 };
 
 const VSERVER: &[Setting<AuthnProfile>] = &[Setting {
-    argument: Argument::required("authnVsName", Kind::Name, "The authentication virtual server."),
+    argument: Argument::required("authnVsName", Kind::Name, "The authentication virtual server.").names("authentication vserver"),
     change: |argument, said, site, profile, _| {
         if said.has(argument.name) {
             profile.vserver = vserver(said, site.model)?;

@@ -55,11 +55,11 @@ const SAML_MAIN: &[Setting<Saml>] = &[
         metadata_refresh
     ),
     setting!(
-        Argument::optional("samlIdPCertName", Kind::Name, "Certificate with which the provider signs."),
+        Argument::optional("samlIdPCertName", Kind::Name, "Certificate with which the provider signs.").names("ssl certKey"),
         provider_certificate
     ),
     setting!(
-        Argument::optional("samlSigningCertName", Kind::Name, "Certificate and key with which we sign."),
+        Argument::optional("samlSigningCertName", Kind::Name, "Certificate and key with which we sign.").names("ssl certKey"),
         signing_certificate
     ),
     setting!(Argument::optional("samlRedirectUrl", Kind::Url, "Where the browser is sent."), redirect_url),

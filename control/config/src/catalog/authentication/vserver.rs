@@ -142,7 +142,8 @@ pub(in super::super) const VSERVER: Command = Command {
     ],
 };
 
-const POLICY: Argument = Argument::optional("policy", Kind::Name, "A policy, or a login schema policy.");
+const POLICY: Argument =
+    Argument::optional("policy", Kind::Name, "A policy, or a login schema policy.").names("authentication Policy");
 const SECONDARY: Argument = Argument::optional("secondary", Kind::Switch, "In the second factor of the classic cascade.");
 const GROUP_EXTRACTION: Argument = Argument::optional("groupExtraction", Kind::Switch, "In the last one, for groups only.");
 const THEME: Argument = Argument::optional("portaltheme", Kind::Name, "Which forms and colours.");
