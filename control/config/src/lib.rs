@@ -28,6 +28,7 @@ pub mod complete;
 pub mod draft;
 pub mod edit;
 pub mod files;
+pub mod import;
 pub mod model;
 pub mod order;
 pub mod problem;

@@ -140,6 +140,12 @@ impl Lowering {
         }
     }
 
+    /// The same for a file that messages call so.
+    pub(crate) fn called(mut self, file: &str) -> Self {
+        self.file = file.into();
+        self
+    }
+
     fn all(&mut self, draft: &Draft<'_>, files: &dyn Files) {
         let mut waiting: Vec<Line<'_>> = Vec::new();
         for line in &draft.lines {

@@ -10,6 +10,25 @@ const SECRET_PARTS: &[&str] = &["pass", "pasw", "pwd", "secret", "radkey", "psk"
 /// Beginnings of such keywords that are too short to contain them; abbreviations are allowed.
 const SECRET_WORDS: &[&str] = &["p", "pa", "pas", "rad", "radk", "radke", "se", "sec"];
 
+/// Keywords that look so and hold none, in lower case.
+const HARMLESS: &[&str] = &[
+    "forcepasswordchange",
+    "minpasswordlen",
+    "passencoding",
+    "passwdchange",
+    "passwdexpression",
+    "passwdfield",
+    "passwordcredentialindex",
+    "passwordhistorycontrol",
+    "pwdexpirynotificationdays",
+    "pwdhistorycount",
+    "sectype",
+    "secure",
+    "strongpassword",
+];
+/// Parts of words that contain such a part and mean something else.
+const OTHER_PARTS: &[&str] = &["bypass", "passive", "passthrough", "passthru"];
+
 /// What a line is masked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum For {
@@ -62,6 +81,10 @@ pub(crate) fn secrets(line: &str, lexed: &Lexed, form: Option<&'static Form>, pu
 /// Whether an argument of this name holds a secret, as far as one can tell from the name.
 pub(crate) fn is_secret_name(keyword: &str) -> bool {
     let keyword = keyword.to_lowercase();
+    if HARMLESS.contains(&&*keyword) {
+        return false;
+    }
+    let keyword = OTHER_PARTS.iter().fold(keyword, |keyword, part| keyword.replace(part, ""));
     SECRET_PARTS.iter().any(|part| keyword.contains(part)) || SECRET_WORDS.contains(&&*keyword)
 }
 
@@ -85,6 +108,7 @@ fn is_secret_keyword(keyword: &str, form: Option<&'static Form>) -> bool {
             let secrets = form.keywords.iter().filter(|a| a.kind.is_secret()).map(|a| a.name);
             is_secret_name(keyword) || nearest(keyword, secrets).is_some()
         }
+        None if HARMLESS.contains(&&*keyword.to_lowercase()) => false,
         None => is_secret_name(keyword) || nearest(keyword, ["password", "passplain", "secret"]).is_some(),
     }
 }
@@ -129,6 +153,11 @@ mod tests {
             ("add x \"a\"b -clientSecret s3cret", "add x ********"),
             ("add x \"a\"b -port 5", "add x \"a\"b -port 5"),
             ("add ssl certKey c -cert f -key k", "add ssl certKey c -cert f -key k"),
+            (
+                "add lb monitor m -secure YES -passive ON -proxyBypass x",
+                "add lb monitor m -secure YES -passive ON -proxyBypass x",
+            ),
+            ("add x y -passwdChange ENABLED -bypassPassword s3cret", "add x y -passwdChange ENABLED -bypassPassword ********"),
         ] {
             assert_eq!(shown(line), hidden);
         }

@@ -36,10 +36,15 @@ impl Model {
     /// the form of C's `ctime`: `Mon Jan  2 15:04:05 2026`.
     #[must_use]
     pub fn print_saved(&self, modified: &str) -> String {
-        let version = env!("CARGO_PKG_VERSION");
-        let (release, build) = version.rsplit_once('.').unwrap_or((version, "0"));
-        format!("#SG{release} Build {build}\n# Last modified by `save config`, {modified}\n{}", self.print())
+        format!("{}\n# Last modified by `save config`, {modified}\n{}", release(), self.print())
     }
+}
+
+/// The line that a file begins with: which release wrote it.
+pub(crate) fn release() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let (release, build) = version.rsplit_once('.').unwrap_or((version, "0"));
+    format!("#SG{release} Build {build}")
 }
 
 /// All lines of a model, in the order of a saved file.
@@ -100,7 +105,7 @@ impl<'m> Writer<'m> {
     /// Begins a line about `object`, which may be empty. Its name is not yet written.
     pub(crate) fn line<'w>(&'w mut self, op: Op, command: &'static Command, object: &str) -> LineWriter<'w, 'm> {
         let text = format!("{} {}", op.word(), command.words);
-        LineWriter { writer: self, op, command, object: object.into(), text, says_something: op != Op::Set }
+        LineWriter { writer: self, op, command, object: object.into(), text, says_something: op != Op::Set, carries: false }
     }
 }
 
@@ -113,6 +118,7 @@ pub(crate) struct LineWriter<'w, 'm> {
     object: Box<str>,
     text: String,
     says_something: bool,
+    carries: bool,
 }
 
 impl LineWriter<'_, '_> {
@@ -157,9 +163,15 @@ impl LineWriter<'_, '_> {
         if value == default { self } else { self.keyword(keyword, show(value)) }
     }
 
+    /// Has the line carry the object's kept arguments though another verb makes such objects.
+    pub(crate) fn carrying(mut self) -> Self {
+        self.carries = true;
+        self
+    }
+
     /// Ends the line. A `set` that says nothing is dropped.
     pub(crate) fn end(mut self) {
-        if self.op.word() == self.command.carrier() {
+        if self.carries || self.op.word() == self.command.carrier() {
             let at = KeptFor { command: self.command.words, object: self.object.clone() };
             for argument in self.writer.model.kept_arguments.get(&at).into_iter().flatten() {
                 self.text.push_str(" -");

@@ -15,6 +15,7 @@ pub mod check;
 mod credentials;
 pub mod files;
 mod gateway;
+pub mod import;
 mod log;
 pub mod ready;
 pub mod saved;

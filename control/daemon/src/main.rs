@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use gate_config::Strictness;
-use gate_daemon::{Gateway, Options, StartProblem, chain, check, files, ready, signal};
+use gate_daemon::{Gateway, Options, StartProblem, chain, check, files, import, ready, signal};
 
 /// The ICA gateway: TLS in front, tickets in the middle, hosts behind.
 #[derive(Debug, Parser)]
@@ -44,6 +44,17 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Read a NetScaler's ns.conf and write ours, with a report of what became of every line. Exit code 1 if a line was refused.
+    Import {
+        /// The other product's configuration.
+        file: PathBuf,
+        /// A new file for ours; without it, ours goes to standard output and the report to standard error.
+        #[arg(short, long, value_name = "NEW")]
+        output: Option<PathBuf>,
+        /// The report as one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -52,6 +63,10 @@ fn main() -> ExitCode {
         Command::Check { file, lenient, json } => {
             let mut out = std::io::stdout().lock();
             check::report(&file, strictness(lenient), json, &mut out)
+        }
+        Command::Import { file, output, json } => {
+            let (mut out, mut report) = (std::io::stdout().lock(), std::io::stderr().lock());
+            import::import(&file, output.as_deref(), json, &mut out, &mut report)
         }
     }
 }

@@ -104,7 +104,9 @@ pub(super) fn known(said: &Said<'_>, site: &mut Site<'_>, policy: &str, binding:
         return Err(missing(said, policy, Code::NoSuchResource, "policy", known));
     }
     let cause = format!("{name} is no policy of sessions or logins; its binding is kept for printing back");
-    site.warn(Note::new(Code::NotImplemented, said.place(policy), name, cause).cure("is the name spelled right?"));
+    site.warn(
+        Note::new(Code::NotImplemented, said.place(policy), format!("-{policy}"), cause).cure("is the name spelled right?"),
+    );
     Ok(())
 }
 

@@ -17,6 +17,9 @@ use super::{Op, Said};
 /// Most bindings of one object.
 const BINDINGS_MAX: usize = 4096;
 
+/// How names of objects begin that are part of the other product.
+const BUILT_IN: &[&str] = &["nstcp_", "nshttp_", "ns_default_ssl_profile_"];
+
 /// The first word behind the command: the object's name.
 fn name_of(said: &Said<'_>) -> Option<(&'static str, String)> {
     let argument = said.form.positionals.first()?.name;
@@ -38,7 +41,7 @@ pub(super) fn add(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let Some((argument, text)) = name_of(said) else { return Err(incomplete(said)) };
     let name = RestingName::parse(&text);
     let name = name.map_err(|wrong| Note::new(Code::InvalidValue, said.place(argument), text.as_str(), wrong.to_string()))?;
-    let object = RestingObject { words: words_of(said), bindings: Vec::new() };
+    let object = RestingObject { built_in: false, words: words_of(said), bindings: Vec::new() };
     site.model.resting.add(said.command.words, name, object).map_err(|there| {
         let cause = format!("there is a {} {there:?} already", said.command.words, there = there.as_str());
         Note::new(Code::AlreadyExists, said.place(argument), text.as_str(), cause)
@@ -51,6 +54,14 @@ pub(super) fn add(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
 pub(super) fn set(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let Some((argument, name)) = name_of(said) else { return Err(incomplete(said)) };
     something(said)?;
+    if BUILT_IN.iter().any(|begin| name.starts_with(begin))
+        && site.model.resting.find(said.command.words, &name).is_none()
+        && let Ok(name) = RestingName::parse(&name)
+    {
+        let object = RestingObject { built_in: true, ..RestingObject::default() };
+        // It was not there, and now it is.
+        let _added = site.model.resting.add(said.command.words, name, object);
+    }
     let Some(object) = site.model.resting.find_mut(said.command.words, &name) else {
         return Err(nothing(said, argument, site.model));
     };
@@ -126,6 +137,10 @@ pub(super) fn settings(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refus
 pub(super) fn print_objects(model: &Model, out: &mut Writer<'_>) {
     let command = out.command();
     for (name, object) in model.resting.of(command.words) {
+        if object.built_in {
+            out.line(Op::Set, command, name.as_str()).word(name).carrying().end();
+            continue;
+        }
         let line = out.line(Op::Add, command, name.as_str()).word(name);
         object.words.iter().fold(line, |line, word| line.word(word)).end();
     }

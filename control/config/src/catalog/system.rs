@@ -188,7 +188,11 @@ fn nobody(said: &Said<'_>, model: &Model) -> Refused {
 
 fn print(model: &Model, out: &mut Writer<'_>) {
     for (name, administrator) in model.administrators.iter() {
-        write_credential(out.line(Op::Add, &USER, name.as_str()).word(name), &administrator.credential).end();
+        let line = match name.as_str() {
+            FIRST => out.line(Op::Set, &USER, FIRST).word(FIRST).carrying(),
+            name => out.line(Op::Add, &USER, name).word(name),
+        };
+        write_credential(line, &administrator.credential).end();
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Resting(BTreeMap<&'static str, Table<RestingName, RestingObject>>);
 /// An object without effect. Its arguments are among the model's kept ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RestingObject {
+    /// It is part of the other product: it is changed there without having been added.
+    pub built_in: bool,
     /// The words behind its name.
     pub words: Vec<Box<str>>,
     /// What is bound to it, in order.

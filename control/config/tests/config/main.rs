@@ -2,6 +2,7 @@
 
 mod editor;
 mod golden;
+mod import;
 mod kit;
 mod mutated;
 mod orders;
