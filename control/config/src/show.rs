@@ -30,7 +30,7 @@ const BINDINGS: &str = "bindings";
 const KEPT: &str = "withoutEffect";
 
 /// The objects of one kind, or one of them, with defaults filled in and bindings; secrets are masked. The
-/// [live](crate::catalog::live) fields are there and empty.
+/// [`live`](crate::catalog::live()) fields are there and empty.
 ///
 /// # Errors
 /// `No such resource`, if there is none of the name.
