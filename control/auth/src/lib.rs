@@ -4,6 +4,7 @@
 //!  a guess ──► guard: too many failures lately?  ──► users: is it the password?  ──► sessions: a login with its cookie
 //!  a launch ─► tickets: issued once ──────────────────────────────────────────────► redeemed once, or expired
 //!  a bad ticket at the gateway ──► guard: ban of its source
+//!  a secret of the gateway's own ─► vault: sealed in the configuration, opened when it is presented
 //! ```
 //!
 //! Everything here is told the time ([`Now`]) and given its random bytes, and belongs to one owner, so that each decision is
@@ -16,6 +17,7 @@ pub mod seal;
 pub mod sessions;
 pub mod tickets;
 pub mod users;
+pub mod vault;
 
 /// A point in time: what has passed on the monotonic clock since an origin that the caller chose once and keeps.
 pub type Now = std::time::Duration;

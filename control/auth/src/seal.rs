@@ -43,6 +43,16 @@ impl SealKey {
 }
 
 impl Seal {
+    /// The bytes, for what is derived from them.
+    pub(crate) const fn bytes(&self) -> &[u8; SEAL_BYTES] {
+        &self.0
+    }
+
+    /// Forgets the bytes of one that was a key.
+    pub(crate) fn wipe(&mut self) {
+        self.0.zeroize();
+    }
+
     /// As text: 64 lower-case hexadecimal digits, for seals that are handed out (form tokens).
     #[must_use]
     pub fn to_text(self) -> String {

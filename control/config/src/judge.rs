@@ -45,10 +45,13 @@ fn logins(model: &Model, origins: &Origins, report: Report<'_>) {
     if made.is_empty() {
         return;
     }
-    let cause = "accepted; users log in with one form and as local users until this gateway carries out factors. This is said once for \
+    // Who adds to what is there has been told when it came.
+    if !origins.logins_before {
+        let cause = "accepted; users log in with one form and as local users until this gateway carries out factors. This is said once for \
                  all objects of this group";
-    let note = Note::new(Code::NotImplemented, Span::default(), "authentication", cause);
-    warn(report, origins.first_of("authentication"), note);
+        let note = Note::new(Code::NotImplemented, Span::default(), "authentication", cause);
+        warn(report, origins.first_of("authentication"), note);
+    }
     for (name, vserver) in made.vservers.iter() {
         let factor = Factor::Primary(name.clone());
         for binding in vserver.primary.iter().filter(|binding| made.next(&factor, binding).is_none()) {

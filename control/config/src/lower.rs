@@ -74,6 +74,8 @@ pub fn check(name: &str, text: &str, mode: Strictness, files: &dyn Files) -> Che
 pub(crate) struct Origins {
     objects: BTreeMap<(&'static str, Box<str>), Place>,
     features: BTreeMap<Feature, Place>,
+    /// There were objects of logins before the first line.
+    pub(crate) logins_before: bool,
 }
 
 impl Origins {
@@ -127,6 +129,7 @@ impl Lowering {
 
     /// From what there is. A line with a file that cannot be used is refused.
     pub(crate) fn onto(model: Model, loaded: Loaded, mode: Strictness) -> Self {
+        let origins = Origins { logins_before: !model.authentication.is_empty(), ..Origins::default() };
         Self {
             file: "".into(),
             mode,
@@ -135,7 +138,7 @@ impl Lowering {
             loaded,
             problems: Vec::new(),
             told: 0,
-            origins: Origins::default(),
+            origins,
             accepted: BTreeMap::new(),
         }
     }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
@@ -130,6 +131,46 @@ fn what_is_saved_is_read_again_on_sighup() {
     assert!(done(&gateway, "show ns runningConfig").contains("add aaa group h"));
     fs::write(&file, saved).unwrap();
     assert!(value(&done(&gateway, "reload"), "Removed") == "1");
+}
+
+/// As published, quotes and all, with what the listing leaves out; each line is a change of its own.
+#[test]
+fn a_scan_behind_a_directory_is_typed_line_by_line_and_its_secret_is_sealed() {
+    let gateway = start();
+    let mut told = String::new();
+    for line in [
+        "add authentication epaAction EPA-client-scan -csecexpr \"sys.client_expr(\"proc_2_firefox\")\"",
+        "add authentication Policy EPA-check -rule true -action EPA-client-scan",
+        "add authentication policylabel post-ldap-epa-scan -loginSchema LSCHEMA_INT",
+        "bind authentication policylabel post-ldap-epa-scan -policyName EPA-check -priority 100 -gotoPriorityExpression END",
+        "add authentication ldapAction ldap_server1 -serverIP 192.0.2.7 -secType SSL -ldapBindDnPassword hunter2",
+        "add authentication Policy ldap-auth -rule true -action ldap_server1",
+        "add authentication vserver MFA_AAA_vserver SSL 0.0.0.0",
+        "bind authentication vserver MFA_AAA_vserver -policy ldap-auth -priority 100 -nextFactor post-ldap-epa-scan \
+         -gotoPriorityExpression NEXT",
+        "rename authentication policylabel post-ldap-epa-scan scan",
+    ] {
+        told.push_str(&done(&gateway, line));
+    }
+    assert_eq!(told.matches("339: accepted; users log in").count(), 1, "{told}");
+    let shown = done(&gateway, "show authentication epaAction EPA-client-scan");
+    assert!(shown.contains("sys.client_expr(\"proc_2_firefox\")"), "{shown}");
+    let refused = say(&gateway, "bind authentication policylabel scan -policyName ldap-auth -priority 200");
+    assert!(refused.contains("ERROR: Policy cannot be bound to specified policy label"), "{refused}");
+    let running = done(&gateway, "show ns runningConfig");
+    assert!(running.contains("-policy ldap-auth -priority 100 -gotoPriorityExpression NEXT -nextFactor scan"), "{running}");
+    done(&gateway, "save ns config");
+    let saved = fs::read_to_string(gateway.dir().join("ns.conf")).unwrap();
+    assert!(saved.contains(" -encrypted -encryptmethod ENCMTHD_SG1") && !saved.contains("hunter2"), "{saved}");
+    let key = gateway.dir().join("sluicegate.key");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    let differences = done(&gateway, "diff ns config");
+    assert!(!differences.contains("ldap_server1"), "{differences}");
+    // What was open in a file that is read again is what it was.
+    let at = saved.lines().find(|line| line.contains("ldap_server1 -serverIP")).unwrap();
+    let open = "add authentication ldapAction ldap_server1 -serverIP 192.0.2.7 -secType SSL -ldapBindDnPassword hunter2";
+    fs::write(gateway.dir().join("ns.conf"), saved.replace(at, open)).unwrap();
+    assert!(!done(&gateway, "diff ns config").contains("ldap_server1"));
 }
 
 #[test]

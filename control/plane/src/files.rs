@@ -26,4 +26,21 @@ pub trait ConfigFile: Send + Sync {
     /// # Errors
     /// If that cannot be done. The file is as it was.
     fn write(&self, text: &str) -> io::Result<()>;
+
+    /// The key beside it, under which secrets in it are sealed. `None`: none has been made yet.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not a key, or others may read it, too.
+    fn key(&self) -> io::Result<Option<Key>>;
+
+    /// Puts a key there, for nobody else to read.
+    ///
+    /// # Errors
+    /// If that cannot be done, or there is one.
+    fn make_key(&self, key: &Key) -> io::Result<()>;
 }
+
+/// Bytes of a key.
+pub const KEY_BYTES: usize = 32;
+/// A key under which secrets are sealed.
+pub type Key = Zeroizing<[u8; KEY_BYTES]>;

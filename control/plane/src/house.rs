@@ -8,7 +8,7 @@ use gate_auth::sessions::LoginForm;
 use sluice_link::port::Sluice;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::action::{ACTIONS_MAX, Owned};
 use crate::change::{Changer, Changes};
@@ -24,6 +24,7 @@ use crate::live::figures::Place;
 use crate::owner::Owner;
 use crate::passwords;
 use crate::redeem::Desk;
+use crate::secrets::Secrets;
 use crate::turn::{ORDERS_MAX, Turn};
 use crate::world::{Before, Current, Plan, Tools};
 use crate::{Command, ControlSocket, PlaneFault, PlaneSettings, random};
@@ -75,10 +76,23 @@ async fn live(
     let owner = Owned::new(queue);
     let (in_force, current) = Current::new();
     let tickets = Arc::default();
-    let tools =
-        Tools { owner: owner.clone(), helpers: helpers.clone(), current: current.clone(), tickets: Arc::clone(&tickets), state };
+    let secrets = Arc::new(Secrets::beside(settings.file.clone()));
+    let tools = Tools {
+        owner: owner.clone(),
+        helpers: helpers.clone(),
+        current: current.clone(),
+        tickets: Arc::clone(&tickets),
+        state,
+        secrets: Arc::clone(&secrets),
+    };
 
     passwords::seal(Arc::make_mut(&mut model)).map_err(crate::world::Unfit::from)?;
+    if let Err(why) = secrets.seal(Arc::make_mut(&mut model)) {
+        warn!(%why, "secrets stay open in memory, and nothing can be saved");
+    }
+    for (action, keyword) in secrets.unreadable(&model) {
+        warn!(action, keyword, "a secret does not open: it was sealed under another key; set it anew");
+    }
     let servers = model.farm.servers.iter().map(|(name, server)| (name.as_str(), server.address));
     let listeners = bound("farm server", servers.zip(farm_servers))?;
     let hosts = model.farm.hosts.iter().map(|(name, host)| (name.as_str(), host.address));
@@ -112,6 +126,7 @@ async fn live(
         strictness: settings.strictness,
         login_pages: Arc::clone(&login_pages),
         tickets,
+        secrets,
         started: crate::change::now(),
         base: std::sync::Mutex::default(),
     };

@@ -38,6 +38,7 @@ mod reach;
 mod redeem;
 mod reply;
 mod running;
+mod secrets;
 mod turn;
 mod world;
 

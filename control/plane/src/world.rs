@@ -65,6 +65,7 @@ pub(crate) enum Unfit {
     /// A user's password.
     #[error(transparent)]
     Password(#[from] passwords::Unusable),
+
     /// The machine's.
     #[error("the system's random generator does not answer")]
     NoRandom(#[from] random::NoRandom),
@@ -80,6 +81,8 @@ pub(crate) struct Tools {
     pub(crate) tickets: Arc<crate::reach::sta::Counts>,
     /// Where things are kept that must survive a restart.
     pub(crate) state: Option<PathBuf>,
+    /// Seals secrets that must be recovered.
+    pub(crate) secrets: Arc<crate::secrets::Secrets>,
 }
 
 /// See the module.

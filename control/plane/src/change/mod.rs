@@ -305,8 +305,11 @@ impl Changer {
         let Some(file) = self.file.clone() else { return no_file() };
         let Some(world) = self.tools.current.now() else { return broke("nothing is in force yet") };
         let path = file.path().to_path_buf();
-        let model = world.model.clone();
+        let mut model = world.model.clone();
+        let secrets = Arc::clone(&self.tools.secrets);
         let written = self.tools.helpers.change(move || {
+            // What could not be sealed when it came would be missing from the file.
+            secrets.seal(Arc::make_mut(&mut model)).map_err(std::io::Error::other)?;
             let text = Zeroizing::new(model.print_saved(&gate_config::text::time::Utc::from(now()).ctime()));
             file.write(&text).map(|()| text.lines().count())
         });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gate_config::code::Code;
 use gate_config::edit::Editor;
 use gate_config::model::Model;
-use gate_config::problem::Problem;
+use gate_config::problem::{Problem, Severity};
 use gate_config::{Change, Checked, ListenerIds, Strictness, check, diff, snapshot};
 use sluice_link::id::SnapshotId;
 use sluice_link::port::PublishProblem;
@@ -76,7 +76,7 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) fn make(self, material: Material) -> Result<Box<Made>, Box<Done>> {
         let mut lines = Vec::new();
-        let (mut model, files, warnings) = match material {
+        let (mut model, files, mut warnings) = match material {
             Material::Lines(said) => {
                 let mut editor = Editor::new(&self.before.model, &self.before.files, self.strictness);
                 lines = said.iter().map(|line| editor.line(line, &*self.files).problems).collect::<Vec<_>>();
@@ -107,6 +107,14 @@ impl Bench {
         let fail = |why: Problem| Box::new(Done { lines: lines.clone(), ..*failed(why) });
         passwords::keep(&mut model, &self.before.model);
         passwords::seal(&mut model).map_err(|why| fail(unfit(&Unfit::Password(why))))?;
+        if let Err(why) = self.tools.secrets.seal(&mut model) {
+            let cause = format!("{}; secrets stay open in memory, and nothing can be saved", chain(&why));
+            warnings.push(Problem { severity: Severity::Warning, ..problem(Code::InvalidArgument, "", cause) });
+        }
+        // Of those that were there before, somebody was told when they came.
+        let known = self.tools.secrets.unreadable(&self.before.model);
+        let new = self.tools.secrets.unreadable(&model).into_iter().filter(|one| !known.contains(one));
+        warnings.extend(new.map(|(action, keyword)| unreadable(&action, keyword)));
         let changes = diff(&self.before.model, &model);
         let mut ids = self.ids;
         ids.keep_only(&model);
@@ -163,8 +171,16 @@ pub(super) fn unfit(why: &Unfit) -> Problem {
         Unfit::Password(passwords::Unusable::Password { user, why }) => {
             problem(Code::InvalidValue, &format!("aaa user {user}"), why.to_string())
         }
+
         Unfit::Password(passwords::Unusable::NoRandom(_)) | Unfit::NoRandom(_) => problem(Code::InvalidArgument, "", chain(why)),
     }
+}
+
+/// A secret that does not open.
+fn unreadable(action: &str, keyword: &str) -> Problem {
+    let cause = "this secret was sealed under another key, so the action fails".to_owned();
+    let told = problem(Code::ValueMissing, &format!("{action} -{keyword}"), cause);
+    Problem { severity: Severity::Warning, cure: Some("set it anew".to_owned()), ..told }
 }
 
 /// Why the workers did not take it, likewise.

@@ -40,6 +40,7 @@ use crate::helpers::Helpers;
 use crate::passwords;
 use crate::peer::Level;
 use crate::reach::sta::Counts;
+use crate::secrets::Secrets;
 use crate::turn::{Look, Order};
 use crate::world::{Current, World};
 
@@ -63,6 +64,8 @@ pub(crate) struct Live {
     pub(crate) login_pages: Arc<AtomicU64>,
     /// What became of tickets at all authorities.
     pub(crate) tickets: Arc<Counts>,
+    /// Seals secrets that must be recovered.
+    pub(crate) secrets: Arc<Secrets>,
     pub(crate) started: SystemTime,
     /// What is taken away from what is counted, since an operator began anew.
     pub(crate) base: Mutex<Base>,
@@ -210,11 +213,12 @@ impl Live {
     async fn differences(&self, order: &AskOrder) -> Result<Answer, Problem> {
         let (path, text) = self.read_file().await?;
         let world = self.world()?;
-        let (files, strictness) = (self.files.clone(), self.strictness);
+        let (files, strictness, secrets) = (self.files.clone(), self.strictness, self.secrets.clone());
         let compared = self.helpers.change(move || {
             let checked = check(&path.display().to_string(), &text, strictness, &*files);
             let Some(mut saved) = checked.model else { return Err(checked.problems.into_iter().find(Problem::is_error)) };
             passwords::keep(&mut saved, &world.model);
+            secrets.seal_as_before(&mut saved);
             Ok(diff(&saved, &world.model))
         });
         let changes = match compared.await {

@@ -13,7 +13,7 @@ use gate_config::files::{FileError, Files, Purpose};
 use gate_config::model::{Log, Model};
 use gate_config::{ListenerIds, Strictness, check, snapshot};
 use gate_plane::audit::Audit;
-use gate_plane::files::ConfigFile;
+use gate_plane::files::{ConfigFile, Key};
 use gate_plane::peer::{Credentials, Peer};
 use gate_plane::{ControlSocket, PlaneSettings};
 use gate_proto::audit::Entry;
@@ -59,6 +59,7 @@ impl Files for Disk {
 struct OnDisk(Disk);
 
 const NAME: &str = "ns.conf";
+const KEY_NAME: &str = "sluicegate.key";
 
 impl ConfigFile for OnDisk {
     fn path(&self) -> &Path {
@@ -72,6 +73,16 @@ impl ConfigFile for OnDisk {
 
     fn write(&self, text: &str) -> io::Result<()> {
         self.0.put(NAME, text);
+        Ok(())
+    }
+
+    fn key(&self) -> io::Result<Option<Key>> {
+        let bytes = self.0.0.lock().unwrap().get(Path::new(KEY_NAME)).cloned();
+        bytes.map(|bytes| bytes.try_into().map(Key::new).map_err(|_| io::ErrorKind::InvalidData.into())).transpose()
+    }
+
+    fn make_key(&self, key: &Key) -> io::Result<()> {
+        self.0.put(KEY_NAME, &key[..]);
         Ok(())
     }
 }
