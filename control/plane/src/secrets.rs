@@ -125,11 +125,12 @@ mod tests {
         }
 
         fn key(&self) -> io::Result<Option<Key>> {
-            if self.broken { Err(io::ErrorKind::InvalidData.into()) } else { Ok(self.key.lock().unwrap().clone()) }
+            let key = self.key.lock().map_err(|_| io::ErrorKind::Other)?;
+            if self.broken { Err(io::ErrorKind::InvalidData.into()) } else { Ok(key.clone()) }
         }
 
         fn make_key(&self, key: &Key) -> io::Result<()> {
-            let mut there = self.key.lock().unwrap();
+            let mut there = self.key.lock().map_err(|_| io::ErrorKind::Other)?;
             assert!(there.is_none(), "a key is made once");
             *there = Some(key.clone());
             Ok(())
