@@ -342,8 +342,10 @@ fn rm_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     if site.model.vservers.remove(name).is_none() {
         return Err(no_vserver(said, "name", site.model));
     }
-    for command in ["vpn vserver", "ssl vserver"] {
-        site.forget(command, name);
+    site.forget_arguments(said, name);
+    // What was said of its TLS goes with it, unless there is another virtual server of this name.
+    if !site.model.authentication.vservers.has(name) {
+        site.forget("ssl vserver", name);
     }
     Ok(())
 }

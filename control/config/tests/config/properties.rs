@@ -156,3 +156,21 @@ fn a_kept_line_keeps_what_only_unicode_calls_white_space() {
         assert_eq!(lenient(&model.print()).model, Some(model), "{odd:?}");
     }
 }
+
+/// What was said of the TLS of a virtual server goes with it, and with the last one of its name.
+#[test]
+fn what_is_kept_of_a_virtual_server_goes_with_it() {
+    let made = "add authentication vserver one SSL 192.0.2.1 1\nadd vpn vserver one SSL 192.0.2.2 443\nbind ssl vserver one -policyName p\n";
+    for (gone, left) in [
+        ("rm authentication vserver one\n", true),
+        ("rm vpn vserver one\n", true),
+        ("rm authentication vserver one\nrm vpn vserver one\n", false),
+        ("rm vpn vserver one\nrm authentication vserver one\n", false),
+    ] {
+        let checked = lenient(&format!("{made}{gone}"));
+        let told = told(&checked);
+        let printed = checked.model.unwrap_or_else(|| panic!("{told}")).print();
+        assert_eq!(printed.contains("bind ssl vserver one -policyName p"), left, "{gone}{printed}");
+        assert!(lenient(&printed).model.is_some(), "{gone}{printed}");
+    }
+}

@@ -309,6 +309,10 @@ fn rm(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     }
     made.vservers.remove(name);
     site.forget_arguments(said, name);
+    // What was said of its TLS goes with it, unless there is another virtual server of this name.
+    if !site.model.vservers.has(name) {
+        site.forget("ssl vserver", name);
+    }
     Ok(())
 }
 
