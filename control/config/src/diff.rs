@@ -80,7 +80,11 @@ pub fn diff(before: &Model, after: &Model) -> Vec<Change> {
             (false, false) => ChangeKind::Changed,
         };
         let (_, command, object) = key;
-        let effect = commands().iter().find(|c| c.words == *command).map_or(Effect::AtOnce, |c| c.effect);
+        let mut effect = commands().iter().find(|c| c.words == *command).map_or(Effect::AtOnce, |c| c.effect);
+        // Who may use the control socket is asked at every connection; only where it is needs a start.
+        if *command == "ns config" && before.paths == after.paths {
+            effect = Effect::AtOnce;
+        }
         changes
             .push((key, Change { command, object: object.clone(), kind, effect, before: only(was, is), after: only(is, was) }));
     }
@@ -107,6 +111,16 @@ fn masked(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_of_operators_need_no_start_and_paths_do() {
+        let (before, mut after) = (Model::default(), Model::default());
+        after.operators.read_group = Some("adm".into());
+        assert_eq!(diff(&before, &after).iter().map(|change| change.effect).collect::<Vec<_>>(), [Effect::AtOnce]);
+        after.paths.control_socket = "/run/other.sock".into();
+        assert_eq!(diff(&before, &after).iter().map(|change| change.effect).collect::<Vec<_>>(), [Effect::Restart]);
+    }
+
     use crate::model::{Credential, User, UserName, Worker};
 
     fn user(model: &mut Model, name: &str, hash: &str) {
