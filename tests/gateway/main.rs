@@ -14,8 +14,10 @@ macro_rules! on_each_engine {
 }
 
 mod console;
+mod control;
 mod hostile;
 mod launch;
+mod metrics;
 mod portal;
 mod posture;
 mod refuse;

@@ -20,8 +20,10 @@ pub(crate) const NAMES_WAITING_MAX: usize = 1024;
 pub(crate) const CHANGES_RUNNING_MAX: usize = 2;
 /// Such work that may wait for that: one for each connection to the control socket, and some.
 pub(crate) const CHANGES_WAITING_MAX: usize = 64;
+/// Answers for monitoring being put together at the same time; more are refused.
+pub(crate) const SCRAPES_MAX: usize = 2;
 /// Helper threads: enough for all lanes, so that a resolver that hangs never keeps a password waiting.
-pub(crate) const THREADS_MAX: usize = PASSWORDS_RUNNING_MAX + NAMES_RUNNING_MAX + CHANGES_RUNNING_MAX;
+pub(crate) const THREADS_MAX: usize = PASSWORDS_RUNNING_MAX + NAMES_RUNNING_MAX + CHANGES_RUNNING_MAX + SCRAPES_MAX;
 /// Addresses of one name that are looked at.
 const ADDRESSES_MAX: usize = 16;
 

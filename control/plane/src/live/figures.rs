@@ -40,7 +40,7 @@ impl Observe for Figured {
         let vservers = vservers.collect();
         let workers = look.workers.into_iter().map(|worker| Worker {
             is_alive: worker.is_alive,
-            engine: worker.report.map(|report| report.engine).unwrap_or_default(),
+            engine: worker.report.map(|report| family_of(&report.engine).to_owned()).unwrap_or_default(),
             totals: worker.totals,
             turns: worker.turns,
         });
@@ -76,6 +76,11 @@ impl Observe for Figured {
             is_draining: look.draining.is_some(),
         })
     }
+}
+
+/// The engine without the variant that stands behind it in brackets: that is for people, not for a label.
+fn family_of(engine: &str) -> &str {
+    engine.split(' ').next().unwrap_or(engine)
 }
 
 /// The listener for figures, if there is one.

@@ -29,14 +29,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use crate::helpers::SCRAPES_MAX;
 use crate::http::{self, Door, Reply, Whole};
 
 pub(crate) use series::{Configuration, Figures, LAUNCH_BOUNDS, Vserver, Worker};
 
 /// Connections at a time; more wait in the kernel.
 const CONNECTIONS_MAX: usize = 16;
-/// Scrapes at a time; more are refused with 503.
-const SCRAPES_MAX: usize = 2;
 /// For a whole connection: request, answer, end.
 const CONNECTION_TIME: Duration = Duration::from_secs(10);
 /// For the figures to be collected.
@@ -91,12 +90,13 @@ impl Health {
 /// See the module.
 pub(crate) struct Metrics<O> {
     observe: O,
-    scrapes: Semaphore,
+    /// Held by whatever works at an answer, even if nobody waits for it any more.
+    scrapes: Arc<Semaphore>,
 }
 
 impl<O: Observe> Metrics<O> {
     pub(crate) fn new(observe: O) -> Arc<Self> {
-        Arc::new(Self { observe, scrapes: Semaphore::new(SCRAPES_MAX) })
+        Arc::new(Self { observe, scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)) })
     }
 
     /// Serves `listener` until `stop` turns true.
@@ -136,16 +136,18 @@ impl<O: Observe> Metrics<O> {
     }
 
     async fn scrape(&self) -> Reply {
-        let Ok(_place) = self.scrapes.try_acquire() else {
+        let Ok(place) = self.scrapes.clone().try_acquire_owned() else {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "too many scrapes at a time\n");
         };
         let Ok(Some(mut figures)) = timeout(COLLECT_TIME, self.observe.figures()).await else {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "the figures cannot be had\n");
         };
         // The kernel may take its time to count descriptors, and many series take some to write.
-        let written = tokio::task::spawn_blocking(|| {
+        let written = tokio::task::spawn_blocking(move || {
             figures.process = process::Process::read();
-            series::write(figures)
+            let text = series::write(figures);
+            drop(place);
+            text
         });
         match timeout(COLLECT_TIME, written).await {
             Ok(Ok(text)) => reply(StatusCode::OK, text, TEXT_FORMAT),
