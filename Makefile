@@ -32,8 +32,8 @@ doc:             ## API documentation, warnings are errors
 sim:             ## the seeded simulation, longer: SEED=7 make sim replays one
 	WORLDS=$(or $(WORLDS),400) cargo test --profile sim -p sluicegate-tests --test sim -- --nocapture $(ARGS)
 
-loom:            ## every interleaving of the wake protocol
-	RUSTFLAGS="--cfg loom" cargo test -q -p sluice-worker --test loom --release --target-dir target/loom $(ARGS)
+loom:            ## every interleaving of the wake protocol and of live numbers
+	RUSTFLAGS="--cfg loom" cargo test -q -p sluice-worker -p sluice-link --test loom --release --target-dir target/loom $(ARGS)
 
 fuzz:            ## mutate the corpora through every codec (ARGS="socks5 --seconds 60 --seed 1")
 	cargo run -q --manifest-path tests/fuzz/Cargo.toml -- $(ARGS)
