@@ -97,6 +97,7 @@ impl Kit {
             tls13: true,
             post_quantum: false,
             resumption: true,
+            ..Tls::default()
         };
         let address = "192.0.2.1:443".parse().unwrap();
         let listener = |id, cgp| Listener { id, name: "vs".into(), address, tls: tls.clone(), cgp, rates: Rates::default() };

@@ -32,6 +32,7 @@ pub(crate) fn served() -> Served {
             tls13: true,
             post_quantum: false,
             resumption: false,
+            ..Tls::default()
         },
         cgp: Cgp::Reject,
         rates: Rates::default(),

@@ -1,4 +1,4 @@
-//! What only shows when all lines have been read. All of it is warnings: each line by itself is right.
+//! What only shows when all lines have been read. Most of it is warnings: each line by itself is right.
 
 use crate::catalog::{Feature, Note};
 use crate::code::Code;
@@ -7,6 +7,7 @@ use crate::model::authentication::{Action, CLIENT_STRINGS_MAX, Factor};
 use crate::model::{Denied, Model, Vserver, VserverName};
 use crate::problem::{Place, Severity};
 use crate::text::lex::Span;
+use sluice_link::snapshot::Tls;
 
 type Report<'r> = &'r mut dyn FnMut(Severity, Note, Option<Place>);
 
@@ -92,6 +93,18 @@ fn served(model: &Model, name: &VserverName, vserver: &Vserver, origins: &Origin
         let cause = "without a certificate this virtual server is not served";
         let note = Note::new(Code::NoCertificate, Span::default(), name.as_str(), cause);
         warn(report, place(), note.cure(format!("bind ssl vserver {name} -certkeyName NAME")));
+    }
+    let tls = Tls {
+        tls12: vserver.tls.tls12,
+        tls13: vserver.tls.tls13,
+        suites: vserver.ciphers.clone(),
+        groups: vserver.curves.clone(),
+        ..Tls::default()
+    };
+    if !tls.speaks(false) && !tls.speaks(true) {
+        let cause = "no version that is enabled has a cipher suite and a curve that are bound, so no client could connect";
+        let note = Note::new(Code::InvalidArgument, Span::default(), name.as_str(), cause);
+        report(Severity::Error, note.cure(format!("bind ssl vserver {name} -cipherName NAME")), place());
     }
     if model.stas_of(vserver).is_empty() {
         let cause = "without a ticket authority no ticket can be redeemed here";

@@ -87,6 +87,9 @@ fn tls(model: &Model, files: &Loaded, vserver: &Vserver) -> Result<Tls, NotLoade
         tls13: vserver.tls.tls13,
         post_quantum: vserver.tls.post_quantum,
         resumption: vserver.tls.resumption,
+        suites: vserver.ciphers.clone(),
+        groups: vserver.curves.clone(),
+        records: vserver.tls.records,
     })
 }
 

@@ -12,16 +12,17 @@
 
 use sluice_link::count::Counters;
 use sluice_link::reason::Reason;
+use sluice_link::snapshot::RecordSizes;
 use sluice_link::time::Moment;
 
 use crate::buf::{Buf, Chain, Class, Pool};
 use crate::event::Leg;
 use crate::intent::{Intent, Into};
-use crate::limits::{FULL_READS_TO_GROW, QUIET, RECORD_TIME_MAX, SMALL_READS_TO_SHRINK};
+use crate::limits::{FULL_READS_TO_GROW, INTERACTIVE_BYTES_MAX, QUIET, RECORD_TIME_MAX, SMALL_READS_TO_SHRINK};
 use crate::outgoing::Outgoing;
 use crate::pace::Pace;
 use crate::session::Turn;
-use crate::tls::{Parts, RECORD_MAX, RecordFault, Records, SealFault};
+use crate::tls::{Parts, RecordFault, Records, SealFault};
 
 /// Why a direction cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub(crate) struct Half {
     pub(crate) starved: bool,
     /// Plaintext bytes received.
     pub(crate) bytes: u64,
+    /// How they are cut into records.
+    sizes: RecordSizes,
     /// How fast they may be passed on; none if as fast as it goes.
     pace: Option<Box<Pace>>,
 }
@@ -91,8 +94,14 @@ impl Half {
             passed: false,
             starved: false,
             bytes: 0,
+            sizes: RecordSizes { ramp_bytes: 0, ..RecordSizes::default() },
             pace: None,
         }
+    }
+
+    /// Seals records of these sizes. Without this, as large as they come.
+    pub(crate) fn cut(&mut self, sizes: RecordSizes) {
+        self.sizes = sizes;
     }
 
     /// Passes bytes on only as fast as `pace` says.
@@ -197,6 +206,7 @@ impl Half {
             && let Some(chain) = self.held.take()
         {
             if let Some(records) = sealer.as_deref_mut() {
+                records.cut_at(self.appetite.record_max(self.sizes));
                 let (ready, rest) = seal(chain, records, turn.pool, turn.count).map_err(Broken::Seal)?;
                 self.held = rest;
                 let Some(ready) = ready else {
@@ -370,9 +380,9 @@ fn seal(
     pool: &mut Pool,
     count: &Counters,
 ) -> Result<(Option<Buf>, Option<Chain>), SealFault> {
-    let mut chain = match chain.into_one(Class::Large.payload()) {
+    let mut chain = match chain.into_one(records.in_place_max()) {
         Ok(mut buf) => {
-            count.records_sealed.add(buf.len().div_ceil(RECORD_MAX) as u64);
+            count.records_sealed.add(records.records_for(buf.len()) as u64);
             return match records.seal_in_place(&mut buf) {
                 Ok(()) => Ok((Some(buf), None)),
                 Err(fault) => {
@@ -408,7 +418,7 @@ fn seal_slices(chain: &Chain, records: &mut Records, sealed: &mut Buf, count: &C
     let mut taken = 0;
     for slice in chain.slices() {
         let n = records.seal_into(slice, sealed)?;
-        count.records_sealed.add(n.div_ceil(RECORD_MAX) as u64);
+        count.records_sealed.add(records.records_for(n) as u64);
         taken += n;
         if n < slice.len() {
             break;
@@ -452,21 +462,31 @@ pub(crate) struct Appetite {
     full: u8,
     small: u8,
     last: Moment,
+    /// Bytes since the last pause.
+    since_quiet: u32,
 }
 
 impl Appetite {
     pub(crate) fn new() -> Self {
-        Self { class: Class::Small, most: Class::Bulk, full: 0, small: 0, last: Moment(0) }
+        Self { class: Class::Small, most: Class::Bulk, full: 0, small: 0, last: Moment(0), since_quiet: 0 }
     }
 
     pub(crate) fn class(&self) -> Class {
         self.class
     }
 
+    /// How long records should be: short ones until so much has come after a pause that it is no answer to somebody who types.
+    pub(crate) fn record_max(&self, sizes: RecordSizes) -> usize {
+        let most = usize::from(sizes.most);
+        if self.since_quiet <= sizes.ramp_bytes && sizes.ramp_bytes > 0 { most.min(INTERACTIVE_BYTES_MAX) } else { most }
+    }
+
     /// A receive brought `n` bytes, and `filled` its buffer or left some for the next.
     pub(crate) fn had(&mut self, n: usize, filled: bool, now: Moment) {
         let quiet = now.since(self.last) >= QUIET;
         self.last = now;
+        let n32 = u32::try_from(n).unwrap_or(u32::MAX);
+        self.since_quiet = if quiet { n32 } else { self.since_quiet.saturating_add(n32) };
         if filled {
             self.small = 0;
             self.full += 1;

@@ -52,7 +52,14 @@ fn served() -> Served {
         chain_pem: chain.as_bytes().into(),
         key_pem: Arc::new(made.signing_key.serialize_pem().into_bytes().into()),
     };
-    let tls = |tls13: bool| Tls { certificates: vec![pair.clone()], tls12: !tls13, tls13, post_quantum: true, resumption: true };
+    let tls = |tls13: bool| Tls {
+        certificates: vec![pair.clone()],
+        tls12: !tls13,
+        tls13,
+        post_quantum: true,
+        resumption: true,
+        ..Tls::default()
+    };
     let listener = |id, tls13| Listener {
         id: ListenerId(id),
         name: "vs".into(),

@@ -27,7 +27,8 @@ fn served() -> Served {
     let chain = std::fs::read(CERT).unwrap();
     let certificate =
         CertKey { name: "rsa".into(), chain_pem: chain.clone().into(), key_pem: Arc::new(std::fs::read(KEY).unwrap().into()) };
-    let tls = Tls { certificates: vec![certificate], tls12: true, tls13: true, post_quantum: true, resumption: true };
+    let tls =
+        Tls { certificates: vec![certificate], tls12: true, tls13: true, post_quantum: true, resumption: true, ..Tls::default() };
     let address = ([127, 0, 0, 1], 0).into();
     let snapshot = Snapshot {
         id: SnapshotId(1),

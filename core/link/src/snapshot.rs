@@ -85,6 +85,133 @@ pub struct Tls {
     pub post_quantum: bool,
     /// Sessions may be resumed by tickets.
     pub resumption: bool,
+    /// Cipher suites that are offered; empty: all of [`Suite::ALL`].
+    pub suites: Vec<Suite>,
+    /// Groups for the key exchange, best first as far as clients guess right; empty: all of [`KeyGroup::ALL`], the first of them if `post_quantum` says so.
+    pub groups: Vec<KeyGroup>,
+    /// How what clients are sent is cut into records.
+    pub records: RecordSizes,
+}
+
+impl Default for Tls {
+    /// Everything, for no certificate.
+    fn default() -> Self {
+        Self {
+            certificates: Vec::new(),
+            tls12: true,
+            tls13: true,
+            post_quantum: true,
+            resumption: true,
+            suites: Vec::new(),
+            groups: Vec::new(),
+            records: RecordSizes::default(),
+        }
+    }
+}
+
+/// How a stream is cut into records. A client can use no byte of a record before it has all of it, so on a slow line small ones
+/// show sooner; large ones cost less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordSizes {
+    /// Most plaintext bytes in a record, 512 to 16,384.
+    pub most: u16,
+    /// So many bytes after a pause go in small records; 0 is none.
+    pub ramp_bytes: u32,
+}
+
+impl Default for RecordSizes {
+    fn default() -> Self {
+        Self { most: 16 * 1024, ramp_bytes: 64 * 1024 }
+    }
+}
+
+macro_rules! named {
+    ($(#[doc = $doc:literal])+ $name:ident: $($(#[doc = $own:literal])+ $variant:ident = $first:literal $(, $other:literal)*;)+) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[doc = $own])+ $variant,)+
+        }
+
+        impl $name {
+            /// All that there are, best first.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// As `NetScaler` spells it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $first,)+ }
+            }
+
+            /// Found by any of its spellings, in any case.
+            #[must_use]
+            pub fn find(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| match one {
+                    $(Self::$variant => [$first $(, $other)*].iter().any(|known| known.eq_ignore_ascii_case(name)),)+
+                })
+            }
+        }
+    };
+}
+
+named! {
+    /// A cipher suite that can be offered.
+    Suite:
+    /// TLS 1.3.
+    Tls13Aes256 = "TLS1.3-AES256-GCM-SHA384", "TLS_AES_256_GCM_SHA384", "TLS13_AES_256_GCM_SHA384";
+    /// TLS 1.3.
+    Tls13Aes128 = "TLS1.3-AES128-GCM-SHA256", "TLS_AES_128_GCM_SHA256", "TLS13_AES_128_GCM_SHA256";
+    /// TLS 1.3.
+    Tls13ChaCha = "TLS1.3-CHACHA20-POLY1305-SHA256", "TLS_CHACHA20_POLY1305_SHA256", "TLS13_CHACHA20_POLY1305_SHA256";
+    /// TLS 1.2, for certificates with ECDSA or Ed25519.
+    EcdsaAes256 = "TLS1.2-ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
+    /// TLS 1.2, for certificates with ECDSA or Ed25519.
+    EcdsaAes128 = "TLS1.2-ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
+    /// TLS 1.2, for certificates with ECDSA or Ed25519.
+    EcdsaChaCha = "TLS1.2-ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256";
+    /// TLS 1.2, for certificates with RSA.
+    RsaAes256 = "TLS1.2-ECDHE-RSA-AES256-GCM-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384";
+    /// TLS 1.2, for certificates with RSA.
+    RsaAes128 = "TLS1.2-ECDHE-RSA-AES128-GCM-SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256";
+    /// TLS 1.2, for certificates with RSA.
+    RsaChaCha = "TLS1.2-ECDHE-RSA-CHACHA20-POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256";
+}
+
+named! {
+    /// A group for the key exchange.
+    KeyGroup:
+    /// Classical and post-quantum together; TLS 1.3 only.
+    X25519MlKem768 = "X25519MLKEM768";
+    /// Curve25519.
+    X25519 = "X_25519", "X25519";
+    /// NIST P-256.
+    P256 = "P_256", "secp256r1";
+    /// NIST P-384.
+    P384 = "P_384", "secp384r1";
+}
+
+impl Suite {
+    /// Whether it is one of TLS 1.3; else it is one of TLS 1.2.
+    #[must_use]
+    pub const fn is_tls13(self) -> bool {
+        match self {
+            Self::Tls13Aes256 | Self::Tls13Aes128 | Self::Tls13ChaCha => true,
+            Self::EcdsaAes256 | Self::EcdsaAes128 | Self::EcdsaChaCha | Self::RsaAes256 | Self::RsaAes128 | Self::RsaChaCha => {
+                false
+            }
+        }
+    }
+}
+
+impl Tls {
+    /// Whether a version is offered and has a suite and a group to go with it.
+    #[must_use]
+    pub fn speaks(&self, tls13: bool) -> bool {
+        let on = if tls13 { self.tls13 } else { self.tls12 };
+        let suite = self.suites.is_empty() || self.suites.iter().any(|suite| suite.is_tls13() == tls13);
+        let group = self.groups.is_empty() || tls13 || self.groups.iter().any(|group| *group != KeyGroup::X25519MlKem768);
+        on && suite && group
+    }
 }
 
 /// A certificate chain with its key, as PEM text.

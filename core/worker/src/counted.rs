@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     fn snapshot(ids: &[u32]) -> Snapshot {
-        let tls = Tls { certificates: vec![], tls12: true, tls13: true, post_quantum: true, resumption: true };
+        let tls = Tls { certificates: vec![], tls12: true, tls13: true, post_quantum: true, resumption: true, ..Tls::default() };
         let listener = |id: &u32| Listener {
             id: ListenerId(*id),
             name: format!("vs{id}"),

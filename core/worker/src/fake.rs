@@ -200,7 +200,7 @@ fn snapshot(limits: Limits) -> Arc<Snapshot> {
         id: ListenerId(1),
         name: "vs1".to_owned(),
         address: "127.0.0.1:0".parse().unwrap(),
-        tls: Tls { certificates, tls12: true, tls13: true, post_quantum: false, resumption: true },
+        tls: Tls { certificates, tls12: true, tls13: true, post_quantum: false, resumption: true, ..Tls::default() },
         cgp: Cgp::Reject,
         rates: Rates::default(),
     };

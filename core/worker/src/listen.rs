@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn snapshot(listeners: &[(u32, SocketAddr)]) -> Arc<Snapshot> {
-        let tls = Tls { certificates: vec![], tls12: true, tls13: true, post_quantum: true, resumption: true };
+        let tls = Tls { certificates: vec![], tls12: true, tls13: true, post_quantum: true, resumption: true, ..Tls::default() };
         let listeners = listeners.iter().map(|&(id, address)| Listener {
             id: ListenerId(id),
             name: format!("vs{id}"),

@@ -1,5 +1,7 @@
 //! `ssl`: certificates, and TLS towards clients.
 
+use sluice_link::snapshot::{KeyGroup, Suite};
+
 use crate::code::Code;
 use crate::files::{Loaded, Purpose};
 use crate::model::authentication::Action;
@@ -261,7 +263,9 @@ pub(super) const VSERVER: Command = Command {
     object: "vserver",
     words: "ssl vserver",
     summary: "TLS of a virtual server towards its clients.",
-    notes: "Older versions than TLS 1.2 are not spoken. Renegotiation and early data are off.",
+    notes: "Older versions than TLS 1.2 are not spoken. Renegotiation and early data are off. A version for which no suite is bound is not \
+            offered. The suites: `TLS1.3-AES256-GCM-SHA384`, `TLS1.3-AES128-GCM-SHA256`, `TLS1.3-CHACHA20-POLY1305-SHA256`, and \
+            `TLS1.2-ECDHE-ECDSA-` or `TLS1.2-ECDHE-RSA-` with `AES256-GCM-SHA384`, `AES128-GCM-SHA256`, `CHACHA20-POLY1305`.",
     origin: Origin::Extended,
     feature: None,
     effect: Effect::NewSessions,
@@ -309,6 +313,19 @@ const TLS_KEYWORDS: &[Argument] = &[
     Argument::optional("tls13", ENABLED, "TLS 1.3 is offered.").or("ENABLED"),
     Argument::optional("sessReuse", ENABLED, "Sessions may be resumed by tickets.").or("ENABLED"),
     Argument::optional("postQuantum", ENABLED, "X25519MLKEM768 is offered, first. Needs TLS 1.3. Ours.").or("ENABLED"),
+    Argument::optional(
+        "maxRecord",
+        Kind::Number { min: 512, max: 16_384, unit: "bytes" },
+        "Most plaintext in one TLS record to a client. A client can use no byte of a record before it has all of it: less shows sooner on \
+         slow lines, more costs less. Ours.",
+    )
+    .or("16384"),
+    Argument::optional(
+        "recordRamp",
+        Kind::Number { min: 0, max: 16 * 1024 * 1024, unit: "bytes" },
+        "So many bytes after a second of silence go in records of at most 2800 bytes (two segments), then in full ones; 0 is none. Ours.",
+    )
+    .or("65536"),
     Argument::always("ssl3", "DISABLED", "Not spoken."),
     Argument::always("tls1", "DISABLED", "Not spoken."),
     Argument::always("tls11", "DISABLED", "Not spoken."),
@@ -341,12 +358,21 @@ const TLS_KEYWORDS: &[Argument] = &[
 const BIND_KEYWORDS: &[Argument] = &[
     Argument::optional("certkeyName", Kind::Name, "The certificate.").names("ssl certKey"),
     Argument::optional("SNICert", Kind::Switch, "It is shown to clients that ask for one of its names, not to all others."),
+    Argument::optional(
+        "cipherName",
+        Kind::Name,
+        "A cipher suite that is offered, as NetScaler or IANA spells it; with none bound, all are. Groups of suites are kept without effect.",
+    ),
+    Argument::optional(
+        "eccCurveName",
+        Kind::Choice(&["P_256", "P_384", "X_25519", "X25519MLKEM768", "ALL", "P_224", "P_521"]),
+        "A group for the key exchange. Of several that a client has guessed right it takes the one bound first. With none bound, all are offered, the post-quantum one as \
+         `-postQuantum` says. P_224 and P_521 are kept without effect.",
+    ),
     Argument::kept("CA"),
     Argument::kept("crlCheck"),
     Argument::kept("ocspCheck"),
     Argument::kept("skipCAName"),
-    Argument::kept("cipherName"),
-    Argument::kept("eccCurveName"),
     Argument::kept("policyName"),
     Argument::kept("priority"),
     Argument::kept("type"),
@@ -380,6 +406,8 @@ fn set_tls(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     said.put("tls13", &mut tls.tls13, default.tls13, |s| s.flag("tls13"));
     said.put("sessReuse", &mut tls.resumption, default.resumption, |s| s.flag("sessReuse"));
     said.put("postQuantum", &mut tls.post_quantum, default.post_quantum, |s| s.flag("postQuantum"));
+    said.put("maxRecord", &mut tls.records.most, default.records.most, |s| s.number("maxRecord"));
+    said.put("recordRamp", &mut tls.records.ramp_bytes, default.records.ramp_bytes, |s| s.number("recordRamp"));
     if !tls.tls12 && !tls.tls13 {
         let cause = "with TLS 1.2 and TLS 1.3 both off, no client could connect";
         let argument = if said.has("tls13") { "tls13" } else { "tls12" };
@@ -399,6 +427,8 @@ fn print_tls(model: &Model, out: &mut Writer<'_>) {
             .differs("tls13", &vserver.tls.tls13, &default.tls13, enabled)
             .differs("sessReuse", &vserver.tls.resumption, &default.resumption, enabled)
             .differs("postQuantum", &vserver.tls.post_quantum, &default.post_quantum, enabled)
+            .differs("maxRecord", &vserver.tls.records.most, &default.records.most, u16::to_string)
+            .differs("recordRamp", &vserver.tls.records.ramp_bytes, &default.records.ramp_bytes, u32::to_string)
             .end();
     }
 }
@@ -416,8 +446,11 @@ fn bind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         site.keep_line(said);
         return Ok(());
     }
-    if !said.has("certkeyName") {
-        return Err(Note::new(Code::ArgumentMissing, said.span, "-certkeyName", "what shall be bound?").into());
+    let what = one_of(said)?;
+    if what == "cipherName" {
+        return bind_cipher(said, site);
+    } else if what == "eccCurveName" {
+        return bind_curve(said, site);
     }
     let name = served_certificate(said, "certkeyName", site.model)?;
     let place = said.place("certkeyName");
@@ -440,12 +473,106 @@ fn bind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     Ok(())
 }
 
-fn unbind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+/// The one binding that a line is about.
+fn one_of(said: &Said<'_>) -> Result<&'static str, Refused> {
+    let mut named = ["certkeyName", "cipherName", "eccCurveName"].into_iter().filter(|argument| said.has(argument));
+    let Some(first) = named.next() else {
+        return Err(Note::new(Code::ArgumentMissing, said.span, "-certkeyName", "which certificate, cipher or curve?").into());
+    };
+    match named.next() {
+        Some(second) => {
+            let cause = format!("-{first} and -{second} are two bindings");
+            Err(Note::new(Code::BothSpecified, said.place(second), format!("-{second}"), cause).cure("write two lines").into())
+        }
+        None if first != "certkeyName" && said.has("SNICert") => {
+            let cause = format!("-SNICert is said of a certificate, not of -{first}");
+            Err(Note::new(Code::BothSpecified, said.place("SNICert"), "-SNICert", cause).into())
+        }
+        None => Ok(first),
+    }
+}
+
+/// Whether a name is meant as that of one suite, as the other product or IANA would write it.
+fn names_a_suite(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    ["TLS", "SSL2-", "SSL3-"].iter().any(|prefix| upper.starts_with(prefix)) && upper.contains(['-', '_'])
+}
+
+/// The suite that is named; none if it is a group of them.
+fn suite(said: &Said<'_>) -> Result<Option<Suite>, Refused> {
+    let name = said.text("cipherName").unwrap_or_default();
+    match Suite::find(name) {
+        Some(suite) => Ok(Some(suite)),
+        None if names_a_suite(name) => {
+            let all: Vec<_> = Suite::ALL.iter().map(|suite| suite.name()).collect();
+            let cause = format!("this suite is not offered; there are {}", all.join(", "));
+            let mut note = Note::new(Code::InvalidValue, said.place("cipherName"), name, cause);
+            note.cure = super::nearest(name, all).map(|near| format!("did you mean {near}?"));
+            Err(note.into())
+        }
+        None => Ok(None),
+    }
+}
+
+fn bind_cipher(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    let place = said.place("cipherName");
+    let Some(suite) = suite(said)? else {
+        let name = said.text("cipherName").unwrap_or_default();
+        let cause = "a group of suites is kept for printing back, without effect in this gateway";
+        site.warn(Note::new(Code::NotImplemented, place, name, cause).cure("bind the suites one by one"));
+        site.keep_line(said);
+        return Ok(());
+    };
     let vserver = said.text("vServerName").unwrap_or_default();
-    let name = said.text("certkeyName").unwrap_or_default();
+    let Some(vserver) = site.model.vservers.find_mut(vserver) else { return Err(incomplete(said)) };
+    if vserver.ciphers.contains(&suite) {
+        return Err(Note::new(Code::BindingExists, place, suite.name(), "this suite is bound here already").into());
+    }
+    vserver.ciphers.push(suite);
+    Ok(())
+}
+
+fn bind_curve(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    let place = said.place("eccCurveName");
+    let name = said.text("eccCurveName").unwrap_or_default();
+    let wanted: Vec<KeyGroup> = if name == "ALL" { KeyGroup::ALL.to_vec() } else { KeyGroup::find(name).into_iter().collect() };
+    if wanted.is_empty() {
+        let cause = "this curve is kept for printing back, without effect in this gateway";
+        site.warn(Note::new(Code::NotImplemented, place, name, cause));
+        site.keep_line(said);
+        return Ok(());
+    }
+    let vserver = said.text("vServerName").unwrap_or_default();
+    let Some(vserver) = site.model.vservers.find_mut(vserver) else { return Err(incomplete(said)) };
+    let new: Vec<KeyGroup> = wanted.into_iter().filter(|group| !vserver.curves.contains(group)).collect();
+    if new.is_empty() {
+        return Err(Note::new(Code::BindingExists, place, name, "this curve is bound here already").into());
+    }
+    vserver.curves.extend(new);
+    Ok(())
+}
+
+fn unbind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    let what = one_of(said)?;
+    let vserver = said.text("vServerName").unwrap_or_default();
+    let name = said.text(what).unwrap_or_default();
+    let suite = if what == "cipherName" { suite(said)? } else { None };
     let Some(vserver) = site.model.vservers.find_mut(vserver) else {
         return Err(super::vpn::no_vserver(said, "vServerName", site.model));
     };
+    let bound = vserver.ciphers.len() + vserver.curves.len();
+    if what == "cipherName" {
+        vserver.ciphers.retain(|other| Some(*other) != suite);
+    } else if what == "eccCurveName" {
+        let group = KeyGroup::find(name);
+        vserver.curves.retain(|other| name != "ALL" && Some(*other) != group);
+    }
+    if what != "certkeyName" {
+        if vserver.ciphers.len() + vserver.curves.len() == bound {
+            return Err(Note::new(Code::NoSuchResource, said.place(what), name, "it is not bound here").into());
+        }
+        return Ok(());
+    }
     let is = |other: &CertKeyName| other.as_str() == name;
     if said.has("SNICert") && vserver.sni_certificates.iter().any(is) {
         vserver.sni_certificates.retain(|other| !is(other));
@@ -464,6 +591,12 @@ fn print_bind(model: &Model, out: &mut Writer<'_>) {
         }
         for certificate in &vserver.sni_certificates {
             out.line(Op::Bind, &VSERVER, name.as_str()).word(name).keyword("certkeyName", certificate).switch("SNICert").end();
+        }
+        for suite in &vserver.ciphers {
+            out.line(Op::Bind, &VSERVER, name.as_str()).word(name).keyword("cipherName", suite.name()).end();
+        }
+        for group in &vserver.curves {
+            out.line(Op::Bind, &VSERVER, name.as_str()).word(name).keyword("eccCurveName", group.name()).end();
         }
     }
 }

@@ -254,6 +254,8 @@ fn add_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         cgp: Cgp::Reject,
         rates: Rates::default(),
         tls: VserverTls::default(),
+        ciphers: Vec::new(),
+        curves: Vec::new(),
         certificate: None,
         sni_certificates: Vec::new(),
         stas: Vec::new(),

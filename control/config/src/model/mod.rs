@@ -31,7 +31,7 @@ pub use secret::{
     Credential, Foreign, HashFailed, Hasher, NotOpened, Recoverable, SEAL_EXTRA_BYTES, SEALABLE_BYTES_MAX, SEALED_CHARS_MAX,
     SealFailed, Sealer, Secret,
 };
-use sluice_link::snapshot::{Cgp, Limits, Rates};
+use sluice_link::snapshot::{Cgp, KeyGroup, Limits, Rates, RecordSizes, Suite};
 use sluice_link::tell;
 pub use table::{Table, Taken};
 
@@ -274,6 +274,10 @@ pub struct Vserver {
     pub rates: Rates,
     /// TLS towards clients.
     pub tls: VserverTls,
+    /// Cipher suites that are offered; empty: all.
+    pub ciphers: Vec<Suite>,
+    /// Groups for the key exchange, best first; empty: all.
+    pub curves: Vec<KeyGroup>,
     /// Shown to clients that send no name or an unknown one. `None`: not served.
     pub certificate: Option<CertKeyName>,
     /// Shown to clients that ask for one of their names.
@@ -298,11 +302,13 @@ pub struct VserverTls {
     pub resumption: bool,
     /// X25519MLKEM768 is offered, first.
     pub post_quantum: bool,
+    /// How what clients are sent is cut into records.
+    pub records: RecordSizes,
 }
 
 impl Default for VserverTls {
     fn default() -> Self {
-        Self { tls12: true, tls13: true, resumption: true, post_quantum: true }
+        Self { tls12: true, tls13: true, resumption: true, post_quantum: true, records: RecordSizes::default() }
     }
 }
 

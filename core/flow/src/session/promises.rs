@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustls::{AlertDescription, ServerConnection};
 use sluice_link::ask::{Phases, Wanted};
 use sluice_link::reason::Reason;
+use sluice_link::snapshot::RecordSizes;
 use sluice_link::tell::Refusal;
 
 use super::Stage;
@@ -633,4 +634,32 @@ fn half_a_record_of_everybody_leaves_nobody_without_a_buffer() {
         std::mem::swap(&mut rig.pool, &mut shared);
     }
     assert_eq!(Class::ALL.map(|class| shared.lent(class)), [0; 3]);
+}
+
+#[test]
+fn records_are_small_after_a_pause_and_never_larger_than_said() {
+    let sizes = RecordSizes { most: 4_000, ramp_bytes: 20_000 };
+    let mut rig = Rig::at_listener(|listener| listener.tls.records = sizes);
+    let down: Vec<u8> = (0..200_000_u32).map(|n| (n * 7 % 253) as u8).collect();
+    for _ in 0..2 {
+        rig.pass(Duration::from_secs(2));
+        rig.records_at_client.clear();
+        for piece in down.chunks(10_000) {
+            rig.host_writes(piece);
+        }
+        assert_eq!(rig.take_at_client(), down);
+        // What TLS adds to 2800 and to 4000 bytes.
+        let (ramp, full) = (2_800 + 17, 4_000 + 17);
+        let small = rig.records_at_client.iter().take_while(|len| **len <= ramp).count();
+        assert!((8..=10).contains(&small), "{small} small records for the first 20000 bytes");
+        assert_eq!(rig.records_at_client.iter().max(), Some(&full));
+    }
+
+    let mut rig = Rig::at_listener(|listener| listener.tls.records.ramp_bytes = 0);
+    rig.records_at_client.clear();
+    rig.at_once = 16_000;
+    for _ in 0..4 {
+        rig.host_writes(&down[..16_000]);
+    }
+    assert_eq!(rig.records_at_client.iter().max(), Some(&(16_000 + 17)), "without a ramp a record is as long as what came");
 }

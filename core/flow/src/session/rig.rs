@@ -55,6 +55,7 @@ fn kit() -> &'static Kit {
             tls13: true,
             post_quantum: false,
             resumption: true,
+            ..Tls::default()
         };
         let address = "192.0.2.1:443".parse().unwrap();
         let listener = |id, cgp| Listener { id, name: "vs".into(), address, tls: tls.clone(), cgp, rates: Rates::default() };
@@ -112,6 +113,8 @@ pub(super) struct Rig {
     to_gateway: Vec<u8>,
     /// Plaintext that the client has received.
     pub(super) at_client: Vec<u8>,
+    /// Lengths of the records that the client has received, without their headers.
+    pub(super) records_at_client: Vec<usize>,
     /// Bytes that the host has received.
     pub(super) at_host: Vec<u8>,
     /// The client has seen `close_notify`.
@@ -135,9 +138,14 @@ impl Rig {
 
     /// A session whose bytes flow, but only so fast.
     pub(super) fn paced(rates: Rates) -> Self {
+        Self::at_listener(|listener| listener.rates = rates)
+    }
+
+    /// A session whose bytes flow, at a virtual server that is a little different.
+    pub(super) fn at_listener(change: impl FnMut(&mut Listener)) -> Self {
         let kit = kit();
         let mut snapshot = Snapshot::clone(&kit.served.snapshot);
-        snapshot.listeners.iter_mut().for_each(|listener| listener.rates = rates);
+        snapshot.listeners.iter_mut().for_each(change);
         let served = Arc::new(Served::build(Arc::new(snapshot), &kit.keys).unwrap());
         let mut rig = Self::of(&served, REJECTS);
         rig.shake();
@@ -176,6 +184,7 @@ impl Rig {
             at_once: usize::MAX,
             to_gateway: Vec::new(),
             at_client: Vec::new(),
+            records_at_client: Vec::new(),
             at_host: Vec::new(),
             told_goodbye: false,
             alerted: None,
@@ -364,6 +373,13 @@ impl Rig {
     }
 
     fn client_reads(&mut self, mut bytes: &[u8]) {
+        // The gateway sends whole records.
+        let mut rest = bytes;
+        while let [_, _, _, high, low, body @ ..] = rest {
+            let len = usize::from(u16::from_be_bytes([*high, *low]));
+            self.records_at_client.push(len);
+            rest = body.get(len..).unwrap_or_default();
+        }
         while !bytes.is_empty() {
             self.tls.read_tls(&mut bytes).unwrap();
             let state = match self.tls.process_new_packets() {

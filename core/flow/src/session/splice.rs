@@ -117,6 +117,7 @@ impl Splice {
         up.paced(pace(Leg::Client));
         let mut down = Half::new(Leg::Host);
         down.paced(pace(Leg::Host));
+        down.cut(facts.listener.records);
         down.receiving = host.receiving;
         let mut splice = Self {
             facts,

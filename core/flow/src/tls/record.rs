@@ -65,6 +65,8 @@ struct Inner {
     sealing: SealingKey,
     rekey: Rekey,
     limits: KeyLimits,
+    /// Most plaintext bytes in a record that is sealed.
+    record_max: usize,
     flood: Flood,
     /// The beginning of a handshake message that continues in the next record.
     message: Vec<u8>,
@@ -88,6 +90,7 @@ impl Records {
             sealing,
             rekey,
             limits: KeyLimits::STANDARD,
+            record_max: RECORD_MAX,
             flood: Flood::default(),
             message: Vec::new(),
             empty: 0,
@@ -122,9 +125,26 @@ impl Records {
         opened
     }
 
+    /// Seals at most `bytes` of plaintext in a record from now on; 1 to [`RECORD_MAX`], what is outside is taken to its end.
+    pub fn cut_at(&mut self, bytes: usize) {
+        self.0.record_max = bytes.clamp(1, RECORD_MAX);
+    }
+
+    /// Most plaintext bytes that [`Records::seal_in_place`] takes.
+    #[must_use]
+    pub fn in_place_max(&self) -> usize {
+        Class::Large.payload().min(2 * self.0.record_max)
+    }
+
+    /// How many records `bytes` of plaintext become.
+    #[must_use]
+    pub fn records_for(&self, bytes: usize) -> usize {
+        bytes.div_ceil(self.0.record_max)
+    }
+
     /// Seals everything in `buf` where it lies, using head room and tail room; afterwards `buf` holds what must be sent. The
-    /// filled part must begin behind the whole head room and be at most [`Class::Large`]'s payload long. If it is longer
-    /// than [`RECORD_MAX`] it becomes two records. An empty payload becomes nothing.
+    /// filled part must begin behind the whole head room and be at most [`Records::in_place_max`] long. If it is longer
+    /// than one record may be ([`Records::cut_at`]) it becomes two. An empty payload becomes nothing.
     ///
     /// # Errors
     /// [`SealFault`]; what is in `buf` is then of no use.
@@ -133,7 +153,8 @@ impl Records {
         inner.may_seal()?;
         let len = buf.len();
         let (head, tail) = (inner.sealing.head(), inner.sealing.tail());
-        let more = len.div_ceil(RECORD_MAX).saturating_sub(1);
+        let most = inner.record_max;
+        let more = len.div_ceil(most).saturating_sub(1);
         if len == 0 {
             return Ok(());
         }
@@ -145,19 +166,19 @@ impl Records {
         let bytes = buf.widen(lead + head, more * (head + tail) + tail);
         bytes[..lead].copy_from_slice(&update[..lead]);
         let bytes = &mut bytes[lead..];
-        let second = head + len.min(RECORD_MAX) + tail;
+        let second = head + len.min(most) + tail;
         if more == 1 {
             // Out of the way of the first record's tail.
-            bytes.copy_within(head + RECORD_MAX..head + len, second + head);
+            bytes.copy_within(head + most..head + len, second + head);
         }
         let (first, second) = bytes.split_at_mut_checked(second).ok_or(SealFault::Never)?;
         inner.seal(|key| key.seal_in_place(content::DATA, first))?;
         if more == 1 { inner.seal(|key| key.seal_in_place(content::DATA, second)) } else { Ok(()) }
     }
 
-    /// Seals `plain` into the spare room of `out`, in records of [`RECORD_MAX`] (the last may be shorter), in one pass. Returns how
+    /// Seals `plain` into the spare room of `out`, in records as long as they may be (the last may be shorter), in one pass. Returns how
     /// many bytes of `plain` were taken: whole records as long as they fit, and only if not even one does, a shorter one. An empty
-    /// [`Class::Bulk`] buffer takes at least 256 KiB.
+    /// [`Class::Bulk`] buffer takes at least 256 KiB, if records may have [`RECORD_MAX`].
     ///
     /// # Errors
     /// [`SealFault`]. What was appended before stays valid and must be sent before anything else.
@@ -171,7 +192,7 @@ impl Records {
             }
             let frame = inner.sealing.head() + inner.sealing.tail();
             let room = out.room().saturating_sub(frame + inner.key_update_len());
-            let wanted = (plain.len() - taken).min(RECORD_MAX);
+            let wanted = (plain.len() - taken).min(inner.record_max);
             let len = wanted.min(room);
             if len == 0 || (len < wanted && taken > 0) {
                 break;

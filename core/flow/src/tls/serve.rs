@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::client::{Resumption, verify_server_name};
-use rustls::crypto::aws_lc_rs::{ALL_CIPHER_SUITES, default_provider, kx_group, sign};
+use rustls::crypto::aws_lc_rs::{cipher_suite, default_provider, kx_group, sign};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 use sluice_link::id::{HostTlsId, ListenerId};
 use sluice_link::port::PublishProblem;
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Listener, Rates, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, KeyGroup, Listener, Rates, RecordSizes, Snapshot, Suite, Tls};
 
 use super::tickets::{ListenerTickets, TicketKeys};
 use crate::pace::Shared;
@@ -82,6 +82,8 @@ pub struct ServedListener {
     pub name: Box<str>,
     /// What happens to CGP openings.
     pub cgp: Cgp,
+    /// How what clients are sent is cut into records.
+    pub records: RecordSizes,
     /// How fast bytes may flow.
     pub rates: Rates,
     /// What all its sessions share of that.
@@ -100,15 +102,19 @@ pub(super) struct ServerConfigs {
 impl ServedListener {
     fn build(listener: &Listener, keys: &Arc<TicketKeys>, before: Option<&Shared>) -> Result<Self, String> {
         let tls = &listener.tls;
-        let versions: &[&SupportedProtocolVersion] = match (tls.tls12, tls.tls13) {
+        // A version without a suite or group is not offered: clients would choose it and then have nothing in common with us.
+        let versions: &[&SupportedProtocolVersion] = match (tls.speaks(false), tls.speaks(true)) {
             (true, true) => &[&TLS13, &TLS12],
             (false, true) => &[&TLS13],
             (true, false) => &[&TLS12],
+            (false, false) if tls.tls12 || tls.tls13 => {
+                return Err("no cipher suite and group that are bound go with a version that is enabled".into());
+            }
             (false, false) => return Err("neither TLS 1.2 nor TLS 1.3 is enabled".into()),
         };
         let certificates = Certificates::build(&tls.certificates)?;
         let binding = binding(listener.id, tls);
-        let mut config = ServerConfig::builder_with_provider(provider(tls.post_quantum))
+        let mut config = ServerConfig::builder_with_provider(provider(tls))
             .with_protocol_versions(versions)
             .map_err(|e| e.to_string())?
             .with_no_client_auth()
@@ -132,6 +138,7 @@ impl ServedListener {
             id: listener.id,
             name: listener.name.as_str().into(),
             cgp: listener.cgp,
+            records: tls.records,
             rates: listener.rates,
             together,
             configs: ServerConfigs { silent: Arc::new(config), http11: Arc::new(http11) },
@@ -159,7 +166,7 @@ impl HostProfile {
             roots.add(root).map_err(|e| format!("a CA certificate cannot be used: {e}"))?;
         }
         // No post-quantum key share towards hosts: it makes the hello longer than one segment, which old ones are known to choke on.
-        let mut config = ClientConfig::builder_with_provider(provider(false))
+        let mut config = ClientConfig::builder_with_provider(provider(&Tls { post_quantum: false, ..Tls::default() }))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|e| e.to_string())?
             .with_root_certificates(roots)
@@ -177,14 +184,38 @@ impl fmt::Debug for HostProfile {
 }
 
 /// Always said, never the process's default: whoever links us may have set another one.
-fn provider(post_quantum: bool) -> Arc<CryptoProvider> {
-    let hybrid: &[&'static dyn SupportedKxGroup] = if post_quantum { &[kx_group::X25519MLKEM768] } else { &[] };
-    let classical = [kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
+fn provider(tls: &Tls) -> Arc<CryptoProvider> {
+    let suites = if tls.suites.is_empty() { Suite::ALL } else { &tls.suites };
+    let groups = if tls.groups.is_empty() { KeyGroup::ALL } else { &tls.groups };
+    let wanted = |group: &&KeyGroup| !tls.groups.is_empty() || tls.post_quantum || **group != KeyGroup::X25519MlKem768;
     Arc::new(CryptoProvider {
-        cipher_suites: ALL_CIPHER_SUITES.to_vec(),
-        kx_groups: hybrid.iter().copied().chain(classical).collect(),
+        cipher_suites: suites.iter().map(|suite| cipher_suite_of(*suite)).collect(),
+        kx_groups: groups.iter().filter(wanted).map(|group| group_of(*group)).collect(),
         ..default_provider()
     })
+}
+
+fn cipher_suite_of(suite: Suite) -> SupportedCipherSuite {
+    match suite {
+        Suite::Tls13Aes256 => cipher_suite::TLS13_AES_256_GCM_SHA384,
+        Suite::Tls13Aes128 => cipher_suite::TLS13_AES_128_GCM_SHA256,
+        Suite::Tls13ChaCha => cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+        Suite::EcdsaAes256 => cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        Suite::EcdsaAes128 => cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        Suite::EcdsaChaCha => cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        Suite::RsaAes256 => cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        Suite::RsaAes128 => cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        Suite::RsaChaCha => cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    }
+}
+
+fn group_of(group: KeyGroup) -> &'static dyn SupportedKxGroup {
+    match group {
+        KeyGroup::X25519MlKem768 => kx_group::X25519MLKEM768,
+        KeyGroup::X25519 => kx_group::X25519,
+        KeyGroup::P256 => kx_group::SECP256R1,
+        KeyGroup::P384 => kx_group::SECP384R1,
+    }
 }
 
 /// What tickets of a virtual server are bound to: its id, and everything that decides who may come in and as whom we pose.
@@ -192,6 +223,11 @@ fn binding(id: ListenerId, tls: &Tls) -> Box<[u8]> {
     let mut hash = Context::new(&SHA256);
     hash.update(&id.0.to_be_bytes());
     hash.update(&[tls.tls12, tls.tls13, tls.post_quantum].map(u8::from));
+    for name in tls.suites.iter().map(|suite| suite.name()).chain(tls.groups.iter().map(|group| group.name())) {
+        // No name has a blank.
+        hash.update(name.as_bytes());
+        hash.update(b" ");
+    }
     for certificate in &tls.certificates {
         hash.update(&u64::try_from(certificate.chain_pem.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(&certificate.chain_pem);

@@ -152,6 +152,7 @@ fn snapshot(
         tls13: true,
         post_quantum: false,
         resumption: true,
+        ..Tls::default()
     };
     let listeners = listeners.iter().map(|&(id, address)| Listener {
         id,

@@ -180,6 +180,48 @@ fn versions_can_be_switched_off() {
 }
 
 #[test]
+fn only_suites_that_are_bound_are_spoken() {
+    for suite in Suite::ALL {
+        let served = serve(Tls { suites: vec![*suite], ..tls(&[&ECDSA, &RSA]) });
+        let mut theirs = client(&Arc::new(any_client()), NAME);
+        meet_client(&served, &mut theirs).unwrap();
+        let spoken = format!("{:?}", theirs.negotiated_cipher_suite().unwrap().suite());
+        assert_eq!(Suite::find(&spoken), Some(*suite), "{spoken}");
+        let others: Vec<_> = ALL_CIPHER_SUITES
+            .iter()
+            .copied()
+            .filter(|other| Suite::find(&format!("{:?}", other.suite())) != Some(*suite))
+            .collect();
+        let config = client_config(&[&ECDSA, &RSA], &others, rustls::ALL_VERSIONS);
+        let refused = meet_client(&served, &mut client(&Arc::new(config), NAME)).map(drop).unwrap_err();
+        assert_eq!(refused.reason(Leg::Client), Reason::TlsRefused, "{suite:?}");
+    }
+    assert_eq!(Suite::ALL.len(), ALL_CIPHER_SUITES.len(), "rustls has a suite that cannot be bound");
+    let problem = build(Tls { tls13: false, suites: vec![Suite::Tls13Aes128], ..tls(&[&ECDSA]) }).unwrap_err();
+    assert!(problem.contains("no cipher suite"), "{problem}");
+}
+
+#[test]
+fn only_groups_that_are_bound_are_spoken() {
+    let named = |group: Option<&'static dyn rustls::crypto::SupportedKxGroup>| {
+        group.and_then(|group| KeyGroup::find(&format!("{:?}", group.name())))
+    };
+    for groups in [&[KeyGroup::P384][..], &[KeyGroup::X25519MlKem768], &[KeyGroup::P256], &[KeyGroup::P256, KeyGroup::X25519]] {
+        // The switch is about what is offered if none is bound.
+        let served = serve(Tls { post_quantum: false, groups: groups.to_vec(), ..tls(&[&ECDSA]) });
+        let mut theirs = client(&Arc::new(any_client()), NAME);
+        meet_client(&served, &mut theirs).unwrap();
+        let spoken = named(theirs.negotiated_key_exchange_group()).unwrap();
+        assert!(groups.contains(&spoken), "{spoken:?} of {groups:?}");
+    }
+    // TLS 1.2 knows no post-quantum group, so with that alone it is not spoken.
+    let served = serve(Tls { groups: vec![KeyGroup::X25519MlKem768], ..tls(&[&ECDSA]) });
+    let config = client_config(&[&ECDSA], ALL_CIPHER_SUITES, &[&TLS12]);
+    let refused = meet_client(&served, &mut client(&Arc::new(config), NAME)).map(drop).unwrap_err();
+    assert_eq!(refused.reason(Leg::Client), Reason::TlsRefused);
+}
+
+#[test]
 fn the_certificate_follows_the_name_and_the_clients_abilities() {
     let (one, two) = (Pair::ecdsa("one.example"), Pair::ecdsa("*.two.example"));
     let served = serve(tls(&[&one, &two, &RSA]));
@@ -227,13 +269,15 @@ fn tickets_are_good_at_their_own_listener_with_its_own_settings_only() {
         let config = fresh();
         assert!(!resumes(&publish(1, &first), &config));
         assert!(resumes(&publish(1, &first), &config), "published again without a change");
-        assert!(resumes(&publish(1, &Tls { certificates: first.certificates.clone(), ..first }), &config));
+        assert!(resumes(&publish(1, &Tls { certificates: first.certificates.clone(), ..first.clone() }), &config));
 
         let others = [
             ("another listener", 2, first.clone()),
             ("another certificate", 1, tls(&[&renewed])),
             ("one more certificate", 1, tls(&[&ECDSA, &RSA])),
             ("another policy", 1, Tls { post_quantum: true, ..first.clone() }),
+            ("other suites", 1, Tls { suites: Suite::ALL.to_vec(), ..first.clone() }),
+            ("other groups", 1, Tls { groups: vec![KeyGroup::X25519], ..first.clone() }),
         ];
         for (what, id, other) in others {
             let config = fresh();

@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, ConnectionCommon, RootCertStore, ServerConfig, ServerConnection, SideData};
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use sluice_link::id::{ListenerId, SnapshotId};
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, KeyGroup, Limits, Listener, Rates, Snapshot, Suite, Tls};
 use sluice_link::time::Moment;
 use zeroize::Zeroizing;
 
@@ -69,6 +69,7 @@ fn tls(pairs: &[&Pair]) -> Tls {
         tls13: true,
         post_quantum: false,
         resumption: true,
+        ..Tls::default()
     }
 }
 
