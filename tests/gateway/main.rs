@@ -17,6 +17,7 @@ mod console;
 mod control;
 mod hostile;
 mod launch;
+mod live;
 mod metrics;
 mod portal;
 mod posture;

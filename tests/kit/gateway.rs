@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::certs::{Ca, write};
 use crate::client::{self, Client, Opening, trust};
+use crate::console::Console;
 use crate::deadline::until;
 use crate::sta::{self, Issued};
 use crate::tools::Running;
@@ -189,6 +190,16 @@ impl Gateway {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// A connection to its control socket.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn console(&self) -> Console {
+        let path = self.dir().join("control.sock");
+        Console::connect(&path).unwrap_or_else(|bad| panic!("{bad}\n{}", self.log()))
     }
 
     /// A ticket of its embedded authority for `host`.

@@ -13,6 +13,7 @@
 pub mod browser;
 pub mod certs;
 pub mod client;
+pub mod console;
 pub mod deadline;
 pub mod gateway;
 pub mod host;

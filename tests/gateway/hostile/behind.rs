@@ -74,10 +74,10 @@ fn a_host_that_resets_costs_its_session_only(engine: &'static str) {
     let before = gateway.descriptors();
     let mut witness = gateway.launch(echo.address);
     for _ in 0..10 {
-        // The reset is passed on, and may overtake everything, even the reply.
+        // The reset is passed on, and may overtake everything: the reply, and even the news that the host had been reached.
         let mut reads = gateway.connect();
         let reply = reads.present(&gateway.ticket(host.address).single(), Opening::Pipelined);
-        assert!(reply.is_err() || reply.is_ok_and(|code| code == 0));
+        assert!(matches!(reply, Err(_) | Ok(0 | 1 | 5)), "{reply:?}");
         let mut got = Vec::new();
         let _ = reads.stream.read_to_end(&mut got);
         assert!(got.len() <= 3_000_000 && got.iter().all(|byte| *byte == 0x33));
