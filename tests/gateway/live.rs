@@ -12,7 +12,7 @@ use sluicegate_tests::certs::write;
 use sluicegate_tests::client::{Client, Opening};
 use sluicegate_tests::console::Said;
 use sluicegate_tests::deadline::until;
-use sluicegate_tests::gateway::{Gateway, NAME};
+use sluicegate_tests::gateway::NAME;
 use sluicegate_tests::host::Host;
 
 use crate::{Pattern, wish};
