@@ -258,3 +258,27 @@ fn a_session_is_ended_by_name_and_only_that(engine: &'static str) {
     assert_eq!(clients[2].rest().unwrap(), b"");
     until("all three to be counted", || (gateway.count("closed_killed") == 3).then_some(()));
 }
+
+#[test]
+fn who_changed_what_is_written_down_and_tampering_shows() {
+    let mut gateway = wish("AUTO").line("set ns auditParam -file audit.log").start();
+    let file = gateway.dir().join("audit.log");
+    let mut console = gateway.console();
+    assert_eq!(console.run("set ns hostName other").code, 0);
+    assert_ne!(console.run("rm vpn vserver nobody").code, 0);
+    drop(console);
+    gateway.signal("TERM");
+    assert!(gateway.wait().success());
+    let text = fs::read_to_string(&file).unwrap();
+    let change = text.lines().find(|line| line.contains("set ns hostName other")).unwrap();
+    let record: Value = serde_json::from_str(change).unwrap();
+    assert_eq!((&record["event"], &record["result"], &record["uid"]), (&"change".into(), &"done".into(), &0.into()));
+    assert_eq!(record["pid"], std::process::id());
+    assert!(text.contains("rm vpn vserver nobody"), "what was tried, too: {text}");
+    let verify = || crate::tools::sluicectl().args(["audit", "verify"]).arg(&file).output().unwrap();
+    let whole = verify();
+    assert!(whole.status.success() && String::from_utf8_lossy(&whole.stdout).starts_with("whole: records 1 to "), "{whole:?}");
+    fs::write(&file, text.replacen("hostName other", "hostName 0ther", 1)).unwrap();
+    let edited = verify();
+    assert_eq!(edited.status.code(), Some(1), "{edited:?}");
+}
