@@ -10,13 +10,12 @@
 //! client chose can act on the reader's terminal, see [`visible`].
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use sluice_link::count::Totals;
 
 use crate::catalog::Ask;
-use crate::text::visible::{is_unseen, visible};
+use crate::text::visible::{visible, visible_json};
 
 /// What an answer says about each thing: one value of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -309,24 +308,10 @@ pub fn done_json() -> String {
     r#"{"errorcode":0,"message":"Done","severity":"NONE"}"#.to_owned()
 }
 
-/// JSON escapes what would break a line; what would act on a terminal is escaped here. It can only stand in strings.
+/// What is shown to programs: nothing in it acts on a terminal.
 pub(crate) fn safe(json: Result<String, serde_json::Error>) -> String {
     // Texts and numbers always serialise; an empty object would be the honest answer if they did not.
-    let json = json.unwrap_or_else(|_| "{}".to_owned());
-    if !json.contains(is_unseen) {
-        return json;
-    }
-    let mut safe = String::with_capacity(json.len() + 16);
-    for c in json.chars() {
-        if is_unseen(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                let _: std::fmt::Result = write!(safe, "\\u{unit:04x}");
-            }
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
+    visible_json(json.unwrap_or_else(|_| "{}".to_owned()))
 }
 
 fn put(text: &mut String, parts: &[&str]) {
@@ -456,6 +441,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::text::visible::is_unseen;
 
     const BINDINGS: &[Field] = &[Field::text("staServer", "Sta server", ""), Field::flag("staInsecure", "Sta insecure", "")];
 

@@ -1,7 +1,7 @@
 //! The audit log's way to the disk: a thread of its own, so that a stuck disk stops nobody who carries bytes.
 //!
 //! ```text
-//!   console, portal ─note─► queue (bounded) ─► thread "audit": chain ─► file, synced ─► head file
+//!   console         ─note─► queue (bounded) ─► thread "audit": chain ─► file, synced ─► head file
 //!         │                                      └─ a stamp each 1,000 records or 60 s, and at the end
 //!         └─ may_act? ── no, if what was noted could not be written and the operator wants it so
 //! ```
@@ -72,7 +72,7 @@ pub enum OnFailure {
     /// It is said, counted, and everything goes on.
     #[default]
     Continue,
-    /// Changes and logins are refused until it can be written again. Running sessions go on.
+    /// Changes are refused until it can be written again. Logins and running sessions go on.
     Refuse,
 }
 

@@ -15,8 +15,8 @@ pub(super) const AUDIT: Command = Command {
     object: "auditParam",
     words: "ns auditParam",
     summary: "Where it is written down who did what.",
-    notes: "Every change, every end of a session by an operator, every refusal at the control socket, every login and launch is a record, \
-            with user and process. Records are chained to each other and stamped with a key, so that `sluicectl audit verify` sees \
+    notes: "Every change, every end of a session by an operator and every refusal at the control socket is a record, with user and \
+            process. Records are chained to each other and stamped with a key, so that `sluicectl audit verify` sees \
             whether one was edited, dropped, moved or cut off: `docs/operate/audit.md`.",
     origin: Origin::Sluicegate,
     feature: None,
@@ -52,8 +52,8 @@ const AUDIT_KEYWORDS: &[Argument] = &[
     Argument::optional(
         "onFailure",
         Kind::Choice(&["CONTINUE", "REFUSE"]),
-        "What happens while it cannot be written. CONTINUE says so in the log and goes on; REFUSE lets nobody log in and nothing be changed \
-         until it can be written again. Running sessions go on in any case.",
+        "What happens while it cannot be written. CONTINUE says so in the log and goes on; REFUSE refuses every change at the control socket \
+         until it can be written again. Logins and running sessions go on in any case.",
     )
     .or("CONTINUE"),
 ];

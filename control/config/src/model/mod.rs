@@ -180,7 +180,7 @@ pub enum Engine {
 pub struct Audit {
     /// The file. A relative path is below the configuration's own directory. `None`: it is logged only.
     pub file: Option<PathBuf>,
-    /// While it cannot be written, logins and changes are refused.
+    /// While it cannot be written, changes are refused.
     pub refuse: bool,
 }
 

@@ -41,6 +41,26 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// JSON in which what is unseen is escaped as JSON escapes it, so that it reads back equal. JSON itself leaves much of it as it is;
+/// it can only stand in strings, so all of it may be escaped.
+#[must_use]
+pub fn visible_json(json: String) -> String {
+    if !json.contains(is_unseen) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_unseen(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -10,7 +10,7 @@ use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use gate_config::text::time::Utc;
-use gate_config::text::visible::{is_unseen, visible};
+use gate_config::text::visible::{is_unseen, visible, visible_json};
 use tracing::Level;
 
 use super::record::{Record, Value};
@@ -134,22 +134,7 @@ fn json(record: &Record) -> String {
     if record.left_out > 0 {
         object.insert("fields_left_out".to_owned(), record.left_out.into());
     }
-    escape_unseen(&serde_json::Value::Object(object).to_string())
-}
-
-/// JSON leaves much unescaped that acts on terminals; outside of strings there is none of it, so all of it may be escaped.
-fn escape_unseen(json: &str) -> String {
-    let mut escaped = String::with_capacity(json.len());
-    for c in json.chars() {
-        if is_unseen(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                let _ = write!(escaped, "\\u{unit:04x}");
-            }
-        } else {
-            escaped.push(c);
-        }
-    }
-    escaped
+    visible_json(serde_json::Value::Object(object).to_string())
 }
 
 #[cfg(test)]
