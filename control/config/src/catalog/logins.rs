@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{AaaParameter, Model, OtpParameter};
+use crate::model::{AaaParameter, Model, OtpParameter, PeriodicScan};
 use crate::print::Writer;
 
 use super::ns::something;
@@ -26,8 +26,10 @@ pub(super) const PARAMETER: Command = Command {
     object: "parameter",
     words: "aaa parameter",
     summary: "Settings of all logins.",
-    notes: "",
-    origin: Origin::NetScaler,
+    notes: "The last scan of a login that has an interval, such as `proc_2_firefox`, is repeated while the session lasts. An answer of no, \
+            or none within interval and grace, ends the session and its ICA connections. `-strictPeriodicEPA OFF` holds to this only those \
+            clients that have said that they will repeat it; a browser does not.",
+    origin: Origin::Extended,
     feature: Some(Feature::Aaa),
     effect: Effect::AtOnce,
     forms: &[
@@ -69,7 +71,20 @@ const KEYWORDS: &[Argument] = &[
     .or("2"),
     Argument::always("defaultAuthType", "LOCAL", "Where nothing else is said, local users log in.")
         .takes(Kind::Choice(&["LOCAL", "LDAP", "RADIUS", "TACACS", "CERT"])),
-    Argument::always("enableEnhancedAuthFeedback", "NO", "A failed login does not say why.").takes(YES_NO),
+    Argument::held("enableEnhancedAuthFeedback", YES_NO, "Whether a failed login says why. It tells attackers, too.").or("NO"),
+    Argument::held(
+        "periodicEpaMinute",
+        Kind::Number { min: 1, max: PeriodicScan::MINUTE_SECONDS_MAX, unit: "seconds" },
+        "How long the minutes are in which a scan is repeated; less than 60 is for laboratories. Ours.",
+    )
+    .or("60"),
+    Argument::held(
+        "periodicEpaGrace",
+        Kind::Number { min: 0, max: PeriodicScan::GRACE_SECONDS_MAX, unit: "seconds" },
+        "How long after its time the answer to a repeated scan may come. Ours.",
+    )
+    .or("30"),
+    Argument::held("strictPeriodicEPA", ON_OFF, "Whether clients that never said that they repeat a scan must. Ours.").or("ON"),
     Argument::always("enableSessionStickiness", "NO", "There is one machine.").takes(YES_NO),
     Argument::always("dynAddr", "OFF", "A session does not follow a client to another address.").takes(ON_OFF),
     Argument::always("ftMode", "ON", "One machine.").takes(Kind::Choice(&["ON", "HA", "OFF"])),
@@ -114,16 +129,28 @@ fn parameter(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         s.number("pwdExpiryNotificationDays").map(|days: u32| (days > 0).then(|| DAY * days))
     });
     said.put("maxKBQuestions", &mut aaa.questions_max, None, |s| s.number("maxKBQuestions").map(Some));
+    said.put("enableEnhancedAuthFeedback", &mut aaa.enhanced_feedback, false, |s| s.flag("enableEnhancedAuthFeedback"));
+    let (scan, plain) = (&mut aaa.periodic_scan, PeriodicScan::default());
+    let seconds = |name: &'static str| move |s: &Said<'_>| s.number(name).map(Duration::from_secs);
+    said.put("periodicEpaMinute", &mut scan.minute, plain.minute, seconds("periodicEpaMinute"));
+    said.put("periodicEpaGrace", &mut scan.grace, plain.grace, seconds("periodicEpaGrace"));
+    said.put("strictPeriodicEPA", &mut scan.strict, plain.strict, |s| s.flag("strictPeriodicEPA"));
     site.keep_arguments(said, "");
     Ok(())
 }
 
 fn print_parameter(model: &Model, out: &mut Writer<'_>) {
-    let AaaParameter { users_max, lockout, password_expiry_notice, questions_max } = &model.aaa;
+    let AaaParameter { users_max, lockout, password_expiry_notice, questions_max, enhanced_feedback, periodic_scan } = &model.aaa;
+    let (PeriodicScan { minute, grace, strict }, plain) = (periodic_scan, PeriodicScan::default());
+    let seconds = |time: &Duration| time.as_secs().to_string();
     let line = out.line(Op::Set, &PARAMETER, "").keyword_if("maxAAAUsers", *users_max);
     write_lockout(line, *lockout)
         .keyword_if("pwdExpiryNotificationDays", password_expiry_notice.map(|time| time.as_secs() / DAY.as_secs()))
         .keyword_if("maxKBQuestions", *questions_max)
+        .keyword_if("enableEnhancedAuthFeedback", enhanced_feedback.then_some("YES"))
+        .differs("periodicEpaMinute", minute, &plain.minute, seconds)
+        .differs("periodicEpaGrace", grace, &plain.grace, seconds)
+        .differs("strictPeriodicEPA", strict, &plain.strict, |on| if *on { "ON" } else { "OFF" }.to_owned())
         .end();
 }
 

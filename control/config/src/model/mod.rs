@@ -25,7 +25,7 @@ pub use name::{
     SchemaName, SessionActionName, SessionGroup, UserName, VserverName,
 };
 pub use net::{Cidr, CidrPort, HOST_BYTES_MAX, Host, HostPort, NotAnAddress, PortRange, Scheme, URL_BYTES_MAX, Url};
-pub use parameter::{AaaParameter, OtpParameter, VpnParameter, is_bound};
+pub use parameter::{AaaParameter, OtpParameter, PeriodicScan, VpnParameter, is_bound};
 pub use rest::{Resting, RestingBinding, RestingObject};
 pub use secret::{
     Credential, Foreign, HashFailed, Hasher, NotOpened, Recoverable, SEAL_EXTRA_BYTES, SEALABLE_BYTES_MAX, SEALED_CHARS_MAX,

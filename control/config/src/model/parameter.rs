@@ -34,6 +34,40 @@ pub struct AaaParameter {
     pub password_expiry_notice: Option<Duration>,
     /// How many questions a user is asked who has forgotten a password. `None`: two.
     pub questions_max: Option<u8>,
+    /// Whether a failed login says why: locked, expired, unknown. If not, everything is a wrong name or password.
+    pub enhanced_feedback: bool,
+    /// How the scan of a client is repeated after the login.
+    pub periodic_scan: PeriodicScan,
+}
+
+/// How the scan of a client is repeated after the login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeriodicScan {
+    /// How long the minute is in which intervals of client security expressions are counted. Shorter ones are for laboratories.
+    pub minute: Duration,
+    /// How long after its interval an answer may still come.
+    pub grace: Duration,
+    /// Whether a client that never said that it will repeat the scan is held to it, too.
+    pub strict: bool,
+}
+
+impl PeriodicScan {
+    /// Longest minute, in seconds: the real one.
+    pub const MINUTE_SECONDS_MAX: u64 = 60;
+    /// Longest grace, in seconds.
+    pub const GRACE_SECONDS_MAX: u64 = 600;
+    /// The grace if nobody says, in seconds.
+    pub const GRACE_SECONDS_DEFAULT: u64 = 30;
+}
+
+impl Default for PeriodicScan {
+    fn default() -> Self {
+        Self {
+            minute: Duration::from_secs(Self::MINUTE_SECONDS_MAX),
+            grace: Duration::from_secs(Self::GRACE_SECONDS_DEFAULT),
+            strict: true,
+        }
+    }
 }
 
 /// Settings of one-time passwords.
