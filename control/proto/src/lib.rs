@@ -6,6 +6,7 @@
 //!  XML Service     xml::nfuse  ctx1        enumerate, resolve, logon tickets          both sides
 //!  STA             xml::sta                issue and redeem session tickets           both sides
 //!                  xml                     the rules both dialects share: caps, encodings, no entities
+//!  directory       ldap                    what it says, bounded; what carries a password to it
 //!  audit log       audit                  who did what, in lines chained to each other
 //! ```
 //!
@@ -20,6 +21,7 @@ pub mod form;
 pub mod frame;
 pub mod host_port;
 pub mod ica_file;
+pub mod ldap;
 pub mod path;
 pub mod secret;
 pub mod xml;

@@ -7,6 +7,7 @@ mod corpus;
 use gate_proto::form::Form;
 use gate_proto::frame::{Ask, BadFrame, Frames, HELLO, Line, Lines};
 use gate_proto::ica_file::read::LaunchFile;
+use gate_proto::ldap::{Caps, Guard, Hostile};
 use gate_proto::xml::nfuse::Kind;
 use gate_proto::xml::nfuse::answer::{Answer, NoAnswer};
 use gate_proto::xml::nfuse::request::Request;
@@ -130,6 +131,26 @@ fn control_line() {
             name if name.starts_with("bad-lines-") => {
                 input.holds(|bytes| lines(bytes).iter().any(|line| !matches!(line, Line::Text(_))));
             }
+            name => panic!("no rule for {name}"),
+        }
+    }
+}
+
+/// Reads messages to the end, or to what is broken: whether the end was one of a message.
+fn messages(bytes: &[u8]) -> Result<bool, Hostile> {
+    let mut guard = Guard::new(Caps { messages: 1000, bytes: 1 << 20 });
+    guard.push(bytes)?;
+    while guard.take()?.is_some() {}
+    Ok(guard.is_empty())
+}
+
+#[test]
+fn ber() {
+    for input in corpus::inputs("ber") {
+        match input.name.as_str() {
+            name if name.starts_with("ok-") => input.holds(|bytes| messages(bytes) == Ok(true)),
+            name if name.starts_with("cut-") => input.holds(|bytes| messages(bytes) == Ok(false)),
+            name if name.starts_with("bad-") => input.holds(|bytes| messages(bytes).is_err()),
             name => panic!("no rule for {name}"),
         }
     }

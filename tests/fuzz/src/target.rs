@@ -8,6 +8,7 @@ use gate_proto::cookie::Cookies;
 use gate_proto::form::{self, Form};
 use gate_proto::frame::{self, Ask, Frames, HELLO, LINE_BYTES_MAX, Line, Lines, Request, Requests};
 use gate_proto::ica_file::read::LaunchFile;
+use gate_proto::ldap::{self, Caps, Guard, Hostile, Reply};
 use gate_proto::path::Path;
 use gate_proto::xml::encoding::Encoding;
 use gate_proto::xml::nfuse::Kind;
@@ -61,6 +62,21 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "cookie", run: cookie, words: &[b"; ", b"=", b"\"", b"__Host-"] },
     Target { name: "nsconf", run: nsconf, words: NSCONF_WORDS },
     Target { name: "control_line", run: control_line, words: CONTROL_WORDS },
+    Target {
+        name: "ber",
+        run: ber,
+        words: &[
+            b"\x30\x84\0\0\0",
+            b"\x30\x80",
+            b"\x02\x01\x01",
+            b"\x61\x07\x0a\x01\0\x04\0\x04\0",
+            b"\x64\x04\x04\0\x30\0",
+            b"\xa0\0",
+            b", data 52e, v",
+            b"(-222)",
+            b"cn=\\2c,ou=",
+        ],
+    },
     Target { name: "path", run: path, words: &[b"/../", b"%2e", b"%2f", b"%25", b"//", b";", b"?", b"%C3%A4"] },
 ];
 
@@ -292,6 +308,41 @@ fn path(data: &[u8]) {
         assert!(!text.split('/').any(|segment| segment == "." || segment == ".."));
         assert!(!text.chars().any(char::is_control) && !text.contains(['%', '\\', ';']));
     }
+}
+
+/// What a directory says: its messages, and the texts in them.
+fn ber(data: &[u8]) {
+    let cut = beginning(data).len();
+    let whole = messages(&[data]);
+    assert_eq!(messages(&[&data[..cut], &data[cut..]]), whole);
+    let text = String::from_utf8_lossy(data);
+    let _name = ldap::dn::first(&text, "cn");
+    assert!(!ldap::filter::escape(&text).contains(['*', '(', ')', '\0']));
+}
+
+/// The messages of a stream that comes in these pieces, and how it ends.
+fn messages(pieces: &[&[u8]]) -> (Vec<ldap::Message>, Result<bool, Hostile>) {
+    let (mut guard, mut found) = (Guard::new(Caps { messages: 100, bytes: 1 << 20 }), Vec::new());
+    for piece in pieces {
+        if let Err(fault) = guard.push(piece) {
+            return (found, Err(fault));
+        }
+        loop {
+            match guard.take() {
+                Ok(Some(message)) => {
+                    if let Some(reply) = Reply::read(&message) {
+                        let text = reply.diagnostic;
+                        let _codes =
+                            (ldap::code::of_active_directory(text), ldap::code::of_change(text), ldap::code::of_edirectory(text));
+                    }
+                    found.push(message);
+                }
+                Ok(None) => break,
+                Err(fault) => return (found, Err(fault)),
+            }
+        }
+    }
+    (found, Ok(guard.is_empty()))
 }
 
 fn nsconf(data: &[u8]) {
