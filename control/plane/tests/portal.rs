@@ -79,7 +79,10 @@ fn logout_ends_the_login() {
     assert_eq!(house.get("/portal", &cookie).status, 200);
     let out = house.post("/cgi/logout", &cookie, &[("csrf", &token)]);
     assert_eq!((out.status, out.field("location")), (303, "/vpn/index.html"));
-    assert!(out.field("set-cookie").ends_with("Max-Age=0"));
+    for name in ["__Host-sg-login", "NSC_AAAC"] {
+        let gone = format!("{name}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
+        assert!(out.fields("set-cookie").contains(&&*gone), "{out:?}");
+    }
     let after = house.get("/portal", &cookie);
     assert_eq!((after.status, after.field("location")), (303, "/vpn/index.html"));
 }
@@ -151,6 +154,77 @@ fn the_login_form_needs_its_own_cookie_and_token() {
 }
 
 #[test]
+fn programs_log_in_as_they_are_used_to() {
+    let house = house();
+    let wrong = house.post("/cgi/login", "", &[("login", "alice"), ("passwd", "wrong")]);
+    assert_eq!((wrong.status, wrong.field("location")), (302, "/vpn/index.html"));
+    assert_eq!(wrong.field("set-cookie"), "NSC_VPNERR=4001; Path=/; Secure; HttpOnly; SameSite=Lax");
+    let form = house.get("/vpn/index.html", "NSC_VPNERR=4001");
+    assert!(form.text().contains("role=\"alert\""));
+    assert!(form.fields("set-cookie").iter().any(|set| set.starts_with("NSC_VPNERR=;")), "shown once");
+
+    let right = house.post("/cgi/login", "", &[("login", "alice"), ("passwd", "s3cret")]);
+    assert_eq!((right.status, right.field("location")), (302, "/cgi/setclient?wica"));
+    let cookie = format!("NSC_AAAC={}", right.cookie("NSC_AAAC"));
+    let next = house.post("/cgi/setclient?wica", &cookie, &[]);
+    assert_eq!((next.status, next.field("location")), (302, "/Citrix/StoreWeb/"));
+    assert_eq!(house.get("/Citrix/StoreWeb/", &cookie).field("location"), "/portal");
+    let list = house.post("/cgi/Resources/List", &cookie, &[]);
+    assert!(list.text().contains("{\"id\":\"Notepad\",\"name\":\"Notepad \\u0026 \\u003cfriends\\u003e\"}"), "{list:?}");
+    assert_eq!(house.post("/logon/LogonPoint/Authentication/GetUserName", &cookie, &[]).text(), "alice");
+    let out = house.get("/cgi/logout", &cookie);
+    assert_eq!((out.status, out.field("location")), (303, "/vpn/index.html"));
+    assert_eq!(house.get("/portal", &cookie).status, 303);
+}
+
+#[test]
+fn programs_without_a_login_are_told_where_to_get_one() {
+    let house = house();
+    for path in ["/cgi/Resources/List", "/logon/LogonPoint/Resources/List"] {
+        let list = house.post(path, "", &[]);
+        assert_eq!((list.status, &*list.text()), (200, "{\"unauthorized\": true}"));
+        let where_to = "reason=\"notoken\", location=\"/cgi/GetAuthMethods\"";
+        assert_eq!(list.field("citrixwebreceiver-authenticate"), where_to);
+    }
+    let methods = house.post("/cgi/GetAuthMethods", "", &[]);
+    assert!(methods.text().contains("url=\"/cgi/login\""), "{methods:?}");
+    assert!(house.post("/logon/LogonPoint/Home/Configuration", "", &[]).text().contains("listURL=\"Resources/List\""));
+    assert_eq!(house.post("/logon/LogonPoint/Authentication/GetUserName", "", &[]).status, 403);
+    for reply in [house.get("/cgi/setclient?wica", ""), house.post("/cgi/setclient?wica", "", &[])] {
+        assert_eq!((reply.status, reply.field("location")), (302, "/vpn/index.html"));
+    }
+}
+
+#[test]
+fn no_browser_is_logged_in_by_another_site() {
+    let house = house();
+    let fields = [("login", "alice"), ("passwd", "s3cret")];
+    for more in
+        ["Origin: https://evil.test\r\n", "Sec-Fetch-Site: cross-site\r\n", "Origin: null\r\n", "Sec-Fetch-Site: same-origin\r\n"]
+    {
+        let reply = house.post_from(CLIENT, "/cgi/login", "", &fields, more);
+        assert_eq!(reply.status, 403, "{more}: {reply:?}");
+        assert!(!reply.head.contains("sg-login") && !reply.head.contains("NSC_AAAC"), "{more}");
+    }
+    let cookie = house.login("alice", "s3cret").replace("__Host-sg-login", "NSC_AAAC");
+    let planted = house.get("/portal", &format!("{cookie}\r\nSec-Fetch-Site: same-origin"));
+    assert_eq!(planted.status, 303, "a neighbour's cookie is no login");
+    assert_eq!(house.get("/portal", &cookie).status, 200, "a program knows no other name");
+}
+
+#[test]
+fn pages_speak_japanese_to_whoever_wants_it() {
+    let house = house();
+    let get = |path: &str, wish: &str| {
+        house.raw(format!("GET {path} HTTP/1.1\r\nHost: {FQDN}\r\nAccept-Language: {wish}\r\n\r\n").as_bytes()).text()
+    };
+    let form = get("/vpn/index.html", "ja,en;q=0.5");
+    assert!(form.contains("<html lang=\"ja\">") && form.contains("サインイン"), "{form}");
+    assert!(get("/nowhere", "ja").contains("SG-2001") && get("/nowhere", "ja").contains("見つかりません"));
+    assert!(get("/vpn/index.html", "fr").contains("Sign in"));
+}
+
+#[test]
 fn other_sites_cannot_post() {
     let house = house();
     let cookie = house.login("alice", "s3cret");
@@ -165,10 +239,13 @@ fn other_sites_cannot_post() {
     ] {
         assert_eq!(house.post_from(CLIENT, "/portal/launch", &cookie, &fields, more).status, status, "{more}");
     }
-    for path in ["/portal/launch", "/cgi/logout", "/cgi/login"] {
+    for path in ["/portal/launch", "/cgi/login"] {
         assert_eq!(house.get(path, &cookie).status, 405, "{path}: GET changes nothing");
         assert_eq!(house.get(path, &cookie).field("allow"), "POST");
     }
+    let link = house.get("/cgi/logout", &format!("{cookie}\r\nSec-Fetch-Site: cross-site"));
+    assert_eq!(link.status, 200);
+    assert_eq!(link.hidden("csrf"), token, "a browser is asked first");
     assert_eq!(house.get("/portal", &cookie).status, 200);
 }
 

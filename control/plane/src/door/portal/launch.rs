@@ -10,6 +10,7 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use gate_proto::form::Form;
 use gate_proto::host_port::HostPort;
 use gate_proto::ica_file::MEDIA_TYPE;
 use gate_proto::ica_file::write::{self, displayable};
@@ -24,7 +25,7 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use tracing::{info, warn};
 
-use super::text::{ENGLISH, Problem};
+use super::text::Problem;
 use super::{Failed, Portal, Visit, Visitor, credentials_of, pages, unexpected};
 use crate::http::Reply;
 
@@ -37,8 +38,8 @@ const NAME_BYTES_MAX: usize = 256;
 
 impl Portal {
     /// Starts what the form names.
-    pub(super) async fn launch(&self, visit: &Visit<'_>, visitor: &Visitor) -> Result<Reply, Failed> {
-        let name = visit.form.as_ref().and_then(|form| form.text("resource")).filter(|name| name.len() <= NAME_BYTES_MAX);
+    pub(super) async fn launch(&self, visit: &Visit<'_>, visitor: &Visitor, form: &Form) -> Result<Reply, Failed> {
+        let name = form.text("resource").filter(|name| name.len() <= NAME_BYTES_MAX);
         let name = name.ok_or_else(|| Failed::new(Problem::BadRequest, "no resource named"))?;
         let apps = self.apps(visit, visitor, vec![name.to_owned()]).await?;
         let app = apps.into_iter().find(|app| app.in_name == name);
@@ -143,7 +144,7 @@ impl Portal {
             encryption: if settings.encryption == "basic" { "Basic" } else { &settings.encryption },
             session_sharing_key: sharing_key.get(..32).unwrap_or_default(),
             launch_reference: None,
-            language: ENGLISH.language,
+            language: visit.language.text().language,
             session_reliability: false,
         }
         .write()

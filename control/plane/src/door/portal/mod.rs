@@ -10,42 +10,43 @@
 //!
 //! It works without JavaScript. Every answer is built from owned text, none says a thing about the inside.
 
+mod classic;
 pub(crate) mod inner;
+mod jar;
 mod launch;
 mod origin;
 mod pages;
-mod routes;
+mod programs;
+pub(crate) mod routes;
 mod text;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use gate_auth::guard::Source;
 use gate_auth::seal::SealKey;
-use gate_auth::sessions::{Arrival, Identity, Login, LoginForm, Token};
-use gate_proto::cookie::{self, Cookies};
+use gate_auth::sessions::{Identity, Login, LoginForm};
 use gate_proto::form::Form;
 use gate_proto::path::Path;
 use gate_proto::secret::Secret;
 use gate_proto::xml::nfuse::answer::{Answer, NoAnswer};
 use gate_proto::xml::nfuse::app::App;
-use gate_proto::xml::nfuse::request::{Address, AppDataRequest, Client, Credentials, Request as Question, ValidateCredentials};
+use gate_proto::xml::nfuse::request::{Address, AppDataRequest, Client, Credentials, Request as Question};
 use gate_proto::xml::nfuse::words::{AddressForm, ClientType, Detail, ErrorId, ServerType};
-use hyper::header::{ALLOW, COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
-use hyper::{HeaderMap, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
-use tracing::{info, warn};
+use hyper::StatusCode;
+use hyper::header::{ALLOW, HeaderValue, ORIGIN, RETRY_AFTER};
+use secrecy::ExposeSecret;
+use tracing::info;
 
 use self::inner::Caller;
+use self::jar::Jar;
 use self::origin::OwnName;
-use self::pages::{LoginPage, ResourcesPage, Shown};
-use self::routes::{Class, NoRoute, Page};
-use self::text::{ENGLISH, Problem};
-use crate::action::{Action, Claim, NoOwner, Owned};
+use self::pages::{LeavePage, ResourcesPage, Shown};
+use self::routes::{Class, Deed, Inside, NoRoute, Open};
+use self::text::{Language, Problem};
+use crate::action::{Action, NoOwner, Owned};
 use crate::clock::Clock;
-use crate::credentials::{self, NotProven};
 use crate::helpers::Helpers;
 use crate::http::{Door, Reply, Whole};
 use crate::random;
@@ -53,10 +54,6 @@ use crate::reach::sta::Sta;
 use crate::reach::xml::NoReply;
 use crate::world::{Current, World};
 
-/// The login's cookie, without its `__Host-`.
-const LOGIN_COOKIE: &str = "sg-login";
-/// The login form's cookie, likewise.
-const FORM_COOKIE: &str = "sg-form";
 /// What a browser is told when it should come back.
 const RETRY_TIME: Duration = Duration::from_secs(5);
 
@@ -128,8 +125,10 @@ struct Visit<'v> {
     site: &'v Site,
     own: OwnName,
     caller: Caller,
-    cookies: Cookies,
-    form: Option<Form>,
+    language: Language,
+    jar: Jar,
+    /// The request says from which site it comes.
+    has_origin: bool,
 }
 
 /// Who is logged in, with the form token of that login.
@@ -144,7 +143,7 @@ impl Door for Portal {
     async fn answer(self: Arc<Self>, request: Whole, caller: Caller) -> Reply {
         match self.route(&request, caller).await {
             Ok(reply) => reply,
-            Err(failed) => self.tell(&failed, caller),
+            Err(failed) => tell(&failed, caller, Language::of(request.headers())),
         }
     }
 
@@ -154,24 +153,13 @@ impl Door for Portal {
             500.. => Problem::Internal,
             _ => Problem::BadRequest,
         };
-        let mut reply = pages::problem(problem, &reference());
+        let mut reply = pages::problem(problem, Language::default(), &reference());
         *reply.status_mut() = status;
         reply
     }
 }
 
 impl Portal {
-    fn tell(&self, failed: &Failed, caller: Caller) -> Reply {
-        let reference = reference();
-        let told = failed.problem.told();
-        info!(%reference, code = told.code, client = %caller.client, detail = %failed.detail, "portal: a request failed");
-        let mut reply = pages::problem(failed.problem, &reference);
-        if matches!(failed.problem, Problem::Busy | Problem::FarmDown | Problem::NoTicket) {
-            retry_after(&mut reply, RETRY_TIME);
-        }
-        reply
-    }
-
     async fn route(&self, request: &Whole, caller: Caller) -> Result<Reply, Failed> {
         let world = self.current.now().ok_or_else(|| Failed::new(Problem::Internal, "nothing is in force yet"))?;
         let site = site(&world.sites, caller.arrived).ok_or_else(|| Failed::new(Problem::WrongHost, "no virtual server here"))?;
@@ -181,141 +169,85 @@ impl Portal {
         }
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
         let path = Path::parse(target).map_err(|bad| Failed::new(Problem::BadRequest, bad))?;
+        let headers = request.headers();
         let route = match routes::find(request.method(), path.as_str()) {
             Ok(route) => route,
             Err(NoRoute::Path) => return Err(Failed::new(Problem::NotFound, "no such page")),
             Err(NoRoute::Method(allowed)) => {
-                let mut reply = self.tell(&Failed::new(Problem::Method, "method"), caller);
+                let mut reply = tell(&Failed::new(Problem::Method, "method"), caller, Language::of(headers));
                 reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
                 return Ok(reply);
             }
         };
-        let cookies = read_cookies(request.headers())?;
-        let form = match route.class {
-            Class::Open | Class::Login => None,
-            Class::LoginForm | Class::LoginAndToken => {
-                if !origin::is_from_us(&own, request.headers()) {
-                    return Err(Failed::new(Problem::StaleForm, "posted from another site"));
-                }
-                Some(Form::parse(request.body()).map_err(|bad| Failed::new(Problem::BadRequest, bad))?)
-            }
-        };
-        let visit = Visit { world: &world, site, own, caller, cookies, form };
+        let jar = Jar::read(headers)?;
+        if route.class.is_for_own_pages() && !origin::is_from_us(&own, headers) {
+            return Err(Failed::new(Problem::StaleForm, "posted from another site"));
+        }
+        let language = Language::of(headers);
+        let has_origin = headers.contains_key(ORIGIN);
+        let visit = Visit { world: &world, site, own, caller, language, jar, has_origin };
+        let form = || Form::parse(request.body()).map_err(|bad| Failed::new(Problem::BadRequest, bad));
         match route.class {
-            Class::Open => self.open(route.page, &visit).await,
-            Class::LoginForm => self.enter(&visit).await,
-            Class::Login | Class::LoginAndToken => {
-                let Some(visitor) = self.visitor(&visit.cookies).await? else {
-                    return Ok(pages::redirect(StatusCode::SEE_OTHER, routes::LOGIN_FORM));
-                };
-                if route.class == Class::LoginAndToken && !visit.has_token_of(&visitor) {
+            Class::Open(page) => self.open(page, &visit).await,
+            Class::Asking(asking) => self.asked(asking, &visit).await,
+            Class::LoginForm => self.enter(&visit, &form()?).await,
+            Class::Login(page) => {
+                let Some(visitor) = self.visitor(&visit).await? else { return Ok(to_login()) };
+                self.inside(page, &visit, &visitor).await
+            }
+            Class::LoginAndToken(deed) => {
+                let form = form()?;
+                let Some(visitor) = self.visitor(&visit).await? else { return Ok(to_login()) };
+                if !visitor.is_own(&form) {
                     return Err(Failed::new(Problem::StaleForm, "form token of another login, or none"));
                 }
-                self.inside(route.page, &visit, &visitor).await
+                match deed {
+                    Deed::Launch => self.launch(&visit, &visitor, &form).await,
+                    Deed::Leave => self.leave(&visit, &visitor).await,
+                }
             }
         }
     }
 
     /// Pages for anybody.
-    async fn open(&self, page: Page, visit: &Visit<'_>) -> Result<Reply, Failed> {
+    async fn open(&self, page: Open, visit: &Visit<'_>) -> Result<Reply, Failed> {
         match page {
-            Page::Front => Ok(pages::redirect(StatusCode::FOUND, routes::LOGIN_FORM)),
-            _ if self.visitor(&visit.cookies).await?.is_some() => Ok(pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES)),
-            Page::LoginForm | Page::Enter | Page::Resources | Page::Launch | Page::Leave => self.show_form(StatusCode::OK, None),
+            Open::Front => Ok(pages::redirect(StatusCode::FOUND, routes::LOGIN_FORM)),
+            Open::LoginForm if self.visitor(visit).await?.is_some() => {
+                Ok(pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES))
+            }
+            Open::LoginForm => self.form(visit),
+            Open::AuthMethods => Ok(Self::auth_methods()),
+            Open::Configuration => Ok(Self::configuration()),
         }
     }
 
     /// Pages for those who are logged in.
-    async fn inside(&self, page: Page, visit: &Visit<'_>, visitor: &Visitor) -> Result<Reply, Failed> {
+    async fn inside(&self, page: Inside, visit: &Visit<'_>, visitor: &Visitor) -> Result<Reply, Failed> {
         match page {
-            Page::Launch => self.launch(visit, visitor).await,
-            Page::Leave => self.leave(visit, visitor).await,
-            Page::Resources | Page::Front | Page::LoginForm | Page::Enter => self.resources(visit, visitor).await,
-        }
-    }
-
-    fn show_form(&self, status: StatusCode, problem: Option<Problem>) -> Result<Reply, Failed> {
-        self.login_pages.fetch_add(1, Relaxed);
-        let cookie = Token::new(random::bytes()?);
-        let nonce = pages::nonce()?;
-        let form_token = self.login_form.token(&cookie, self.clock.now());
-        let page =
-            LoginPage { text: &ENGLISH, nonce: &nonce, form_token: &form_token, problem: problem.map(|p| p.told().advice) };
-        let mut reply = pages::page(status, &nonce, &page);
-        add_cookie(&mut reply, cookie::set(FORM_COOKIE, cookie.expose()))?;
-        Ok(reply)
-    }
-
-    /// The login form again, with what was wrong.
-    fn form_again(&self, problem: Problem) -> Result<Reply, Failed> {
-        let status = StatusCode::from_u16(problem.told().status).unwrap_or(StatusCode::FORBIDDEN);
-        self.show_form(status, Some(problem))
-    }
-
-    /// Takes the login form.
-    async fn enter(&self, visit: &Visit<'_>) -> Result<Reply, Failed> {
-        let client = visit.caller.client.ip();
-        let form = visit.form.as_ref().ok_or_else(|| Failed::new(Problem::Internal, "no form"))?;
-        let token = form.text("csrf").unwrap_or_default();
-        let cookie = visit.cookies.value(&host_cookie(FORM_COOKIE)).unwrap_or_default();
-        if !self.login_form.is_token(cookie, token, self.clock.now()) {
-            info!(%client, "portal: login form without its cookie, or too old");
-            return self.form_again(Problem::StaleForm);
-        }
-        let (Some(user), Some(password)) = (form.text("login"), form.secret("passwd")) else {
-            return self.form_again(Problem::WrongPassword);
-        };
-        let password: SecretString = password.expose().to_owned().into();
-        let claim = Claim { user: user.to_owned(), domain: None, password: password.clone(), source: Some(Source::from(client)) };
-        let person = match credentials::prove(&self.owner, &self.helpers, claim).await {
-            Ok(person) => person,
-            Err(NotProven::Wrong) => {
-                // Who is unknown stays unnamed: it may be a password in the wrong field.
-                info!(%client, "portal: login failed");
-                return self.form_again(Problem::WrongPassword);
+            Inside::Resources => self.resources(visit, visitor).await,
+            Inside::Store => Ok(pages::redirect(StatusCode::FOUND, routes::RESOURCES)),
+            Inside::MayLeave if visit.jar.is_browser() => {
+                let nonce = pages::nonce()?;
+                let page = LeavePage {
+                    text: visit.language.text(),
+                    nonce: &nonce,
+                    form_token: &visitor.form_token,
+                    back: routes::RESOURCES,
+                };
+                Ok(pages::page(StatusCode::OK, &nonce, &page))
             }
-            Err(NotProven::Wait(time)) => {
-                info!(%client, wait_s = time.as_secs(), "portal: login held back");
-                let mut reply = self.form_again(Problem::TryLater)?;
-                retry_after(&mut reply, time);
-                return Ok(reply);
-            }
-            Err(NotProven::Busy) => return Err(Failed::new(Problem::Busy, "too many passwords wait to be checked")),
-            Err(NotProven::NoOwner(gone)) => return Err(gone.into()),
-        };
-        let identity = Identity {
-            user: person.name.clone(),
-            domain: person.domain.clone(),
-            groups: person.groups.clone(),
-            password: password.clone(),
-        };
-        let question =
-            Question::ValidateCredentials(ValidateCredentials { credentials: credentials_of(&identity), wants_identity: false });
-        match visit.world.xml.ask(&question).await {
-            Ok(_) => {}
-            Err(NoReply::No(NoAnswer::Refused(ErrorId::FailedCredentials))) => {
-                warn!(%client, user = %person.name, "portal: the XML Service does not accept a user whom we know");
-                return self.form_again(Problem::WrongPassword);
-            }
-            Err(why) => return Err(why.into()),
+            Inside::MayLeave => self.leave(visit, visitor).await,
         }
-        let replaces = visit.cookies.value(&host_cookie(LOGIN_COOKIE)).map(str::to_owned);
-        let arrival = Arrival { client: visit.caller.client, vserver: visit.site.vserver.clone() };
-        let entered = self.owner.ask(|reply| Action::Enter { person, password, arrival, replaces, reply }).await?;
-        let token = entered.map_err(|full| Failed::new(Problem::Busy, full))?;
-        let mut reply = pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES);
-        add_cookie(&mut reply, cookie::set(LOGIN_COOKIE, token.expose()))?;
-        add_cookie(&mut reply, cookie::clear(FORM_COOKIE))?;
-        Ok(reply)
     }
 
     async fn leave(&self, visit: &Visit<'_>, visitor: &Visitor) -> Result<Reply, Failed> {
-        let cookie = visit.cookies.value(&host_cookie(LOGIN_COOKIE)).unwrap_or_default().to_owned();
+        let cookie = visit.jar.login().unwrap_or_default().to_owned();
         let form_token = visitor.form_token.clone();
         self.owner.ask(|reply| Action::Leave { cookie, form_token, reply }).await?;
         info!(user = %visitor.login.identity.user, client = %visit.caller.client.ip(), "logout");
         let mut reply = pages::redirect(StatusCode::SEE_OTHER, routes::LOGIN_FORM);
-        add_cookie(&mut reply, cookie::clear(LOGIN_COOKIE))?;
+        jar::forget_login(&mut reply)?;
         Ok(reply)
     }
 
@@ -333,7 +265,7 @@ impl Portal {
             .collect();
         let nonce = pages::nonce()?;
         let page = ResourcesPage {
-            text: &ENGLISH,
+            text: visit.language.text(),
             nonce: &nonce,
             form_token: &visitor.form_token,
             user: &visitor.login.identity.user,
@@ -369,12 +301,28 @@ impl Portal {
         format!("WR_{}", seal.get(..12).unwrap_or_default())
     }
 
-    async fn visitor(&self, cookies: &Cookies) -> Result<Option<Visitor>, Failed> {
-        let Some(cookie) = cookies.value(&host_cookie(LOGIN_COOKIE)).filter(|cookie| !cookie.is_empty()) else { return Ok(None) };
-        let cookie = cookie.to_owned();
+    async fn visitor(&self, visit: &Visit<'_>) -> Result<Option<Visitor>, Failed> {
+        let Some(cookie) = visit.jar.login().map(str::to_owned) else { return Ok(None) };
         let found = self.owner.ask(|reply| Action::Who { cookie, reply }).await?;
         Ok(found.map(|(login, form_token)| Visitor { login, form_token }))
     }
+}
+
+/// Whoever is not logged in goes there.
+fn to_login() -> Reply {
+    pages::redirect(StatusCode::SEE_OTHER, routes::LOGIN_FORM)
+}
+
+/// Tells a user that something went wrong, and the log what.
+fn tell(failed: &Failed, caller: Caller, language: Language) -> Reply {
+    let reference = reference();
+    let code = failed.problem.told(language).code;
+    info!(%reference, code, client = %caller.client, detail = %failed.detail, "portal: a request failed");
+    let mut reply = pages::problem(failed.problem, language, &reference);
+    if matches!(failed.problem, Problem::Busy | Problem::FarmDown | Problem::NoTicket) {
+        retry_after(&mut reply, RETRY_TIME);
+    }
+    reply
 }
 
 /// The virtual server that listens where a client has arrived. With one only, there is no question.
@@ -400,10 +348,10 @@ impl Site {
     }
 }
 
-impl Visit<'_> {
-    fn has_token_of(&self, visitor: &Visitor) -> bool {
-        let presented = self.form.as_ref().and_then(|form| form.text("csrf")).unwrap_or_default();
-        gate_auth::seal::is_same_text(presented, &visitor.form_token)
+impl Visitor {
+    /// Whether a form is one of this login's.
+    fn is_own(&self, form: &Form) -> bool {
+        gate_auth::seal::is_same_text(form.text("csrf").unwrap_or_default(), &self.form_token)
     }
 }
 
@@ -415,27 +363,6 @@ fn credentials_of(identity: &Identity) -> Credentials {
 /// An answer of another kind than the question. [`Answer::read`] does not let one through.
 fn unexpected(answer: &Answer) -> Failed {
     Failed::new(Problem::FarmDown, format!("answer of kind {:?}", answer.kind()))
-}
-
-fn read_cookies(headers: &HeaderMap) -> Result<Cookies, Failed> {
-    let mut fields = headers.get_all(COOKIE).iter();
-    let (Some(first), rest) = (fields.next(), fields.next()) else { return Ok(Cookies::default()) };
-    if rest.is_some() {
-        return Err(Failed::new(Problem::BadRequest, "two cookie fields"));
-    }
-    Cookies::parse(first.as_bytes()).map_err(|bad| Failed::new(Problem::BadRequest, bad))
-}
-
-fn host_cookie(name: &str) -> String {
-    format!("__Host-{name}")
-}
-
-fn add_cookie(reply: &mut Reply, cookie: Result<String, cookie::BadSetCookie>) -> Result<(), Failed> {
-    let cookie = cookie.map_err(|bad| Failed::new(Problem::Internal, bad))?;
-    let mut value = HeaderValue::from_str(&cookie).map_err(|bad| Failed::new(Problem::Internal, bad))?;
-    value.set_sensitive(true);
-    reply.headers_mut().append(SET_COOKIE, value);
-    Ok(())
 }
 
 fn retry_after(reply: &mut Reply, time: Duration) {

@@ -9,7 +9,7 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-use super::text::{ENGLISH, Problem, Text};
+use super::text::{Language, Problem, Text};
 use crate::http::Reply;
 use crate::random::{self, NoRandom};
 
@@ -41,6 +41,16 @@ pub(crate) struct ResourcesPage<'p> {
     pub(crate) form_token: &'p str,
     pub(crate) user: &'p str,
     pub(crate) resources: &'p [Shown],
+}
+
+/// Asks whether the login should end.
+#[derive(Template)]
+#[template(path = "leave.html")]
+pub(crate) struct LeavePage<'p> {
+    pub(crate) text: &'static Text,
+    pub(crate) nonce: &'p str,
+    pub(crate) form_token: &'p str,
+    pub(crate) back: &'static str,
 }
 
 #[derive(Template)]
@@ -76,12 +86,12 @@ pub(crate) fn page(status: StatusCode, nonce: &str, page: &impl Template) -> Rep
 }
 
 /// A problem, told with its code and a reference that the log line carries, too.
-pub(crate) fn problem(problem: Problem, reference: &str) -> Reply {
-    let told = problem.told();
+pub(crate) fn problem(problem: Problem, language: Language, reference: &str) -> Reply {
+    let told = problem.told(language);
     let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let Ok(nonce) = nonce() else { return bare(status) };
     let error = ErrorPage {
-        text: &ENGLISH,
+        text: language.text(),
         nonce: &nonce,
         title: told.title,
         advice: told.advice,
@@ -131,14 +141,17 @@ mod tests {
             folder: None,
         };
         let html =
-            ResourcesPage { text: &ENGLISH, nonce: "n", form_token: "t", user: "<i>", resources: &[shown] }.render().unwrap();
+            ResourcesPage { text: Language::English.text(), nonce: "n", form_token: "t", user: "<i>", resources: &[shown] }
+                .render()
+                .unwrap();
         assert!(!html.contains("<script>") && !html.contains("<b>") && !html.contains("<i>"), "{html}");
         assert!(html.contains("R&#38;D") || html.contains("R&amp;D"));
     }
 
     #[test]
     fn pages_have_what_a_reader_needs() {
-        let html = LoginPage { text: &ENGLISH, nonce: "n", form_token: "t", problem: Some("no") }.render().unwrap();
+        let html =
+            LoginPage { text: Language::English.text(), nonce: "n", form_token: "t", problem: Some("no") }.render().unwrap();
         for needed in [
             "<html lang=\"en\">",
             "<h1>",

@@ -2,34 +2,73 @@
 
 use hyper::Method;
 
-/// Who may call a route. A route without one does not compile.
+/// Who may call a route, and what it does. A route without one does not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// Anybody.
-    Open,
-    /// Anybody who holds the cookie and token of the login form.
+    /// Anybody. Nothing is changed.
+    Open(Open),
+    /// Anybody. What is answered depends on whether there is a login; nothing is changed.
+    Asking(Asking),
+    /// Takes the login form from anybody who holds its cookie and token, or who is no browser and brings neither.
     LoginForm,
     /// Who is logged in.
-    Login,
+    Login(Inside),
     /// Who is logged in and sends the form token of that login.
-    LoginAndToken,
+    LoginAndToken(Deed),
 }
 
-/// What a route does.
+/// Pages for anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Page {
+pub(crate) enum Open {
     /// Sends on to the login form.
     Front,
     /// The login form.
     LoginForm,
-    /// Takes the login form.
-    Enter,
+    /// Which ways to log in there are.
+    AuthMethods,
+    /// What clients with pages of their own want to know.
+    Configuration,
+}
+
+/// What programs ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// Where to go on after a login.
+    SetClient,
+    /// What is published.
+    List,
+    /// Who is logged in.
+    UserName,
+}
+
+/// Pages for those who are logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inside {
     /// The list of resources.
     Resources,
+    /// Sends on to it.
+    Store,
+    /// Asks whether the login should end.
+    MayLeave,
+}
+
+/// What those who are logged in may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
     /// Starts a resource: the ICA file.
     Launch,
     /// Ends the login.
     Leave,
+}
+
+impl Class {
+    /// Whether a request is refused when a browser says that another site has sent it.
+    pub(crate) fn is_for_own_pages(self) -> bool {
+        match self {
+            Self::LoginForm | Self::LoginAndToken(_) => true,
+            Self::Open(_) | Self::Asking(_) | Self::Login(_) => false,
+        }
+    }
 }
 
 /// One page.
@@ -38,7 +77,6 @@ pub(crate) struct Route {
     pub(crate) method: Verb,
     pub(crate) path: &'static str,
     pub(crate) class: Class,
-    pub(crate) page: Page,
 }
 
 /// The two methods that pages use. `HEAD` is a `GET` whose body is left out on the way.
@@ -61,15 +99,37 @@ impl Verb {
 pub(crate) const FRONT: &str = "/";
 pub(crate) const LOGIN_FORM: &str = "/vpn/index.html";
 pub(crate) const RESOURCES: &str = "/portal";
+pub(crate) const SET_CLIENT: &str = "/cgi/setclient?wica";
+/// Where programs look for a store. They take its name out of this path.
+pub(crate) const STORE: &str = "/Citrix/StoreWeb/";
+
+const fn get(path: &'static str, class: Class) -> Route {
+    Route { method: Verb::Get, path, class }
+}
+
+const fn post(path: &'static str, class: Class) -> Route {
+    Route { method: Verb::Post, path, class }
+}
 
 /// The table.
 pub(crate) const ROUTES: &[Route] = &[
-    Route { method: Verb::Get, path: FRONT, class: Class::Open, page: Page::Front },
-    Route { method: Verb::Get, path: LOGIN_FORM, class: Class::Open, page: Page::LoginForm },
-    Route { method: Verb::Post, path: "/cgi/login", class: Class::LoginForm, page: Page::Enter },
-    Route { method: Verb::Get, path: RESOURCES, class: Class::Login, page: Page::Resources },
-    Route { method: Verb::Post, path: "/portal/launch", class: Class::LoginAndToken, page: Page::Launch },
-    Route { method: Verb::Post, path: "/cgi/logout", class: Class::LoginAndToken, page: Page::Leave },
+    get(FRONT, Class::Open(Open::Front)),
+    get(LOGIN_FORM, Class::Open(Open::LoginForm)),
+    get("/vpn/tmindex.html", Class::Open(Open::LoginForm)),
+    post("/cgi/login", Class::LoginForm),
+    get("/cgi/setclient", Class::Asking(Asking::SetClient)),
+    post("/cgi/setclient", Class::Asking(Asking::SetClient)),
+    get(STORE, Class::Login(Inside::Store)),
+    get(RESOURCES, Class::Login(Inside::Resources)),
+    post("/portal/launch", Class::LoginAndToken(Deed::Launch)),
+    get("/cgi/logout", Class::Login(Inside::MayLeave)),
+    post("/cgi/logout", Class::LoginAndToken(Deed::Leave)),
+    post("/cgi/GetAuthMethods", Class::Open(Open::AuthMethods)),
+    post("/logon/LogonPoint/Authentication/GetAuthMethods", Class::Open(Open::AuthMethods)),
+    post("/logon/LogonPoint/Home/Configuration", Class::Open(Open::Configuration)),
+    post("/logon/LogonPoint/Resources/List", Class::Asking(Asking::List)),
+    post("/cgi/Resources/List", Class::Asking(Asking::List)),
+    post("/logon/LogonPoint/Authentication/GetUserName", Class::Asking(Asking::UserName)),
 ];
 
 /// Why there is no page.
@@ -83,13 +143,15 @@ pub(crate) enum NoRoute {
 
 /// The page for a method and a canonical path.
 pub(crate) fn find(method: &Method, path: &str) -> Result<Route, NoRoute> {
-    let mut here = ROUTES.iter().filter(|route| route.path == path).peekable();
-    let Some(first) = here.peek() else { return Err(NoRoute::Path) };
-    let allowed = match first.method {
-        Verb::Get => "GET, HEAD",
-        Verb::Post => "POST",
+    let here = || ROUTES.iter().filter(|route| route.path == path);
+    let has = |verb| here().any(|route| route.method == verb);
+    let allowed = match (has(Verb::Get), has(Verb::Post)) {
+        (false, false) => return Err(NoRoute::Path),
+        (true, false) => "GET, HEAD",
+        (false, true) => "POST",
+        (true, true) => "GET, HEAD, POST",
     };
-    here.find(|route| Some(route.method) == Verb::of(method)).copied().ok_or(NoRoute::Method(allowed))
+    here().find(|route| Some(route.method) == Verb::of(method)).copied().ok_or(NoRoute::Method(allowed))
 }
 
 #[cfg(test)]
@@ -98,19 +160,29 @@ mod tests {
 
     #[test]
     fn what_is_not_listed_does_not_exist() {
-        assert_eq!(find(&Method::GET, "/").unwrap().page, Page::Front);
-        assert_eq!(find(&Method::HEAD, "/portal").unwrap().class, Class::Login);
+        assert_eq!(find(&Method::GET, "/").unwrap().class, Class::Open(Open::Front));
+        assert_eq!(find(&Method::HEAD, "/portal").unwrap().class, Class::Login(Inside::Resources));
         for path in ["/scripts/ctxsta.dll", "/scripts/wpnbr.dll", "/Portal", "/portal/", "/cgi", "", "//"] {
             assert_eq!(find(&Method::POST, path).unwrap_err(), NoRoute::Path, "{path}");
         }
         assert_eq!(find(&Method::GET, "/cgi/login").unwrap_err(), NoRoute::Method("POST"));
         assert_eq!(find(&Method::DELETE, "/portal").unwrap_err(), NoRoute::Method("GET, HEAD"));
+        assert_eq!(find(&Method::PUT, "/cgi/logout").unwrap_err(), NoRoute::Method("GET, HEAD, POST"));
     }
 
     #[test]
-    fn whatever_changes_something_wants_a_token() {
-        for route in ROUTES.iter().filter(|route| route.method == Verb::Post) {
-            assert!(matches!(route.class, Class::LoginForm | Class::LoginAndToken), "{}", route.path);
+    fn each_page_is_listed_once() {
+        for (at, route) in ROUTES.iter().enumerate() {
+            let same = ROUTES.iter().skip(at + 1).find(|other| other.path == route.path && other.method == route.method);
+            assert!(same.is_none(), "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn whatever_changes_something_is_for_our_own_pages_only() {
+        let changes = |class| matches!(class, Class::LoginForm | Class::LoginAndToken(_));
+        for route in ROUTES.iter().filter(|route| changes(route.class)) {
+            assert!(route.method == Verb::Post && route.class.is_for_own_pages(), "{}", route.path);
         }
     }
 }

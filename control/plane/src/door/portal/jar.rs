@@ -1,0 +1,190 @@
+//! The cookies of the portal: which ones a request brings, and how they are given out.
+//!
+//! ```text
+//!   ours, with __Host-    NetScaler's            what it stands for
+//!   sg-login              NSC_AAAC               a login
+//!   sg-form               –                      the form of a virtual server without an authentication profile
+//!   –                     NSC_VPNERR             the number of the last failure; no secret
+//! ```
+//!
+//! Programs know NetScaler's names only, so every secret goes out under both. Browsers see to it that nobody but us sets a cookie whose name
+//! begins with `__Host-`; a neighbour in the same domain can plant the others. All browsers say `Sec-Fetch-Site`, so in a request that
+//! says so NetScaler's names count for nothing: no login can be fixed from outside.
+
+use gate_auth::sessions::Token;
+use gate_proto::cookie::{self, BadSetCookie, Cookies};
+use hyper::HeaderMap;
+use hyper::header::{COOKIE, HeaderName, HeaderValue, SET_COOKIE};
+
+use super::Failed;
+use super::text::Problem;
+use crate::http::Reply;
+
+const LOGIN: Name = Name { ours: "sg-login", theirs: &["NSC_AAAC"] };
+const FORM: Name = Name { ours: "sg-form", theirs: &[] };
+const FAILURE: &str = "NSC_VPNERR";
+
+/// What a secret is called.
+struct Name {
+    /// Without its `__Host-`.
+    ours: &'static str,
+    theirs: &'static [&'static str],
+}
+
+/// The cookies of one request.
+pub(super) struct Jar {
+    cookies: Cookies,
+    is_browser: bool,
+}
+
+impl Jar {
+    /// Reads them.
+    pub(super) fn read(headers: &HeaderMap) -> Result<Self, Failed> {
+        let is_browser = headers.contains_key(HeaderName::from_static("sec-fetch-site"));
+        let mut fields = headers.get_all(COOKIE).iter();
+        let (first, rest) = (fields.next(), fields.next());
+        if rest.is_some() {
+            return Err(Failed::new(Problem::BadRequest, "two cookie fields"));
+        }
+        let cookies = match first {
+            None => Cookies::default(),
+            Some(field) => Cookies::parse(field.as_bytes()).map_err(|bad| Failed::new(Problem::BadRequest, bad))?,
+        };
+        Ok(Self { cookies, is_browser })
+    }
+
+    /// A browser of today sent the request.
+    pub(super) fn is_browser(&self) -> bool {
+        self.is_browser
+    }
+
+    /// The login that the request speaks for.
+    pub(super) fn login(&self) -> Option<&str> {
+        self.secret(&LOGIN)
+    }
+
+    /// The form of a virtual server without a profile.
+    pub(super) fn form(&self) -> Option<&str> {
+        self.secret(&FORM)
+    }
+
+    /// The number of the last failure.
+    pub(super) fn failure(&self) -> Option<u16> {
+        self.value(FAILURE)?.parse().ok()
+    }
+
+    fn secret(&self, name: &Name) -> Option<&str> {
+        let ours = self.value(&format!("__Host-{}", name.ours));
+        let theirs = || name.theirs.iter().find_map(|name| self.value(name));
+        if self.is_browser { ours } else { ours.or_else(theirs) }
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        self.cookies.value(name).filter(|value| !value.is_empty())
+    }
+}
+
+/// The browser or program keeps this login.
+pub(super) fn give_login(reply: &mut Reply, token: &Token) -> Result<(), Failed> {
+    give(reply, &LOGIN, token)
+}
+
+/// The browser keeps the cookie of a form.
+pub(super) fn give_form(reply: &mut Reply, token: &Token) -> Result<(), Failed> {
+    give(reply, &FORM, token)
+}
+
+/// A program reads why it failed.
+pub(super) fn give_failure(reply: &mut Reply, number: u16) -> Result<(), Failed> {
+    add(reply, cookie::set_exact(FAILURE, &number.to_string()))
+}
+
+/// The login is over.
+pub(super) fn forget_login(reply: &mut Reply) -> Result<(), Failed> {
+    forget(reply, &LOGIN)
+}
+
+/// The form was taken.
+pub(super) fn forget_form(reply: &mut Reply) -> Result<(), Failed> {
+    forget(reply, &FORM)
+}
+
+/// The failure was shown.
+pub(super) fn forget_failure(reply: &mut Reply) -> Result<(), Failed> {
+    add(reply, cookie::clear_exact(FAILURE))
+}
+
+fn give(reply: &mut Reply, name: &Name, token: &Token) -> Result<(), Failed> {
+    add(reply, cookie::set(name.ours, token.expose()))?;
+    name.theirs.iter().try_for_each(|theirs| add(reply, cookie::set_exact(theirs, token.expose())))
+}
+
+fn forget(reply: &mut Reply, name: &Name) -> Result<(), Failed> {
+    add(reply, cookie::clear(name.ours))?;
+    name.theirs.iter().try_for_each(|theirs| add(reply, cookie::clear_exact(theirs)))
+}
+
+fn add(reply: &mut Reply, cookie: Result<String, BadSetCookie>) -> Result<(), Failed> {
+    let cookie = cookie.map_err(|bad| Failed::new(Problem::Internal, bad))?;
+    let mut value = HeaderValue::from_str(&cookie).map_err(|bad| Failed::new(Problem::Internal, bad))?;
+    value.set_sensitive(true);
+    reply.headers_mut().append(SET_COOKIE, value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::door::portal::pages;
+
+    fn jar(fields: &[(&'static str, &str)]) -> Jar {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, value.parse().unwrap());
+        }
+        Jar::read(&headers).unwrap()
+    }
+
+    #[test]
+    fn nothing_can_be_planted_in_a_browser() {
+        let planted = ("cookie", "NSC_AAAC=evil");
+        assert_eq!(jar(&[planted, ("sec-fetch-site", "same-origin")]).login(), None);
+        assert_eq!(jar(&[planted]).login(), Some("evil"));
+        let both = ("cookie", "NSC_AAAC=evil; __Host-sg-login=own");
+        for fields in [&[both][..], &[both, ("sec-fetch-site", "none")]] {
+            assert_eq!(jar(fields).login(), Some("own"));
+        }
+    }
+
+    #[test]
+    fn what_is_empty_or_sent_twice_is_not_there() {
+        let jar = jar(&[("cookie", "__Host-sg-login=; NSC_AAAC=b; NSC_AAAC=c; NSC_VPNERR=x")]);
+        assert_eq!((jar.login(), jar.failure()), (None, None));
+    }
+
+    #[test]
+    fn two_fields_are_refused() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, "a=b".parse().unwrap());
+        headers.append(COOKIE, "a=b".parse().unwrap());
+        assert!(Jar::read(&headers).is_err());
+    }
+
+    #[test]
+    fn a_secret_goes_out_under_each_of_its_names() {
+        let mut reply = pages::bare(hyper::StatusCode::OK);
+        give_login(&mut reply, &Token::new([7; 32])).unwrap();
+        forget_form(&mut reply).unwrap();
+        let set: Vec<_> = reply.headers().get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
+        let secret = "07".repeat(32);
+        let attributes = "; Path=/; Secure; HttpOnly; SameSite=Lax";
+        assert_eq!(
+            set,
+            [
+                format!("__Host-sg-login={secret}{attributes}"),
+                format!("NSC_AAAC={secret}{attributes}"),
+                format!("__Host-sg-form={attributes}; Max-Age=0"),
+            ]
+        );
+    }
+}
