@@ -6,7 +6,8 @@
 //!  XML Service     xml::nfuse  ctx1        enumerate, resolve, logon tickets          both sides
 //!  STA             xml::sta                issue and redeem session tickets           both sides
 //!                  xml                     the rules both dialects share: caps, encodings, no entities
-//!  directory       ldap                    what it says, bounded; what carries a password to it
+//!  directory       ldap                   what it says, bounded; what carries a password to it
+//!  login           forms                  what a login asks and answers, login schemas           both sides
 //!  audit log       audit                  who did what, in lines chained to each other
 //! ```
 //!
@@ -18,6 +19,7 @@ pub mod audit;
 pub mod cookie;
 pub mod ctx1;
 pub mod form;
+pub mod forms;
 pub mod frame;
 pub mod host_port;
 pub mod ica_file;

@@ -40,6 +40,8 @@ struct Span {
 #[derive(Clone, Copy, Default)]
 struct Held {
     name: Span,
+    /// Where its start tag begins, in bytes of the document as UTF-8.
+    start: u32,
     text: Span,
     first_attribute: u32,
     attributes: u8,
@@ -54,18 +56,28 @@ impl Document {
     /// # Errors
     /// [`BadXml`], naming the first rule that is broken.
     pub fn read(bytes: &[u8], caps: Caps) -> Result<Self, BadXml> {
+        Self::read_placed(bytes, caps).map_err(|(why, _)| why)
+    }
+
+    /// The same, and an error comes with its place: the byte of the document as UTF-8 without a byte order mark
+    /// where the broken piece of markup begins. What is wrong with the whole document is wrong at 0.
+    pub(crate) fn read_placed(bytes: &[u8], caps: Caps) -> Result<Self, (BadXml, usize)> {
         if bytes.len() > caps.document_bytes {
-            return Err(BadXml::TooLong { bytes: bytes.len(), max: caps.document_bytes });
+            return Err((BadXml::TooLong { bytes: bytes.len(), max: caps.document_bytes }, 0));
         }
-        let (encoding, source) = encoding::decode(bytes)?;
-        if !source.chars().all(is_xml_char) {
-            return Err(BadXml::Character);
+        let (encoding, source) = encoding::decode(bytes).map_err(|why| (why, 0))?;
+        if let Some((at, _)) = source.char_indices().find(|&(_, c)| !is_xml_char(c)) {
+            return Err((BadXml::Character, at));
         }
         // Every character of the pool stands for at least as many bytes of the source, so it never moves and
         // leaves no stale copy behind.
         let pool = Zeroizing::new(String::with_capacity(source.len()));
         let document = Self { encoding, pool, nodes: Vec::new(), attributes: Vec::new() };
-        Builder { document, open: Vec::new(), caps, root_closed: false, prologue: Prologue::Start }.build(&source)
+        let mut builder = Builder { document, open: Vec::new(), caps, root_closed: false, prologue: Prologue::Start, at: 0 };
+        match builder.build(&source) {
+            Ok(()) => Ok(builder.document),
+            Err(why) => Err((why, usize::try_from(builder.at).unwrap_or_default())),
+        }
     }
 
     /// The encoding in which the document came.
@@ -130,6 +142,11 @@ impl<'d> Node<'d> {
         let start = usize::try_from(self.held.first_attribute).ok()?;
         let all = self.document.attributes.get(start..start + usize::from(self.held.attributes))?;
         all.iter().find(|(held, _)| self.document.slice(*held) == name).map(|(_, value)| self.document.slice(*value))
+    }
+
+    /// Where the element begins, in bytes of the document as UTF-8 without a byte order mark.
+    pub(crate) fn start(self) -> usize {
+        usize::try_from(self.held.start).unwrap_or_default()
     }
 
     /// All children, in order.
@@ -225,6 +242,8 @@ struct Builder {
     caps: Caps,
     root_closed: bool,
     prologue: Prologue,
+    /// Where the event began that is being looked at.
+    at: u64,
 }
 
 /// An element whose end tag has not come yet.
@@ -236,11 +255,12 @@ struct Open {
 }
 
 impl Builder {
-    fn build(mut self, source: &str) -> Result<Document, BadXml> {
+    fn build(&mut self, source: &str) -> Result<(), BadXml> {
         let mut reader = Reader::from_str(source);
         reader.config_mut().expand_empty_elements = true;
         loop {
             let offset = reader.buffer_position();
+            self.at = offset;
             let malformed = BadXml::NotWellFormed { offset };
             match reader.read_event().map_err(|_| malformed)? {
                 Event::Start(tag) => self.start(&tag, malformed)?,
@@ -257,7 +277,7 @@ impl Builder {
                     self.prologue = Prologue::Typed;
                 }
                 Event::Comment(_) | Event::PI(_) => {}
-                Event::Eof if self.root_closed => return Ok(self.document),
+                Event::Eof if self.root_closed => return Ok(()),
                 Event::Decl(_) | Event::DocType(_) | Event::Eof | Event::Empty(_) => return Err(malformed),
             }
         }
@@ -279,7 +299,8 @@ impl Builder {
         let first_attribute = u32::try_from(self.document.attributes.len()).map_err(|_| BadXml::Attributes)?;
         let attributes = self.attributes(tag, malformed)?;
         let name = self.pooled(name);
-        self.document.nodes.push(Held { name, first_attribute, attributes, ..Held::default() });
+        let start = u32::try_from(self.at).unwrap_or_default();
+        self.document.nodes.push(Held { name, start, first_attribute, attributes, ..Held::default() });
         if let Some(parent) = self.open.last() {
             self.document.adopt(parent.index, index);
         }

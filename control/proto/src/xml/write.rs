@@ -23,6 +23,12 @@ impl Writer {
         Self { encoding, out }
     }
 
+    /// Begins a document with its declaration alone, all in one line: UTF-8, no `DOCTYPE`.
+    #[must_use]
+    pub fn declared() -> Self {
+        Self { encoding: Encoding::Utf8, out: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>".to_owned() }
+    }
+
     /// A piece of markup without declaration, to be used as text elsewhere.
     #[must_use]
     pub fn fragment() -> Self {
