@@ -12,7 +12,6 @@
 #![forbid(unsafe_code)]
 
 pub mod guard;
-pub mod login;
 pub mod oldest;
 pub mod seal;
 pub mod sessions;

@@ -8,6 +8,7 @@
 //!                  xml                     the rules both dialects share: caps, encodings, no entities
 //!  directory       ldap                   what it says, bounded; what carries a password to it
 //!  login           forms                  what a login asks and answers, login schemas           both sides
+//!                  epa                    what the client's machine is asked, and what it says   both sides
 //!  audit log       audit                  who did what, in lines chained to each other
 //! ```
 //!
@@ -18,6 +19,7 @@
 pub mod audit;
 pub mod cookie;
 pub mod ctx1;
+pub mod epa;
 pub mod form;
 pub mod forms;
 pub mod frame;
