@@ -96,7 +96,8 @@ pub(super) fn one_binding(said: &Said<'_>, these: &[&'static str]) -> Result<(),
 /// There is no such policy yet.
 pub(super) fn known(said: &Said<'_>, site: &mut Site<'_>, policy: &str, binding: &PolicyBinding) -> Result<(), Refused> {
     let (model, name) = (&*site.model, binding.policy.as_str());
-    if model.sessions.policies.has(name) || model.authentication.policies.has(name) {
+    let preauthentication = &model.preauthentication.policies;
+    if model.sessions.policies.has(name) || model.authentication.policies.has(name) || preauthentication.has(name) {
         return Ok(());
     }
     if said.may_wait {

@@ -1,12 +1,11 @@
-//! What is bound for all: `bind vpn global`, `bind aaa global`.
+//! What is bound for all: `bind vpn global`.
 
-use crate::code::Code;
 use crate::files::Purpose;
 use crate::model::Model;
 use crate::print::Writer;
 
 use super::bound::{self, one_binding};
-use super::site::{Note, Refused, Site, incomplete, missing};
+use super::site::{Refused, Site};
 use super::vpn::{sta, tie, untie, write_sta};
 use super::{Argument, Command, Effect, Form, Kind, Op, Origin, Rank, Said};
 
@@ -99,65 +98,5 @@ fn print(model: &Model, out: &mut Writer<'_>) {
     }
     for binding in &model.sessions.global {
         bound::write(out.line(Op::Bind, &VPN, ""), "policyName", binding).end();
-    }
-}
-
-/// `bind aaa global`
-pub(super) const AAA: Command = Command {
-    group: "aaa",
-    object: "global",
-    words: "aaa global",
-    summary: "Preauthentication policies for all logins.",
-    notes: "",
-    origin: Origin::NetScaler,
-    feature: None,
-    effect: Effect::Never("the client is looked at by actions of logins, see `authentication epaAction`"),
-    forms: &[
-        Form {
-            op: Op::Bind,
-            positionals: &[],
-            keywords: AAA_KEYWORDS,
-            example: "bind aaa global -policy firewall -priority 10",
-            apply: bind_aaa,
-            print: Some((Rank::AaaGlobalBind, print_aaa)),
-        },
-        Form {
-            op: Op::Unbind,
-            positionals: &[],
-            keywords: AAA_KEYWORDS,
-            example: "unbind aaa global -policy firewall",
-            apply: unbind_aaa,
-            print: None,
-        },
-    ],
-};
-
-const AAA_KEYWORDS: &[Argument] = &[Argument::required("policy", Kind::Name, "A preauthentication policy."), bound::PRIORITY];
-
-fn bind_aaa(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
-    let (Some(policy), priority) = (said.text("policy"), said.number("priority")) else { return Err(incomplete(said)) };
-    let model = &mut *site.model;
-    if model.resting.find("aaa preauthenticationpolicy", policy).is_none() {
-        let known = model.resting.names("aaa preauthenticationpolicy");
-        return Err(missing(said, "policy", Code::NoSuchResource, "preauthentication policy", known));
-    }
-    if model.preauthentication.contains_key(policy) {
-        return Err(Note::new(Code::BindingExists, said.place("policy"), policy, "this policy is bound already").into());
-    }
-    model.preauthentication.insert(policy.into(), priority);
-    Ok(())
-}
-
-fn unbind_aaa(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
-    let policy = said.text("policy").unwrap_or_default();
-    match site.model.preauthentication.remove(policy) {
-        Some(_) => Ok(()),
-        None => Err(Note::new(Code::NoSuchResource, said.place("policy"), policy, "this policy is not bound").into()),
-    }
-}
-
-fn print_aaa(model: &Model, out: &mut Writer<'_>) {
-    for (policy, priority) in &model.preauthentication {
-        out.line(Op::Bind, &AAA, "").keyword("policy", policy).keyword_if("priority", *priority).end();
     }
 }

@@ -40,6 +40,7 @@ mod logins;
 mod metrics;
 mod near;
 mod ns;
+mod preauthentication;
 mod rename;
 pub(crate) mod resolve;
 mod rest;
@@ -82,10 +83,10 @@ pub fn commands() -> &'static [&'static Command] {
         &aaa::GROUP,
         &logins::PARAMETER,
         &logins::OTP_PARAMETER,
-        &global::AAA,
-        &resting::AAA_PREAUTHENTICATION_ACTION,
-        &resting::AAA_PREAUTHENTICATION_POLICY,
-        &resting::AAA_PREAUTHENTICATION_PARAMETER,
+        &preauthentication::GLOBAL,
+        &preauthentication::ACTION,
+        &preauthentication::POLICY,
+        &preauthentication::PARAMETER,
         &authentication::EPA,
         &authentication::LDAP,
         &authentication::RADIUS,

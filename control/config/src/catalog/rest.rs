@@ -11,7 +11,7 @@ use crate::model::{KeptArgument, Model, RestingBinding, RestingName, RestingObje
 use crate::print::Writer;
 
 use super::ns::something;
-use super::site::{Note, Refused, Site, in_use, incomplete, missing};
+use super::site::{Note, Refused, Site, incomplete, missing};
 use super::{Op, Said};
 
 /// Most bindings of one object.
@@ -81,9 +81,6 @@ pub(super) fn set(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
 /// Removes an object, with what is bound to it.
 pub(super) fn rm(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let Some((argument, name)) = name_of(said) else { return Err(incomplete(said)) };
-    if said.command.words == "aaa preauthenticationpolicy" && site.model.preauthentication.contains_key(name.as_str()) {
-        return Err(in_use(said, argument, Code::InUse, "`bind aaa global`"));
-    }
     if site.model.resting.remove(said.command.words, &name).is_none() {
         return Err(nothing(said, argument, site.model));
     }

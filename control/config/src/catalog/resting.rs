@@ -16,7 +16,6 @@ const ANY: u64 = u32::MAX as u64;
 
 const TUNNEL: &str = "there is neither a tunnel nor clientless access: only ICA sessions are carried";
 const PAGES: &str = "the gateway's pages have one look";
-const CLASSIC: &str = "the client is looked at by actions of logins, see `authentication epaAction`";
 const KERNEL: &str = "addresses are set up with the tools of the operating system";
 const PROFILE: &str =
     "TCP is the operating system's, and one profile fits ICA: no Nagle, and congestion control as `set ns worker` says";
@@ -197,15 +196,6 @@ objects! {
         [],
         [kept("basetheme", Kind::Choice(&["Default", "Greenbubble", "X1", "RfWebUI"]), "", "The look that it begins with.")],
         "blue", " -basetheme RfWebUI", "-basetheme X1" => "-basetheme";
-    AAA_PREAUTHENTICATION_ACTION: "aaa" "preauthenticationaction", "What follows from looking at the client before the login.", CLASSIC,
-        AaaPreauthenticationAction, "name",
-        [Argument::optional("preauthenticationaction", Kind::Choice(&["ALLOW", "DENY"]), "Whether the login may begin.")],
-        [
-            kept("killProcess", Kind::Text, "", "Programs that the client ends."),
-            kept("deletefiles", Kind::Text, "", "Files that it deletes."),
-            kept("defaultEPAGroup", Kind::Text, "", "The group of those who pass."),
-        ],
-        "allow", " ALLOW", "-killProcess bad.exe" => "-killProcess";
     NS_TCP_PROFILE: "ns" "tcpProfile", "Settings of TCP.", PROFILE, NsTcpProfile, "name",
         [],
         [
@@ -420,22 +410,6 @@ fixed_objects! {
             apply: unbind,
             print: None,
         };
-    AAA_PREAUTHENTICATION_POLICY: "aaa" "preauthenticationpolicy", "What the client's machine must be like before the login.", CLASSIC,
-        AaaPreauthenticationPolicy,
-        [
-            Argument::required("name", Kind::Name, "Its name."),
-            Argument::required("rule", Kind::Text, "The expression; stands in quotes if it has blanks."),
-            Argument::optional("reqAction", Kind::Name, "What follows.")
-        ],
-        [], "firewall", " \"CLIENT.SVC(svchost.exe) EXISTS\" allow",
-        Form {
-            op: Op::Set,
-            positionals: FIRST_OF_MANY,
-            keywords: &[kept("rule", Kind::Text, "", "The expression."), kept("reqAction", Kind::Name, "", "What follows.")],
-            example: "set aaa preauthenticationpolicy firewall -reqAction deny",
-            apply: set,
-            print: None,
-        };
     SYSTEM_GROUP: "system" "group", "A group of administrators.", ADMIN, SystemGroup,
         [Argument::required("name", Kind::Name, "Its name.")],
         [
@@ -558,14 +532,6 @@ fn print_modes(model: &Model, out: &mut Writer<'_>) {
 }
 
 settings! {
-    AAA_PREAUTHENTICATION_PARAMETER: "aaa" "preauthenticationparameter", "What the client's machine must be like before any login.", "",
-        Effect::Never(CLASSIC), AaaPreauthenticationParameter, "-preauthenticationaction ALLOW" => "-preauthenticationaction",
-        [
-            kept("preauthenticationaction", Kind::Choice(&["ALLOW", "DENY"]), "", "Whether the login may begin."),
-            kept("rule", Kind::Text, "", "The expression."),
-            kept("killProcess", Kind::Text, "", "Programs that the client ends."),
-            kept("deletefiles", Kind::Text, "", "Files that it deletes."),
-        ];
     NS_PARAM: "ns" "param", "Settings of the whole machine.", "",
         Effect::Never("ports, cookies and times are set where they belong, see `ns limits`"), NsParam, "-cookieversion 1" => "-cookieversion",
         [

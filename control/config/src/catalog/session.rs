@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::code::Code;
 use crate::model::authentication::{Choice, Expression};
 use crate::model::session::{Authorization, SessionPolicy, SessionSettings};
-use crate::model::{Model, PolicyName, SessionActionName};
+use crate::model::{ClientCheck, Model, PolicyName, SessionActionName};
 use crate::print::{LineWriter, Writer};
 
 use super::ns::something;
@@ -202,8 +202,7 @@ pub(super) fn change(said: &Said<'_>, settings: &mut SessionSettings) -> Result<
     said.put("authorizationGroup", &mut s.authorization_group, None, text("authorizationGroup"));
     said.put("Smartgroup", &mut s.smart_group, None, text("Smartgroup"));
     said.put("allowedLoginGroups", &mut s.allowed_login_groups, None, text("allowedLoginGroups"));
-    let security = expression(said, "clientSecurity")?;
-    said.put("clientSecurity", &mut s.client_security, None, |_| security.map(Some));
+    said.put("clientSecurity", &mut s.client_security, None, |said| said.text("clientSecurity").map(ClientCheck::read).map(Some));
     said.put("clientSecurityGroup", &mut s.client_security_group, None, text("clientSecurityGroup"));
     said.put("clientSecurityMessage", &mut s.client_security_message, None, text("clientSecurityMessage"));
     said.put("clientSecurityLog", &mut s.client_security_log, None, flag("clientSecurityLog"));
@@ -214,6 +213,13 @@ pub(super) fn change(said: &Said<'_>, settings: &mut SessionSettings) -> Result<
     needs(said, "clientSecurityMessage", s.client_security_message.is_some(), "clientSecurity", asked)?;
     *settings = s;
     Ok(())
+}
+
+/// Warns of a check of the client's machine that cannot be put to a client.
+pub(super) fn warn_of_check(said: &Said<'_>, site: &mut Site<'_>) {
+    if said.form.op != Op::Unset {
+        super::preauthentication::check(said, site, "clientSecurity");
+    }
 }
 
 /// Refuses `name` if it is there without `other`.
@@ -353,6 +359,7 @@ fn add_action(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let added = site.model.sessions.actions.add(name.clone(), settings);
     added.map_err(|there| taken(said, "name", Code::AlreadyExists, "session action", there.0.as_str()))?;
     site.keep_arguments(said, name.as_str());
+    warn_of_check(said, site);
     Ok(())
 }
 
@@ -362,6 +369,7 @@ fn set_action(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let Some(settings) = site.model.sessions.actions.find_mut(name) else { return Err(no_action(said, "name", site.model)) };
     action(said, settings)?;
     site.keep_arguments(said, name);
+    warn_of_check(said, site);
     Ok(())
 }
 

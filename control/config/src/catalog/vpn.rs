@@ -568,6 +568,7 @@ fn parameter(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     super::session::change(said, session)?;
     said.put("ntDomain", nt_domain, None, |s| s.text("ntDomain").map(|domain| Some(domain.into())));
     site.keep_arguments(said, "");
+    super::session::warn_of_check(said, site);
     Ok(())
 }
 

@@ -19,13 +19,15 @@ use std::time::Duration;
 
 use crate::catalog::Rank;
 pub use allow::{AllowList, AllowedHost, Denied};
+pub use check::{Asked, ClientCheck, NotAsked};
 pub use name::{
     ActionName, AllowedHostName, AuthnProfileName, AuthnVserverName, CertKeyName, FarmHostName, FarmServerName, GroupName,
-    HostTlsName, LabelName, NAME_CHARS_MAX, Name, NotAName, PolicyName, ResourceName, RestingName, SESSION_GROUP_CHARS_MAX,
-    SchemaName, SessionActionName, SessionGroup, UserName, VserverName,
+    HostTlsName, LabelName, NAME_CHARS_MAX, Name, NotAName, PolicyName, PreauthActionName, ResourceName, RestingName,
+    SESSION_GROUP_CHARS_MAX, SchemaName, SessionActionName, SessionGroup, UserName, VserverName,
 };
 pub use net::{Cidr, CidrPort, HOST_BYTES_MAX, Host, HostPort, NotAnAddress, PortRange, Scheme, URL_BYTES_MAX, Url};
 pub use parameter::{AaaParameter, OtpParameter, PeriodicScan, VpnParameter, is_bound};
+pub use preauthentication::{PreauthAction, PreauthBinding, PreauthParameter, PreauthPolicy, Preauthentication, Verdict};
 pub use rest::{Resting, RestingBinding, RestingObject};
 pub use secret::{
     Credential, Foreign, HashFailed, Hasher, NotOpened, Recoverable, SEAL_EXTRA_BYTES, SEALABLE_BYTES_MAX, SEALED_CHARS_MAX,
@@ -39,9 +41,11 @@ pub mod authentication;
 pub mod session;
 
 mod allow;
+mod check;
 mod name;
 mod net;
 mod parameter;
+mod preauthentication;
 mod rest;
 mod secret;
 mod table;
@@ -88,8 +92,8 @@ pub struct Model {
     pub otp: OtpParameter,
     /// Session actions and policies.
     pub sessions: session::Sessions,
-    /// Preauthentication policies bound for all, with their priorities; for printing back.
-    pub preauthentication: BTreeMap<Box<str>, Option<u32>>,
+    /// What is asked of clients before their users are asked anything.
+    pub preauthentication: Preauthentication,
     /// Objects that are known by name only and have no effect, by command; for printing back.
     pub resting: Resting,
     /// Which hosts may be connected to. Use [`Model::allow_list`] to ask.

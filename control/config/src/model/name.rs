@@ -137,6 +137,8 @@ names! {
     AuthnVserverName, NAME_CHARS_MAX;
     /// What ties a virtual server to an authentication virtual server.
     AuthnProfileName, NAME_CHARS_MAX;
+    /// What follows from looking at a client before its login.
+    PreauthActionName, NAME_CHARS_MAX;
     /// A session action.
     SessionActionName, NAME_CHARS_MAX;
     /// An object that is known by name only and has no effect.

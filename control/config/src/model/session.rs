@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+use super::ClientCheck;
 use super::authentication::choice::choices;
 use super::authentication::{Expression, Goto, Lockout};
 use super::name::{PolicyName, SessionActionName};
@@ -134,7 +135,7 @@ settings! {
     /// Groups that may log in, divided by commas.
     allowed_login_groups: Box<str>,
     /// What the client's machine must be like.
-    client_security: Expression,
+    client_security: ClientCheck,
     /// The group of those whose machine is not like that; without it they are refused.
     client_security_group: Box<str>,
     /// What those are told.
