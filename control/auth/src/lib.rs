@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod guard;
+pub mod login;
 pub mod oldest;
 pub mod seal;
 pub mod sessions;

@@ -27,6 +27,7 @@ pub mod code;
 pub mod complete;
 pub mod draft;
 pub mod edit;
+pub mod expr;
 pub mod files;
 pub mod import;
 pub mod model;
