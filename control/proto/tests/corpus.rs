@@ -4,7 +4,13 @@
 #[path = "common/corpus.rs"]
 mod corpus;
 
+use gate_proto::epa::ClientString;
+use gate_proto::epa::classic;
+use gate_proto::epa::envelope::Envelope;
+use gate_proto::epa::question::read_question;
 use gate_proto::form::Form;
+use gate_proto::forms::Answer as LoginAnswer;
+use gate_proto::forms::schema::Schema;
 use gate_proto::frame::{Ask, BadFrame, Frames, HELLO, Line, Lines};
 use gate_proto::ica_file::read::LaunchFile;
 use gate_proto::ldap::{Caps, Guard, Hostile};
@@ -101,6 +107,54 @@ fn forms() {
     for input in corpus::inputs("form") {
         let wanted = input.name.starts_with("ok-");
         input.holds(|bytes| Form::parse(bytes).is_ok() == wanted);
+    }
+}
+
+#[test]
+fn answers_of_logins() {
+    for input in corpus::inputs("answer") {
+        let wanted = input.name.starts_with("ok-");
+        input.holds(|bytes| LoginAnswer::read(bytes).is_ok() == wanted);
+        for end in 0..input.bytes.len() {
+            assert!(LoginAnswer::read(&input.bytes[..end]).is_err(), "{} cut at {end} is whole", input.name);
+        }
+        if let Ok(answer) = LoginAnswer::read(&input.bytes) {
+            assert_eq!(LoginAnswer::read(&answer.write()), Ok(answer), "{}", input.name);
+        }
+    }
+}
+
+/// As the gateway writes them, byte for byte: scripts search the text.
+#[test]
+fn answers_of_logins_have_the_form_that_scripts_find() {
+    let ours = ["ok-first-form.xml", "ok-wrong-password.xml", "ok-scan.xml", "ok-success.xml", "ok-fail.xml", "ok-cancelled.xml"];
+    for input in corpus::inputs("answer").into_iter().filter(|input| ours.contains(&input.name.as_str())) {
+        let written = LoginAnswer::read(&input.bytes).unwrap().write();
+        assert_eq!(String::from_utf8(written).unwrap(), String::from_utf8_lossy(&input.bytes), "{}", input.name);
+    }
+}
+
+#[test]
+fn login_schemas() {
+    for input in corpus::inputs("schema") {
+        let wanted = input.name.starts_with("ok-");
+        input.holds(|bytes| Schema::parse(bytes).is_ok() == wanted);
+    }
+}
+
+#[test]
+fn endpoint_analysis() {
+    let envelope = Envelope::derive("981005eef29ce34c80f535f9e78f4b4d", b"1498797356", b"vpn.example.com").unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    for input in corpus::inputs("epa") {
+        let (wanted, kind) = input.name.split_once('-').map(|(verdict, rest)| (verdict == "ok", rest)).unwrap();
+        match kind.split('-').next() {
+            Some("string") => input.holds(|bytes| ClientString::parse(&text(bytes)).is_ok() == wanted),
+            Some("classic") => input.holds(|bytes| classic::convert(&text(bytes)).is_ok() == wanted),
+            Some("question") => input.holds(|bytes| read_question(bytes).is_some() == wanted),
+            Some("payload") => input.holds(|bytes| envelope.open(bytes).is_ok() == wanted),
+            _ => panic!("no rule for {}", input.name),
+        }
     }
 }
 

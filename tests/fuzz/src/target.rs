@@ -5,7 +5,15 @@ use std::path::PathBuf;
 
 use gate_config::{Strictness, check, order};
 use gate_proto::cookie::Cookies;
+use gate_proto::epa::envelope::Envelope;
+use gate_proto::epa::{self, ClientString, Question};
 use gate_proto::form::{self, Form};
+use gate_proto::forms::announced::Announced;
+use gate_proto::forms::compose::{Notice, Reader};
+use gate_proto::forms::language::Language;
+use gate_proto::forms::schema::Schema;
+use gate_proto::forms::state::State;
+use gate_proto::forms::{Answer, CAPS, shipped};
 use gate_proto::frame::{self, Ask, Frames, HELLO, LINE_BYTES_MAX, Line, Lines, Request, Requests};
 use gate_proto::ica_file::read::LaunchFile;
 use gate_proto::ldap::{self, Caps, Guard, Hostile, Reply};
@@ -59,6 +67,23 @@ pub(crate) const TARGETS: &[Target] = &[
         words: &[b"[ApplicationServers]\r\n", b"Address=;40;", b"SSLProxyHost=", b"SSLEnable=On\n", b"\xff\xfe"],
     },
     Target { name: "form", run: form, words: &[b"&", b"=", b"%00", b"%2", b"%C3%A4", b"+", b"a=b&"] },
+    Target { name: "answer", run: answer, words: FORMS_WORDS },
+    Target { name: "schema", run: schema, words: FORMS_WORDS },
+    Target {
+        name: "epa",
+        run: epa,
+        words: &[
+            b"proc_2_",
+            b"device-cert_0_0",
+            b"[COMMENT: ",
+            b";",
+            b"CLIENT.",
+            b"APPLICATION.PROCESS(",
+            b") EXISTS",
+            b" -frequency ",
+            b"AAAA",
+        ],
+    },
     Target { name: "cookie", run: cookie, words: &[b"; ", b"=", b"\"", b"__Host-"] },
     Target { name: "nsconf", run: nsconf, words: NSCONF_WORDS },
     Target { name: "control_line", run: control_line, words: CONTROL_WORDS },
@@ -106,6 +131,25 @@ const XML_WORDS: &[&[u8]] = &[
     b"<ErrorId>",
     b"<Value name=\"ICAAddress\">",
     b"<Ticket>",
+];
+
+const FORMS_WORDS: &[&[u8]] = &[
+    b"<Requirement><Credential><ID>a</ID><Type>none</Type></Credential>",
+    b"</Requirement>",
+    b"<Label><Type>error</Type><Text>",
+    b"<Input><Text><Secret>true</Secret></Text></Input>",
+    b"<ComboBox><DisplayValues><DisplayValue>",
+    b"<Binary>data:image/png;base64,",
+    b"<InitialValue>${AAA.USER.NAME}</InitialValue>",
+    b"<Result>update-credentials</Result>",
+    b"<StateContext/>",
+    b"<PostBack>//",
+    b"errorMessageLabel4001",
+    b"xmlns:e=\"x\"",
+    b"&#39;",
+    b"<![CDATA[",
+    b"<!DOCTYPE x [",
+    b"\xff\xfe",
 ];
 
 const NSCONF_WORDS: &[&[u8]] = &[
@@ -288,6 +332,77 @@ fn form(data: &[u8]) {
         assert!(again.map_or(data.len() > form::BODY_BYTES_MAX / 3, |again| {
             fields.iter().all(|(name, text)| again.text(name).unwrap_or_default() == *text)
         }));
+    }
+}
+
+fn answer(data: &[u8]) {
+    if let Ok(answer) = Answer::read(data) {
+        reads_back(&answer);
+        assert!(State::read(&answer.state).is_none_or(|state| !state.factor.is_empty()));
+    }
+    // Two headers of a request, and then a form for whoever sent them.
+    let text = String::from_utf8_lossy(data);
+    let (credentials, labels) = text.split_once('\n').unwrap_or((&text, ""));
+    let announced = Announced::read(Some(credentials), Some(labels));
+    let form = shipped::names()
+        .filter_map(shipped::schema)
+        .map(|schema| announced.fit(schema.fill(&text), Language::accepted(Some(labels))));
+    for form in form.flatten() {
+        assert!(form.all.iter().all(|line| announced.takes(&line.credential.kind)));
+    }
+    if let Some(state) = State::read(&text) {
+        assert_eq!(State::read(&state.write()).as_ref(), Some(&state));
+    }
+}
+
+/// What was read is written so that it reads the same. References may make a text longer, and thus break the cap on the whole.
+fn reads_back(answer: &Answer) {
+    let written = answer.write();
+    assert!(written.len() > CAPS.document_bytes || Answer::read(&written).as_ref() == Ok(answer));
+}
+
+fn schema(data: &[u8]) {
+    match Schema::parse(data) {
+        Ok(schema) => {
+            let reader = Reader::default();
+            let name = String::from_utf8_lossy(beginning(data)).chars().filter(|c| !c.is_control()).take(64).collect::<String>();
+            if let Ok(answer) = reader.form(&schema, &name, &State::first(), Some(&Notice::error(4001))) {
+                let shown = answer.requirements.as_ref().map_or(0, |form| form.all.len());
+                let most = schema.form().all.len() + 1;
+                assert!((1..=most).contains(&shown) && !answer.write().is_empty());
+            }
+        }
+        Err(bad) => assert!(bad.line > 0 && bad.column > 0 && bad.line <= data.len() + 1 && bad.column <= data.len() + 1),
+    }
+}
+
+fn epa(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(string) = ClientString::parse(&text) {
+        let question = Question::new([&string, &string]);
+        assert!(question.sent() == 2 && question.is_whole());
+        assert_eq!(epa::question::read_question(question.as_str().as_bytes()), Some(vec![string.to_string().as_str(); 2]));
+    }
+    if let Ok(expression) = epa::classic::convert(&text) {
+        let asked = expression.matches("sys.client_expr(\"").count();
+        assert!(asked > 0 && expression.matches('"').count() == 2 * asked);
+    }
+    if let Some(strings) = epa::question::read_question(data) {
+        assert!(strings.len() <= epa::STRINGS_MAX && strings.iter().all(|string| !string.contains(';')));
+    }
+    for asked in 0..4 {
+        let passed = epa::judge(asked, Some(data));
+        assert!(
+            passed.len() == asked
+                && passed.iter().filter(|passed| **passed).count() <= data.iter().filter(|byte| **byte == b'0').count()
+        );
+    }
+    let Some(envelope) = Envelope::derive("981005eef29ce34c80f535f9e78f4b4d", beginning(data), b"vpn.example.test") else {
+        return;
+    };
+    if let Ok(opened) = envelope.open(data) {
+        let again = envelope.seal(&opened).map(|sealed| envelope.open(sealed.as_bytes()));
+        assert!(matches!(again, Ok(Ok(again)) if again == opened));
     }
 }
 
