@@ -43,6 +43,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// What tests may use beyond [`ARROWS`].
 const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("gate-daemon", &["sluicegate-tests"]),
+    // Directories, which only it talks to.
+    ("gate-plane", &["sluicegate-tests"]),
     ("sluicegate-ffi", &["sluicegate-tests"]),
     // Its tests play control, which knows tickets.
     ("sluice-worker", &["sluice-proto"]),

@@ -15,6 +15,7 @@ pub mod certs;
 pub mod client;
 pub mod console;
 pub mod deadline;
+pub mod directory;
 pub mod gateway;
 pub mod host;
 pub mod records;
