@@ -16,6 +16,8 @@ use std::time::SystemTime;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use super::Names;
+
 /// Longest body that is looked at, in bytes. Whoever makes a [`Request`] keeps no more.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How many numbered attributes a user has; the first has the number 1.
@@ -156,4 +158,18 @@ pub enum GroupOrigin {
     Quarantine,
     /// The action that succeeded.
     Default,
+}
+
+/// All that an expression can be asked about.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "holds what was typed")]
+pub struct Facts<'f> {
+    /// What is being answered.
+    pub request: &'f Request,
+    /// What the last form brought.
+    pub typed: &'f Typed,
+    /// Who it is so far.
+    pub person: &'f Person,
+    /// Named expressions and pattern sets: those of the model.
+    pub names: &'f Names,
 }

@@ -18,12 +18,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::catalog::Rank;
+use crate::expr::Names;
 pub use allow::{AllowList, AllowedHost, Denied};
 pub use check::{Asked, ClientCheck, NotAsked};
 pub use name::{
     ActionName, AllowedHostName, AuthnProfileName, AuthnVserverName, CertKeyName, FarmHostName, FarmServerName, GroupName,
-    HostTlsName, LabelName, NAME_CHARS_MAX, Name, NotAName, PolicyName, PreauthActionName, ResourceName, RestingName,
-    SESSION_GROUP_CHARS_MAX, SchemaName, SessionActionName, SessionGroup, UserName, VserverName,
+    HostTlsName, LabelName, NAME_CHARS_MAX, Name, NotAName, PatternSetName, PolicyName, PreauthActionName, ResourceName,
+    RestingName, SESSION_GROUP_CHARS_MAX, SchemaName, SessionActionName, SessionGroup, UserName, VserverName,
 };
 pub use net::{Cidr, CidrPort, HOST_BYTES_MAX, Host, HostPort, NotAnAddress, PortRange, Scheme, URL_BYTES_MAX, Url};
 pub use parameter::{AaaParameter, OtpParameter, PeriodicScan, VpnParameter, is_bound};
@@ -102,6 +103,8 @@ pub struct Model {
     pub farm: Farm,
     /// Who may log in, and how.
     pub authentication: authentication::Authentication,
+    /// What expressions call by name.
+    pub names: Names,
     /// Arguments that are accepted and have no effect, by the command and object on which they stood; for printing back.
     pub kept_arguments: BTreeMap<KeptFor, Vec<KeptArgument>>,
     /// Whole lines without effect, in the order of a saved file; for printing back.

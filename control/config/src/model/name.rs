@@ -145,6 +145,8 @@ names! {
     RestingName, NAME_CHARS_MAX;
     /// A login schema.
     SchemaName, NAME_CHARS_MAX;
+    /// A set of patterns with which expressions compare texts.
+    PatternSetName, NAME_CHARS_MAX;
     /// A group that a login gives to a session. It need not be a local group.
     SessionGroup, SESSION_GROUP_CHARS_MAX;
 }

@@ -35,20 +35,29 @@ impl Utc {
         let (year, month, day) = self.date();
         let (hour, minute, second) = self.time();
         let name = |names: &[&'static str], at: u64| usize::try_from(at).ok().and_then(|at| names.get(at).copied()).unwrap_or("");
-        let weekday = name(&DAYS, self.since.as_secs() / 86_400 % 7);
+        let weekday = name(&DAYS, self.days() % 7);
         format!("{weekday} {} {day:2} {hour:02}:{minute:02}:{second:02} {year}", name(&MONTHS, month - 1))
     }
 
+    /// Day of the week; Sunday is 0, and the first of January 1970 was a Thursday.
+    pub(crate) const fn weekday(self) -> u64 {
+        (self.days() + 4) % 7
+    }
+
+    const fn days(self) -> u64 {
+        self.since.as_secs() / 86_400
+    }
+
     /// Hour, minute and second of the day.
-    const fn time(self) -> (u64, u64, u64) {
+    pub(crate) const fn time(self) -> (u64, u64, u64) {
         let second = self.since.as_secs() % 86_400;
         (second / 3600, second / 60 % 60, second % 60)
     }
 
     /// Year, month and day in the Gregorian calendar: years that begin in March end with the leap day, and 400 of them have
     /// 146,097 days.
-    const fn date(self) -> (u64, u64, u64) {
-        let since = self.since.as_secs() / 86_400 + 719_468;
+    pub(crate) const fn date(self) -> (u64, u64, u64) {
+        let since = self.days() + 719_468;
         let (era, of_era) = (since / 146_097, since % 146_097);
         let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
         let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);

@@ -20,7 +20,6 @@ use super::Kind;
 
 mod action;
 mod bind;
-mod classic;
 mod epa;
 mod label;
 mod ldap;

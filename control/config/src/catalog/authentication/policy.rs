@@ -15,7 +15,6 @@ use super::super::site::{Note, Refused, Site, incomplete, missing, taken};
 use super::super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said};
 use super::action::{not_built_in, what};
 use super::bind::{bound_in, exclusive, rests};
-use super::classic::convert;
 use super::schema::no_schema;
 
 /// Most policies of a configuration, of either kind.
@@ -444,7 +443,7 @@ fn classic_action(said: &Said<'_>, kind: ClassicKind, model: &Model) -> Result<A
 }
 
 fn converted(said: &Said<'_>, text: &str) -> Result<Expression, Refused> {
-    convert(text).map_err(|not| {
+    Expression::convert(text).map_err(|not| {
         let note =
             Note::new(Code::InvalidExpression, said.place("rule"), text, format!("this classic rule has no counterpart: {not}"));
         note.cure("write it as `add authentication Policy NAME -rule EXPRESSION -action ACTION`").into()

@@ -9,7 +9,8 @@ use super::choice::{
     ClientAuth, DnsLookup, EmailType, GrantType, LdapSecurity, LdapServerType, LogoutBinding, OAuthType, PasswordEncoding,
     RadiusTransport, RequestedContext, SamlBinding, SamlDigest, SamlSignature, UnsignedAssertion, WebScheme,
 };
-use super::expression::{ClientExpression, Expression};
+use super::client::ClientExpression;
+use super::expression::Expression;
 
 /// Some words of an operator's, or none.
 type Text = Option<Box<str>>;

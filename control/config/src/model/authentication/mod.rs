@@ -25,10 +25,10 @@ pub use choice::{
     PasswordEncoding, RadiusTransport, RequestedContext, SameSite, SamlBinding, SamlDigest, SamlSignature, UnsignedAssertion,
     WebScheme,
 };
-pub use expression::{
-    CLASSIC_RULE_CHARS_MAX, CLIENT_EXPRESSION_CHARS_MAX, CLIENT_STRINGS_MAX, ClientExpression, EXPRESSION_CHARS_MAX, Expression,
-    NotAClientExpression, NotAnExpression,
+pub use client::{
+    BadClientNames, CLIENT_EXPRESSION_CHARS_MAX, CLIENT_PARTS_MAX, CLIENT_STRINGS_MAX, ClientExpression, NotAClientExpression,
 };
+pub use expression::{CLASSIC_RULE_CHARS_MAX, EXPRESSION_CHARS_MAX, Expression, NotAnExpression};
 pub use policy::{ClassicKind, ClassicRule, Policy, SchemaPolicy};
 
 use super::name::{ActionName, AuthnProfileName, AuthnVserverName, LabelName, Name, PolicyName, SchemaName};
@@ -38,6 +38,7 @@ use super::table::Table;
 mod action;
 mod bank;
 pub(super) mod choice;
+mod client;
 mod expression;
 mod policy;
 

@@ -7,20 +7,19 @@
 //!   REQ.IP.SOURCEIP != 10.0.0.0 -netmask 255.0.0.0        CLIENT.IP.SRC.IN_SUBNET(10.0.0.0/8).NOT
 //! ```
 //!
-//! What else the old language has asks about clients or connections that a gateway for logins does not look at in this way.
+//! What else the old language has asks about clients or connections that a gateway for logins does not look at in this way. A rule that
+//! is longer as an expression than a rule may be is accepted: the operator has not written it so.
 
 use std::net::Ipv4Addr;
 
 use thiserror::Error;
-
-use crate::model::authentication::{Expression, NotAnExpression};
 
 /// How deep parentheses may stand.
 const DEPTH_MAX: usize = 32;
 
 /// Why a classic rule has no counterpart. All are the operator's.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum NotConverted {
+pub(crate) enum NotConverted {
     /// The rule stops where something must follow.
     #[error("the rule ends where {0} must follow")]
     Unfinished(&'static str),
@@ -36,9 +35,6 @@ pub(super) enum NotConverted {
     /// Parentheses in parentheses, and so on.
     #[error("parentheses stand more than {DEPTH_MAX} deep")]
     TooDeep,
-    /// What came out is no expression.
-    #[error("as an expression: {0}")]
-    Result(#[from] NotAnExpression),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +49,7 @@ enum Word {
 }
 
 /// What a classic rule means.
-pub(super) fn convert(rule: &str) -> Result<Expression, NotConverted> {
+pub(crate) fn convert(rule: &str) -> Result<String, NotConverted> {
     let words = words(rule)?;
     let mut words = words.into_iter().peekable();
     let mut text = String::new();
@@ -95,7 +91,7 @@ pub(super) fn convert(rule: &str) -> Result<Expression, NotConverted> {
         match words.next() {
             Some(Word::And) => text.push_str(" && "),
             Some(Word::Or) => text.push_str(" || "),
-            None if depth == 0 => return Ok(Expression::parse(&text)?),
+            None if depth == 0 => return Ok(text),
             None => return Err(NotConverted::Unfinished("a closing parenthesis")),
             Some(other) => return Err(unexpected(&other, "&&, || or the end")),
         }
@@ -116,8 +112,7 @@ fn unexpected(word: &Word, wanted: &'static str) -> NotConverted {
 
 /// One test, of which the first word has been read.
 fn test(first: &str, next: &mut dyn FnMut(&'static str) -> Result<String, NotConverted>) -> Result<String, NotConverted> {
-    const TESTS: &str =
-        "ns_true, ns_false, REQ.HTTP.HEADER or REQ.IP.SOURCEIP; write this policy with `add authentication Policy`";
+    const TESTS: &str = "ns_true, ns_false, REQ.HTTP.HEADER or REQ.IP.SOURCEIP; write the rule in the new language";
     match first.to_lowercase().as_str() {
         "ns_true" | "true" => Ok("true".to_owned()),
         "ns_false" | "false" => Ok("false".to_owned()),
@@ -197,6 +192,8 @@ fn rest_of(text: &str) -> &str {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::kind::Kind;
+    use super::super::read::read;
     use super::*;
 
     #[test]
@@ -217,7 +214,8 @@ mod tests {
             ("REQ.IP.SOURCEIP != 10.1.2.3", "CLIENT.IP.SRC.IN_SUBNET(10.1.2.3/32).NOT"),
             ("REQ.IP.SOURCEIP == 10.1.2.3 -netmask 0.0.0.0 || ns_false", "CLIENT.IP.SRC.IN_SUBNET(0.0.0.0/0) || false"),
         ] {
-            assert_eq!(convert(classic).map(|e| e.to_string()), Ok(expression.to_owned()), "{classic}");
+            assert_eq!(convert(classic), Ok(expression.to_owned()), "{classic}");
+            assert_eq!(read(expression).map(|tree| tree.kind), Ok(Kind::Truth), "{expression}");
         }
     }
 
@@ -248,7 +246,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_rule_breaks_it(rule in "(ns_true|REQ\\.HTTP\\.HEADER|REQ\\.IP\\.SOURCEIP|&&|\\|\\||[()! \"']|==|10\\.0\\.0\\.1|EXISTS|\\PC){0,12}") {
-            let _ = convert(&rule);
+            if let Ok(expression) = convert(&rule) {
+                prop_assert!(read(&expression).is_ok_and(|tree| tree.kind == Kind::Truth), "{rule}: {expression}");
+            }
         }
     }
 }
