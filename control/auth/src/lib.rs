@@ -4,6 +4,7 @@
 //!  a guess ──► guard: too many failures lately?  ──► users: is it the password?  ──► sessions: a login with its cookie
 //!  a launch ─► tickets: issued once ──────────────────────────────────────────────► redeemed once, or expired
 //!  a bad ticket at the gateway ──► guard: ban of its source
+//!  a login by factors ─► login: scans, forms, questions to others, and what came of them ─────► sessions: a login with its cookie
 //!  a secret of the gateway's own ─► vault: sealed in the configuration, opened when it is presented
 //! ```
 //!

@@ -29,7 +29,7 @@ pub enum Event {
         answer: Answer,
     },
     /// The client says that it has been looked at. What it says of the result does not count; see
-    /// `Conversation::scan_answer`.
+    /// [`Conversation::scan_answer`](super::Conversation::scan_answer).
     Scanned {
         /// The [`ScanView::step`] that it answers, if the client knows steps.
         step: Option<u32>,

@@ -17,8 +17,8 @@ pub type NumberedAttributes = [Option<Zeroizing<String>>; ATTRIBUTES];
 /// Everything that a session keeps of its login.
 #[derive(Debug)]
 pub struct Grant {
-    /// Who it is. `None`: no factor established that (only the client was looked at, or nothing at all); such a session has groups
-    /// and settings, but is nobody's and has nothing of users.
+    /// Who it is: the latest to whom a factor gave credence. `None`: no factor did (only the client was looked at, or nothing at all);
+    /// such a session has groups and settings, but is nobody's and has nothing of users.
     pub identity: Option<Identity>,
     /// Groups of all factors, in the order in which they came, each once.
     pub groups: Vec<Group>,
@@ -27,7 +27,7 @@ pub struct Grant {
     /// How strong the login is: the greatest strength among the forms that were filled in.
     pub strength: u16,
     /// For single sign-on.
-    pub sso: Option<Credentials>,
+    pub sso: Option<Sso>,
     /// What the client is asked again while the session lasts.
     pub periodic: Option<Periodic>,
     /// The client did not comply and was let in all the same, with a group that says so.
@@ -36,32 +36,32 @@ pub struct Grant {
     pub settings: SessionSettings,
 }
 
-/// Who somebody is, as a factor has found.
+/// Who somebody is, after a factor has said so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Canonical, as [`crate::users::canonical`] spells it.
+    /// The name as whoever established it writes it.
     pub user: Arc<str>,
-    /// As the one who established it wrote it.
-    pub shown: Arc<str>,
-    /// Domain, as shown to a farm; may be empty.
+    /// The domain the user belongs to, as shown to the farm; may be empty.
     pub domain: Arc<str>,
+    /// The user is one of ours.
+    pub is_local: bool,
 }
 
 /// A name with the password that was typed for it.
 #[derive(Clone)]
-pub struct Credentials {
-    /// The name.
-    pub user: Box<str>,
+pub struct Sso {
+    /// The user's name.
+    pub user: Arc<str>,
     /// The domain; may be empty.
-    pub domain: Box<str>,
+    pub domain: Arc<str>,
     /// The password.
     pub password: SecretString,
 }
 
-/// Neither half is for logs: people type passwords into the field for the name.
-impl fmt::Debug for Credentials {
+/// Nothing of it is for logs.
+impl fmt::Debug for Sso {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials(***)")
+        f.write_str("Sso(***)")
     }
 }
 

@@ -53,6 +53,20 @@ pub enum ViewKind {
     },
 }
 
+impl ViewKind {
+    /// What operators call it.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Schema(name) => name.as_str(),
+            Self::Single => "built in, one password",
+            Self::Dual => "built in, two passwords",
+            Self::ChangePassword { .. } => "for a new password",
+            Self::Challenge { .. } => "for a reply",
+        }
+    }
+}
+
 /// What may be filled in beforehand: what the same conversation has typed or proven.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prefill {

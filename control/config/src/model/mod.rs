@@ -47,6 +47,7 @@ mod name;
 mod net;
 mod parameter;
 mod preauthentication;
+mod resolved;
 mod rest;
 mod secret;
 mod table;
