@@ -11,6 +11,8 @@ use crate::code::Code;
 
 /// Longest file, in bytes.
 pub const PEM_BYTES_MAX: usize = 1 << 20;
+/// Longest file with the form of a login schema, in bytes.
+pub const FORM_BYTES_MAX: usize = 64 << 10;
 
 /// What a file is read for; a reader may be stricter about keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +23,17 @@ pub enum Purpose {
     Key,
     /// Trust anchors.
     Roots,
+    /// The form of a login schema.
+    Form,
 }
 
 /// Reads the files that a configuration names.
 pub trait Files {
     /// The whole file. A relative path is below the configuration's own directory. The reader opens once, follows no last symbolic link and
     /// looks at permissions of what it opened.
+    ///
+    /// A form is below the directory of forms, wherever that is; if it is not there, the one that comes with the gateway under that name is
+    /// meant. The reader knows how a form is written, and refuses one that is not written so.
     ///
     /// # Errors
     /// [`FileError`] says why not.
@@ -45,9 +52,22 @@ pub enum FileError {
     /// A key that others may read, too.
     #[error("others than the owner may read this private key")]
     Exposed,
-    /// More than [`PEM_BYTES_MAX`].
-    #[error("the file has more than {PEM_BYTES_MAX} bytes")]
+    /// More than [`PEM_BYTES_MAX`], or for a form [`FORM_BYTES_MAX`].
+    #[error("the file is too long: PEM has at most {PEM_BYTES_MAX} bytes, a form {FORM_BYTES_MAX}")]
     TooLong,
+    /// A form whose path leads out of the directory of forms.
+    #[error("its path leads out of the directory of forms")]
+    Outside,
+    /// A form that is not written as forms are.
+    #[error("line {line}, column {column}: {cause}")]
+    Malformed {
+        /// Where, from 1.
+        line: usize,
+        /// Where in that line, in characters from 1.
+        column: usize,
+        /// What is wrong there.
+        cause: String,
+    },
     /// The system said something else.
     #[error("{0}")]
     Other(String),
@@ -60,12 +80,13 @@ impl Files for BTreeMap<PathBuf, Vec<u8>> {
     }
 }
 
-/// The files of one configuration, each read once and seen to be PEM of the right kind.
+/// The files of one configuration, each read once and seen to be of the right kind.
 #[derive(Clone, Default)]
 #[expect(missing_debug_implementations, reason = "holds private keys")]
 pub struct Loaded {
     certificates: BTreeMap<PathBuf, Arc<[u8]>>,
     keys: BTreeMap<PathBuf, Arc<Zeroizing<Vec<u8>>>>,
+    forms: BTreeMap<PathBuf, Arc<[u8]>>,
     /// Files that were read before and may have changed since: they are read again when a line names them.
     stale: BTreeSet<(Shelf, PathBuf)>,
 }
@@ -75,6 +96,7 @@ pub struct Loaded {
 enum Shelf {
     Certificates,
     Keys,
+    Forms,
 }
 
 impl Loaded {
@@ -90,24 +112,32 @@ impl Loaded {
         self.keys.get(path)
     }
 
+    /// The form of a login schema, by the path that the schema names.
+    #[must_use]
+    pub fn form(&self, path: &Path) -> Option<&Arc<[u8]>> {
+        self.forms.get(path)
+    }
+
     /// The same, for lines to come: each file is read again when a line names it.
     pub(crate) fn stale(&self) -> Self {
+        Self { stale: self.shelves().collect(), ..self.clone() }
+    }
+
+    fn shelves(&self) -> impl Iterator<Item = (Shelf, PathBuf)> {
         let certificates = self.certificates.keys().map(|path| (Shelf::Certificates, path.clone()));
-        let stale = certificates.chain(self.keys.keys().map(|path| (Shelf::Keys, path.clone()))).collect();
-        Self { certificates: self.certificates.clone(), keys: self.keys.clone(), stale }
+        let keys = self.keys.keys().map(|path| (Shelf::Keys, path.clone()));
+        certificates.chain(keys).chain(self.forms.keys().map(|path| (Shelf::Forms, path.clone())))
     }
 
     /// Takes the place of what was read before.
     pub(crate) fn renew(&mut self, renewed: Self) {
-        let Self { certificates, keys, stale: _ } = renewed;
-        for here in certificates.keys().map(|path| (Shelf::Certificates, path.clone())) {
+        for here in renewed.shelves() {
             self.stale.remove(&here);
         }
-        for here in keys.keys().map(|path| (Shelf::Keys, path.clone())) {
-            self.stale.remove(&here);
-        }
+        let Self { certificates, keys, forms, stale: _ } = renewed;
         self.certificates.extend(certificates);
         self.keys.extend(keys);
+        self.forms.extend(forms);
     }
 
     /// Reads `path` unless it has been read. If it cannot be used, what was read of it before stays.
@@ -115,13 +145,14 @@ impl Loaded {
         let (shelf, known) = match purpose {
             Purpose::Key => (Shelf::Keys, self.keys.contains_key(path)),
             Purpose::Certificate | Purpose::Roots => (Shelf::Certificates, self.certificates.contains_key(path)),
+            Purpose::Form => (Shelf::Forms, self.forms.contains_key(path)),
         };
         let here = (shelf, path.to_owned());
         if known && !self.stale.contains(&here) {
             return Ok(());
         }
         let bytes = files.read(path, purpose)?;
-        if bytes.len() > PEM_BYTES_MAX {
+        if bytes.len() > if purpose == Purpose::Form { FORM_BYTES_MAX } else { PEM_BYTES_MAX } {
             return Err(FileError::TooLong.into());
         }
         match purpose {
@@ -134,6 +165,9 @@ impl Loaded {
                     return Err(NotLoaded::NoCertificate);
                 }
                 self.certificates.insert(path.to_owned(), Arc::from(bytes.as_slice()));
+            }
+            Purpose::Form => {
+                self.forms.insert(path.to_owned(), Arc::from(bytes.as_slice()));
             }
         }
         self.stale.remove(&here);
@@ -158,20 +192,33 @@ impl NotLoaded {
     pub(crate) const fn code(&self) -> Code {
         match self {
             Self::File(FileError::Exposed) | Self::NoKey => Code::InvalidKey,
-            Self::File(FileError::Missing | FileError::Denied | FileError::TooLong | FileError::Other(_)) => Code::NoSuchFile,
+            Self::File(
+                FileError::Missing
+                | FileError::Denied
+                | FileError::TooLong
+                | FileError::Outside
+                | FileError::Malformed { .. }
+                | FileError::Other(_),
+            ) => Code::NoSuchFile,
             Self::NoCertificate => Code::InvalidCertificate,
             Self::Locked => Code::KeyPassword,
         }
     }
 
-    pub(crate) const fn cure(&self) -> &'static str {
+    pub(crate) const fn cure(&self, purpose: Purpose) -> &'static str {
         match self {
+            Self::File(FileError::Missing | FileError::Outside) if matches!(purpose, Purpose::Form) => {
+                "forms are in the folder loginschema beside the configuration, which stands for /nsconfig/loginschema; is the name spelled right?"
+            }
+            Self::File(FileError::Malformed { .. }) => {
+                "compare it with what other forms say, such as SingleAuth.xml"
+            }
             Self::File(FileError::Missing) => {
                 "a relative path is below the configuration's own directory; is the name spelled right?"
             }
             Self::File(FileError::Denied) => "let the gateway's user read it",
             Self::File(FileError::Exposed) => "chmod 600, or 640 with the gateway's own group",
-            Self::File(FileError::TooLong | FileError::Other(_)) => "is this the right file?",
+            Self::File(FileError::TooLong | FileError::Outside | FileError::Other(_)) => "is this the right file?",
             Self::NoCertificate => "convert it: openssl x509 -in FILE -out cert.pem",
             Self::NoKey => "convert it: openssl pkey -in FILE -out key.pem",
             Self::Locked => "unlock it: openssl pkey -in FILE -out key.pem, and keep that file for the gateway only",
@@ -234,6 +281,22 @@ mod tests {
         assert_eq!(load("", Purpose::Certificate), Err(NotLoaded::NoCertificate));
         assert_eq!(load("-----BEGIN CERTIFICATE-----\nAAAA\n", Purpose::Roots), Err(NotLoaded::NoCertificate));
         assert_eq!(load(&"x".repeat(PEM_BYTES_MAX + 1), Purpose::Roots), Err(NotLoaded::File(FileError::TooLong)));
+    }
+
+    #[test]
+    fn forms_are_kept_by_the_path_that_names_them_and_no_longer_than_forms_are() {
+        assert_eq!(load(&"x".repeat(FORM_BYTES_MAX), Purpose::Form), Ok(()));
+        assert_eq!(load(&"x".repeat(FORM_BYTES_MAX + 1), Purpose::Form), Err(NotLoaded::File(FileError::TooLong)));
+        let files = BTreeMap::from([(PathBuf::from("LoginSchema/a.xml"), b"<a/>".to_vec())]);
+        let mut loaded = Loaded::default();
+        loaded.load(&files, Path::new("LoginSchema/a.xml"), Purpose::Form).unwrap();
+        assert_eq!(loaded.form(Path::new("LoginSchema/a.xml")).map(|form| &**form), Some(&b"<a/>"[..]));
+        assert_eq!(loaded.certificate(Path::new("LoginSchema/a.xml")), None);
+        // Who names it again has it read again; until then it stays.
+        let nothing: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+        let mut later = loaded.stale();
+        let _ = later.load(&nothing, Path::new("LoginSchema/a.xml"), Purpose::Form).unwrap_err();
+        assert!(later.form(Path::new("LoginSchema/a.xml")).is_some());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use gate_config::files::{FileError, Files, PEM_BYTES_MAX, Purpose};
+use gate_config::files::{FORM_BYTES_MAX, FileError, Files, PEM_BYTES_MAX, Purpose};
 use zeroize::Zeroizing;
 
 /// Largest configuration file, in bytes.
@@ -61,6 +61,16 @@ impl Disk {
 
 impl Files for Disk {
     fn read(&self, path: &Path, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, FileError> {
+        if purpose == Purpose::Form {
+            return gate_plane::files::form(path, |path| self.whole(path, Purpose::Form));
+        }
+        self.whole(path, purpose)
+    }
+}
+
+impl Disk {
+    /// A whole file below the base.
+    fn whole(&self, path: &Path, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, FileError> {
         let fault = |source: io::Error| {
             if source.kind() == io::ErrorKind::NotFound {
                 FileError::Missing
@@ -70,14 +80,19 @@ impl Files for Disk {
                 FileError::Other(source.to_string())
             }
         };
-        // Certificates are often links into a folder of renewals; keys that are links invite a swap.
-        let (file, mode) = open(&self.base.join(path), purpose != Purpose::Key).map_err(fault)?;
+        // Certificates are often links into a folder of renewals; keys that are links invite a swap, and forms lead out of their folder.
+        let follow = match purpose {
+            Purpose::Certificate | Purpose::Roots => true,
+            Purpose::Key | Purpose::Form => false,
+        };
+        let (file, mode) = open(&self.base.join(path), follow).map_err(fault)?;
         if purpose == Purpose::Key && mode & EXPOSED != 0 {
             return Err(FileError::Exposed);
         }
-        let mut bytes = Zeroizing::new(Vec::with_capacity(PEM_BYTES_MAX + 1));
-        file.take(PEM_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(fault)?;
-        if bytes.len() > PEM_BYTES_MAX { Err(FileError::TooLong) } else { Ok(bytes) }
+        let most = if purpose == Purpose::Form { FORM_BYTES_MAX } else { PEM_BYTES_MAX };
+        let mut bytes = Zeroizing::new(Vec::with_capacity(most + 1));
+        file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(fault)?;
+        if bytes.len() > most { Err(FileError::TooLong) } else { Ok(bytes) }
     }
 }
 
@@ -106,6 +121,28 @@ mod tests {
         let _ = disk.read(Path::new("link"), Purpose::Roots).unwrap();
         assert_eq!(disk.read(Path::new("none"), Purpose::Key).unwrap_err(), FileError::Missing);
         let _ = disk.read(Path::new("."), Purpose::Roots).unwrap_err();
+    }
+
+    #[test]
+    fn forms_are_read_below_their_folder_and_links_out_of_it_are_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::below(dir.path());
+        let shipped = disk.read(Path::new("LoginSchema/SingleAuth.xml"), Purpose::Form).unwrap();
+        fs::create_dir_all(dir.path().join("loginschema/LoginSchema")).unwrap();
+        let own = [&shipped[..], b"\n"].concat();
+        fs::write(dir.path().join("loginschema/LoginSchema/SingleAuth.xml"), &own).unwrap();
+        fs::write(dir.path().join("outside.xml"), &own).unwrap();
+        for path in ["LoginSchema/SingleAuth.xml", "/nsconfig/loginschema/LoginSchema/SingleAuth.xml"] {
+            assert_eq!(disk.read(Path::new(path), Purpose::Form).unwrap().to_vec(), own, "{path}");
+        }
+        symlink(dir.path().join("outside.xml"), dir.path().join("loginschema/link.xml")).unwrap();
+        assert!(matches!(disk.read(Path::new("link.xml"), Purpose::Form), Err(FileError::Other(_))));
+        fs::write(dir.path().join("loginschema/long.xml"), vec![b' '; FORM_BYTES_MAX + 1]).unwrap();
+        assert_eq!(disk.read(Path::new("long.xml"), Purpose::Form).unwrap_err(), FileError::TooLong);
+        fs::write(dir.path().join("loginschema/bad.xml"), "<a>\n  <b></a>").unwrap();
+        assert!(matches!(disk.read(Path::new("bad.xml"), Purpose::Form), Err(FileError::Malformed { line: 2, .. })));
+        assert_eq!(disk.read(Path::new("../outside.xml"), Purpose::Form).unwrap_err(), FileError::Outside);
+        assert_eq!(disk.read(Path::new("none.xml"), Purpose::Form).unwrap_err(), FileError::Missing);
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Site<'_> {
     pub(crate) fn load(&mut self, said: &Said<'_>, name: &str, purpose: Purpose) -> Result<(), Refused> {
         let Some(path) = said.text(name) else { return Ok(()) };
         let Err(not) = self.loaded.load(self.files, Path::new(path), purpose) else { return Ok(()) };
-        let note = Note::new(not.code(), said.place(name), path, format!("cannot use {path}: {not}")).cure(not.cure());
+        let note = Note::new(not.code(), said.place(name), path, format!("cannot use {path}: {not}")).cure(not.cure(purpose));
         if self.firm {
             return Err(note.into());
         }

@@ -176,7 +176,8 @@ fn update_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> 
     for (path, argument, purpose) in files.into_iter().filter_map(|(path, a, p)| Some((path?, a, p))) {
         renewed.load(site.files, path, purpose).map_err(|not| {
             let shown = path.display().to_string();
-            Note::new(not.code(), said.place(argument), shown.as_str(), format!("cannot use {shown}: {not}")).cure(not.cure())
+            Note::new(not.code(), said.place(argument), shown.as_str(), format!("cannot use {shown}: {not}"))
+                .cure(not.cure(purpose))
         })?;
     }
     site.loaded.renew(renewed);

@@ -18,9 +18,14 @@ impl Files for Paper {
             "denied.pem" => Err(FileError::Denied),
             "locked.key" => block("ENCRYPTED PRIVATE KEY"),
             "empty.pem" => Ok(Vec::new().into()),
+            "outside.xml" => Err(FileError::Outside),
+            "malformed.xml" => {
+                Err(FileError::Malformed { line: 3, column: 7, cause: "an end tag that nothing began".to_owned() })
+            }
             name if name.starts_with("missing") => Err(FileError::Missing),
             name if name.ends_with(".pem") => block("CERTIFICATE"),
             name if name.ends_with(".key") => block("PRIVATE KEY"),
+            name if name.ends_with(".xml") => Ok(b"<AuthenticateResponse/>".to_vec().into()),
             _ => Err(FileError::Missing),
         }
     }

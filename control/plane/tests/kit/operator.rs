@@ -51,7 +51,12 @@ impl Disk {
 
 impl Files for Disk {
     fn read(&self, path: &Path, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, FileError> {
-        self.0.lock().unwrap().read(path, purpose)
+        let files = self.0.lock().unwrap();
+        if purpose == Purpose::Form {
+            gate_plane::files::form(path, |path| files.read(path, purpose))
+        } else {
+            files.read(path, purpose)
+        }
     }
 }
 

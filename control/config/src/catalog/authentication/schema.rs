@@ -1,6 +1,7 @@
 //! `authentication loginSchema`: a form, and what is read from it.
 
 use crate::code::Code;
+use crate::files::Purpose;
 use crate::model::authentication::{Authentication, LoginSchema, View};
 use crate::model::{Model, SchemaName};
 use crate::print::Writer;
@@ -22,7 +23,12 @@ pub(in super::super) const LOGIN_SCHEMA: Command = Command {
     object: "loginSchema",
     words: "authentication loginSchema",
     summary: "A form, and what is read from it.",
-    notes: "`LSCHEMA_INT` and `noschema` are built in: no form, the factor goes on with the credentials that are there.",
+    notes: "`LSCHEMA_INT` and `noschema` are built in: no form, the factor goes on with the credentials that are there.\n\n\
+            Files are in the folder `loginschema` beside the configuration: `LoginSchema/SingleAuth.xml` and \
+            `/nsconfig/loginschema/LoginSchema/SingleAuth.xml` are both `loginschema/LoginSchema/SingleAuth.xml` there. If there is no such \
+            file, the form of that name that comes with the gateway is shown: `SingleAuth.xml`, `DualAuth.xml`, `OnlyUsername.xml`, \
+            `OnlyPassword.xml`, `PrefillUserFromExpr.xml`, `OnlyPasscode.xml`. Files are read with the configuration; after a change of one, \
+            `reload`.",
     origin: Origin::NetScaler,
     feature: Some(Feature::Aaa),
     effect: Effect::NewSessions,
@@ -66,10 +72,13 @@ const INDEX: Kind = Kind::Number { min: 1, max: 16, unit: "attribute" };
 
 const VIEW: &[Setting<LoginSchema>] = &[Setting {
     argument: Argument::required("authenticationSchema", Kind::File, "The file with the form, or noschema."),
-    change: |argument, said, _, schema, _| {
+    change: |argument, said, site, schema, _| {
         match said.text(argument.name) {
             Some(word) if word.eq_ignore_ascii_case(NO_SCHEMA) => schema.view = View::None,
-            Some(file) => schema.view = View::File(file.into()),
+            Some(file) => {
+                site.load(said, argument.name, Purpose::Form)?;
+                schema.view = View::File(file.into());
+            }
             None => {}
         }
         Ok(())
