@@ -29,6 +29,7 @@ pub mod draft;
 pub mod edit;
 pub mod expr;
 pub mod files;
+pub mod flow;
 pub mod import;
 pub mod model;
 pub mod order;

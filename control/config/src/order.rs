@@ -179,8 +179,8 @@ pub fn read(line: &str) -> Result<Order, Vec<Problem>> {
     if lexed.tokens.is_empty() && lexed.fault.is_none() {
         return Ok(Order::Nothing);
     }
-    if let Some(stat) = stat_of(&lexed.tokens) {
-        return read(&stat);
+    if let Some(meant) = stat_of(&lexed.tokens).or_else(|| sessions_of(&lexed.tokens)) {
+        return read(&meant);
     }
     let found = find(&lexed.tokens, At::Console, true);
     let form = found.as_ref().ok().and_then(|found| found.target.form());
@@ -257,6 +257,30 @@ fn stat_of(tokens: &[Token]) -> Option<String> {
         }
     }
     find(&lex(&line).tokens, At::Console, false).is_ok().then_some(line)
+}
+
+/// `show aaa user [NAME] -loggedIn` is `show aaa session [-userName NAME]`.
+fn sessions_of(tokens: &[Token]) -> Option<String> {
+    const LOGGED_IN: &str = "loggedIn";
+    let is_it = |token: &Token| {
+        let said = token.value.as_str();
+        let begins = LOGGED_IN.get(..said.len()).is_some_and(|head| head.eq_ignore_ascii_case(said));
+        token.kind == TokenKind::Keyword && !said.is_empty() && begins
+    };
+    let at = tokens.iter().position(is_it)?;
+    let Ok(Target::Show(command)) = find(tokens, At::Console, false).map(|found| found.target) else { return None };
+    if command.words != "aaa user" {
+        return None;
+    }
+    let mut line = "show aaa session".to_owned();
+    for (_, token) in tokens.iter().enumerate().skip(3).filter(|(place, _)| *place != at) {
+        match token.kind {
+            TokenKind::Keyword => line.push_str(&format!(" -{}", token.value.as_str())),
+            TokenKind::Word if line.ends_with("session") => line.push_str(&format!(" -userName {}", word(&token.value))),
+            TokenKind::Word => line.push_str(&format!(" {}", word(&token.value))),
+        }
+    }
+    Some(line)
 }
 
 /// The start of the line.

@@ -290,6 +290,7 @@ fn said(given: &Given, tokens: &[Token]) -> Datum {
 pub fn ask(model: &Model, order: &AskOrder) -> Option<Result<Answer, Problem>> {
     let words = || order.texts("words").collect::<Vec<_>>();
     match order.ask.what {
+        What::ShowFlow => Some(crate::flow::answer(model, order)),
         What::RunningConfig => Some(Ok(lines(order, model.print().lines().map(str::to_owned)))),
         What::Features => Some(Ok(features(model, order))),
         What::Names => Some(of_kind(model, order)),

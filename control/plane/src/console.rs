@@ -309,6 +309,7 @@ impl Console {
             }
             What::ShowIcaConnections
             | What::ShowAaaSessions
+            | What::ShowFlow
             | What::ShowWorkers
             | What::ShowStas
             | What::StatVservers

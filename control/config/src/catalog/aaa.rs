@@ -353,6 +353,12 @@ fn bind_group(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     if !site.model.users.has(user.as_str()) {
         return Err(no_user(said, "userName", site.model));
     }
+    // Whoever is in it would look as if his machine had been looked at.
+    if let Some(scan) = site.model.scan_that_gives(name) {
+        let cause =
+            format!("group {name} says what a client's machine is like, as {scan} finds it: it has no members of its own");
+        return Err(Note::new(Code::InvalidArgument, said.place("groupName"), name, cause).cure("give them two names").into());
+    }
     let Some(group) = site.model.groups.find_mut(name) else { return Err(incomplete(said)) };
     if group.users.insert(user) {
         return Ok(());

@@ -52,6 +52,7 @@ mod ssl;
 mod system;
 mod vpn;
 pub(crate) mod wider;
+mod wishes;
 
 /// All commands, by group and in the order of their pages.
 #[must_use]

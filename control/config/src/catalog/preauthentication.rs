@@ -11,7 +11,7 @@ use crate::print::Writer;
 use super::bound::{PRIORITY, bound_to};
 use super::ns::something;
 use super::site::{Note, Refused, Site, in_use, incomplete, missing, taken};
-use super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said};
+use super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said, wishes};
 
 /// Logins do not begin with it yet.
 const EFFECT: Effect = Effect::Never("the client is looked at by actions of logins, see `authentication epaAction`");
@@ -105,6 +105,7 @@ fn change(said: &Said<'_>, action: &mut PreauthAction) {
 
 fn add_action(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let Some(name) = said.name::<PreauthActionName>("name") else { return Err(incomplete(said)) };
+    wishes::judge(said)?;
     let mut action = PreauthAction::default();
     change(said, &mut action);
     let added = site.model.preauthentication.actions.add(name.clone(), action);
@@ -115,6 +116,7 @@ fn add_action(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
 
 fn set_action(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     something(said)?;
+    wishes::judge(said)?;
     let name = said.text("name").unwrap_or_default();
     let Some(action) = site.model.preauthentication.actions.find_mut(name) else {
         return Err(no_action(said, "name", site.model));
@@ -313,6 +315,7 @@ const PARAMETER_KEYWORDS: &[Argument] = &[
 
 fn parameter(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     something(said)?;
+    wishes::judge(said)?;
     let rule = if said.form.op == Op::Unset { None } else { check(said, site, "rule") };
     let text = |name: &'static str| move |s: &Said<'_>| s.text(name).map(|text| Some(Box::from(text)));
     let to = &mut site.model.preauthentication.parameter;

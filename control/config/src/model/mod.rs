@@ -374,6 +374,18 @@ pub struct FarmServer {
     pub certificate: Option<CertKeyName>,
 }
 
+impl Model {
+    /// The action that gives sessions a group because of what a client's machine is like, in whichever direction.
+    #[must_use]
+    pub fn scan_that_gives(&self, group: &str) -> Option<&ActionName> {
+        let gives = |action: &authentication::Action| {
+            let authentication::Action::Epa(epa) = action else { return false };
+            [&epa.default_group, &epa.quarantine_group].into_iter().flatten().any(|given| given.as_str() == group)
+        };
+        self.authentication.actions.iter().find(|(_, action)| gives(action)).map(|(name, _)| name)
+    }
+}
+
 impl FarmServer {
     /// Whether a caller from `address` may speak to it: this machine itself, and the networks listed.
     #[must_use]

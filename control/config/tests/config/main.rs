@@ -1,6 +1,7 @@
 //! The crate from outside: files in, models and messages out.
 
 mod editor;
+mod flow;
 mod golden;
 mod import;
 mod kit;

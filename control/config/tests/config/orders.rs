@@ -47,6 +47,9 @@ fn words_may_be_short() {
         ("show vpn vserver stats", What::StatVservers),
         ("show vpn vserver gw stats", What::StatVservers),
         ("show aaa stats", What::StatAaa),
+        ("show aaa user -loggedIn", What::ShowAaaSessions),
+        ("show aaa user alice -logged -format json", What::ShowAaaSessions),
+        ("sh auth flow av -form dot", What::ShowFlow),
         ("stat worker 1", What::StatWorkers),
         ("show worker", What::ShowWorkers),
         ("show sta", What::ShowStas),
@@ -69,6 +72,7 @@ fn words_may_be_short() {
         ("show limits", "ns limits"),
         ("show ns worker", "ns worker"),
         ("show ns config", "ns config"),
+        ("show aaa user alice", "aaa user"),
     ] {
         assert_eq!(shown(line), words, "{line}");
     }

@@ -127,7 +127,7 @@ impl Live {
             What::Version => Ok(Answer::of(order.ask).row(Row::new().text("version", version()))),
             What::Drain | What::ShowDrain => self.drain(order).await,
             What::WhoAmI => Ok(who(by, order)),
-            What::Features | What::Help | What::Man | What::Names => match self.world() {
+            What::ShowFlow | What::Features | What::Help | What::Man | What::Names => match self.world() {
                 Ok(world) => match show::ask(&world.model, order) {
                     Some(answer) => answer,
                     None => Err(problem(Code::NotImplemented, order.ask.words, "nobody answers this".to_owned())),

@@ -9,7 +9,7 @@ use super::{ASK, Ask, Level, What};
 const DRAIN_SECONDS_MAX: u64 = 7 * 24 * 3600;
 
 /// Text by the line.
-pub(super) const LINES: &[Field] = &[Field::text("line", "Line", "A line of text.")];
+pub(crate) const LINES: &[Field] = &[Field::text("line", "Line", "A line of text.")];
 
 pub(super) const RUNNING: Ask = Ask {
     verb: "show",

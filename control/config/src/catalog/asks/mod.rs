@@ -9,9 +9,12 @@
 use crate::answer::{Field, Layout};
 use sluice_link::count::{Kind as CountKind, Totals};
 
+pub(crate) use file::LINES;
+
 use super::{Argument, Kind, Origin};
 
 mod file;
+mod login;
 mod own;
 mod session;
 mod stat;
@@ -24,6 +27,7 @@ pub fn asks() -> &'static [&'static Ask] {
         &session::KILL_ICA,
         &session::SHOW_AAA,
         &session::KILL_AAA,
+        &login::FLOW,
         &session::SHOW_WORKER,
         &session::SHOW_STA,
         &stat::VSERVER,
@@ -127,6 +131,8 @@ pub enum What {
     ShowAaaSessions,
     /// `kill aaa session`
     KillAaaSessions,
+    /// `show authentication flow`; [`ask`](crate::show::ask) answers it.
+    ShowFlow,
     /// `show worker`
     ShowWorkers,
     /// `show sta`
@@ -193,6 +199,10 @@ impl Ask {
     /// Arguments that it has in common with others.
     #[must_use]
     pub const fn common(&self) -> &'static [Argument] {
+        if matches!(self.what, What::ShowFlow) {
+            // It has a way of writing of its own.
+            return &[];
+        }
         match self.layout {
             Layout::Numbered | Layout::Table => COMMON,
             Layout::Single | Layout::Lines => COMMON_ONE,

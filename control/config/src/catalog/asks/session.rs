@@ -85,6 +85,7 @@ pub(super) const SHOW_AAA: Ask = Ask {
     words: "show aaa session",
     title: "aaaSession",
     summary: "Sessions of users who have logged in at the portal.",
+    notes: "`show aaa user [NAME] -loggedIn` says the same.",
     origin: Origin::NetScaler,
     keywords: &[USER, GROUP, NODE],
     fields: &[

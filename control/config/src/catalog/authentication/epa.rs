@@ -89,6 +89,16 @@ impl Kinded for Epa {
                 format!("of its {strings} strings only {CLIENT_STRINGS_MAX} reach a client; to the others the answer is no");
             site.warn(Note::new(Code::InvalidArgument, said.place("csecexpr"), "-csecexpr", cause));
         }
+        super::super::wishes::judge(said)?;
+        // A local group may bear the name to have policies bound to it. With members it would say of them what was found of nobody.
+        for (argument, group) in [("defaultEPAGroup", &self.default_group), ("quarantineGroup", &self.quarantine_group)] {
+            let Some(group) = group else { continue };
+            if site.model.groups.find(group.as_str()).is_some_and(|local| !local.users.is_empty()) {
+                let cause = format!("{group} is a local group with members, and who is in it would look like who was scanned");
+                let note = Note::new(Code::InvalidArgument, said.place(argument), group.as_str(), cause);
+                return Err(note.cure("give them two names").into());
+            }
+        }
         Ok(())
     }
 

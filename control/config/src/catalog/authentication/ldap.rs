@@ -151,6 +151,12 @@ impl Kinded for Ldap {
     }
 
     fn judge(&self, said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+        for name in ["OTPSecret", "pushService"] {
+            if said.form.op != Op::Unset && said.has(name) {
+                let cause = "codes are not checked yet, so a login that comes to this action fails, and the log says so";
+                site.warn(Note::new(Code::NotImplemented, said.place(name), format!("-{name}"), cause));
+            }
+        }
         let clear = self.security == LdapSecurity::Plaintext;
         if clear && self.password_change {
             return Err(needs(said, "passwdChange", "a directory changes passwords over TLS only: it needs -secType TLS or SSL"));

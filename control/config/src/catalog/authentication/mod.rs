@@ -16,7 +16,7 @@ pub(super) use radius::{RADIUS, TACACS};
 pub(super) use schema::LOGIN_SCHEMA;
 pub(super) use vserver::VSERVER;
 
-use super::Kind;
+use super::{Effect, Kind};
 
 mod action;
 mod bind;
@@ -32,6 +32,11 @@ mod schema;
 mod secret;
 mod setting;
 mod vserver;
+
+/// Of actions that are to come: a login must not succeed because somebody was not asked.
+const LATER: Effect = Effect::Never("a login that comes to it fails, until this gateway asks such a server, and the log says so");
+/// Of actions that are not for this gateway.
+const NEVER: Effect = Effect::Never("a login that comes to it fails, and the log says so");
 
 const ENABLED: Kind = Kind::Choice(&["ENABLED", "DISABLED"]);
 const ON_OFF: Kind = Kind::Choice(&["ON", "OFF"]);

@@ -12,11 +12,11 @@ use super::super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, S
 use super::action::{Kinded, forms, variant};
 use super::secret::{self, companions, secret};
 use super::setting::{Configured, SECONDS, Setting, Settings, attributes, default_group, setting};
-use super::{ON_OFF, PORT};
+use super::{LATER, NEVER, ON_OFF, PORT};
 
 /// What the commands of this file have in common.
 macro_rules! command {
-    ($object:literal, $words:literal, $summary:literal, $notes:literal, $forms:expr) => {
+    ($object:literal, $words:literal, $effect:expr, $summary:literal, $notes:literal, $forms:expr) => {
         Command {
             group: "authentication",
             object: $object,
@@ -25,7 +25,7 @@ macro_rules! command {
             notes: $notes,
             origin: Origin::NetScaler,
             feature: Some(Feature::Aaa),
-            effect: Effect::NewSessions,
+            effect: $effect,
             forms: $forms,
         }
     };
@@ -35,6 +35,7 @@ macro_rules! command {
 pub(in super::super) const NO_AUTH: Command = command!(
     "noAuthAction",
     "authentication noAuthAction",
+    Effect::NewSessions,
     "Always succeeds: to branch by the rule of its policy, and to give a group.",
     "`NO_AUTHN` is built in, as an action and as a policy that always applies.",
     forms!(
@@ -70,6 +71,7 @@ impl Kinded for NoAuth {
 pub(in super::super) const CERT: Command = command!(
     "certAction",
     "authentication certAction",
+    LATER,
     "Looks at the client's certificate.",
     "",
     forms!(
@@ -117,6 +119,7 @@ impl Kinded for Cert {
 pub(in super::super) const EMAIL: Command = command!(
     "emailAction",
     "authentication emailAction",
+    LATER,
     "Sends a code by mail and asks for it.",
     "",
     forms!(
@@ -176,6 +179,7 @@ impl Kinded for Email {
 pub(in super::super) const CAPTCHA: Command = command!(
     "captchaAction",
     "authentication captchaAction",
+    NEVER,
     "Asks whether a human is there.",
     "",
     forms!(
@@ -242,6 +246,7 @@ impl Kinded for Captcha {
 pub(in super::super) const WEB_AUTH: Command = command!(
     "webAuthAction",
     "authentication webAuthAction",
+    NEVER,
     "Asks a web server.",
     "",
     forms!(
@@ -300,6 +305,7 @@ impl Kinded for WebAuth {
 pub(in super::super) const NEGOTIATE: Command = command!(
     "negotiateAction",
     "authentication negotiateAction",
+    NEVER,
     "Kerberos and NTLM. Kept for printing back: it never succeeds here.",
     "",
     forms!(
@@ -348,6 +354,7 @@ impl Kinded for Negotiate {
 pub(in super::super) const STOREFRONT: Command = command!(
     "storefrontAuthAction",
     "authentication storefrontAuthAction",
+    NEVER,
     "Asks a StoreFront. Kept for printing back: it never succeeds here.",
     "",
     forms!(
@@ -388,6 +395,7 @@ impl Kinded for Storefront {
 pub(in super::super) const DFA: Command = command!(
     "dfaAction",
     "authentication dfaAction",
+    NEVER,
     "Delegates forms to a server. Kept for printing back: it never succeeds here.",
     "",
     forms!(

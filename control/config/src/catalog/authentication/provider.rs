@@ -8,11 +8,11 @@ use crate::model::authentication::{
 
 use super::super::site::{Refused, Site, incomplete};
 use super::super::ssl::no_certificate;
-use super::super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Said};
+use super::super::{Argument, Command, Feature, Form, Kind, Op, Origin, Said};
 use super::action::{Kinded, forms, needs, variant};
 use super::secret::{companions, secret};
 use super::setting::{Configured, MINUTES, SECONDS, Setting, Settings, attributes, default_group, setting};
-use super::{ENABLED, ON_OFF};
+use super::{ENABLED, NEVER, ON_OFF};
 
 /// How far clocks may differ.
 const SKEW: Argument =
@@ -30,7 +30,7 @@ pub(in super::super) const SAML: Command = Command {
     notes: "The provider is described by its metadata, or by `-samlRedirectUrl` and `-samlIdPCertName`.",
     origin: Origin::NetScaler,
     feature: Some(Feature::Aaa),
-    effect: Effect::NewSessions,
+    effect: NEVER,
     forms: forms!(
         Saml,
         &[Argument::kept("preferredBindType"), Argument::kept("statechecks")],
@@ -182,7 +182,7 @@ pub(in super::super) const OAUTH: Command = Command {
     notes: "The provider is described by its metadata, or by `-authorizationEndpoint` and `-tokenEndpoint`.",
     origin: Origin::NetScaler,
     feature: Some(Feature::Aaa),
-    effect: Effect::NewSessions,
+    effect: NEVER,
     forms: forms!(
         OAuth,
         &[Argument::kept("oauthMiscFlags")],

@@ -3,11 +3,11 @@
 use crate::model::authentication::{Action, Choice, PasswordEncoding, Radius, RadiusTransport, Tacacs};
 
 use super::super::site::{Refused, Site};
-use super::super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Said};
+use super::super::{Argument, Command, Feature, Form, Kind, Op, Origin, Said};
 use super::action::{Kinded, forms, needs, server_of, variant};
 use super::secret::{companions, secret};
 use super::setting::{Configured, SECONDS, Setting, Settings, attributes, default_group, server, setting};
-use super::{ENABLED, ON_OFF, PORT};
+use super::{ENABLED, LATER, NEVER, ON_OFF, PORT};
 
 const TIMEOUT: Argument =
     Argument::optional("authTimeout", Kind::Number { min: 1, max: 300, unit: SECONDS }, "For an answer to one attempt.").or("3");
@@ -22,7 +22,7 @@ pub(in super::super) const RADIUS: Command = Command {
             `-messageauthenticator OFF` says otherwise; without it, whoever stands between can forge an answer.",
     origin: Origin::NetScaler,
     feature: Some(Feature::Aaa),
-    effect: Effect::NewSessions,
+    effect: LATER,
     forms: forms!(
         Radius,
         &[Argument::kept("tunnelEndpointClientIP")],
@@ -123,7 +123,7 @@ pub(in super::super) const TACACS: Command = Command {
     notes: "",
     origin: Origin::NetScaler,
     feature: Some(Feature::Aaa),
-    effect: Effect::NewSessions,
+    effect: NEVER,
     forms: forms!(
         Tacacs,
         &[],

@@ -50,7 +50,37 @@ pub enum Action {
     Tacacs(Box<Tacacs>),
 }
 
+/// Whether the gateway carries an action out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// It does.
+    Now,
+    /// Not yet: it fails, and the log says so.
+    Later,
+    /// Never: it fails, and the log says so.
+    Never,
+}
+
 impl Action {
+    /// Whether the gateway carries it out.
+    #[must_use]
+    pub const fn served(&self) -> Served {
+        match self {
+            // It would check a code; without that it would let in whoever can be found.
+            Self::Ldap(ldap) if ldap.otp_secret.is_some() || ldap.push_service.is_some() => Served::Later,
+            Self::NoAuth(_) | Self::Local | Self::Epa(_) | Self::Ldap(_) => Served::Now,
+            Self::Radius(_) | Self::Cert(_) | Self::Email(_) => Served::Later,
+            Self::Saml(_)
+            | Self::OAuth(_)
+            | Self::Captcha(_)
+            | Self::Negotiate(_)
+            | Self::WebAuth(_)
+            | Self::Storefront(_)
+            | Self::Dfa(_)
+            | Self::Tacacs(_) => Served::Never,
+        }
+    }
+
     /// Whether it asks the client about itself. A factor with such an action has no other ones but those that
     /// [always succeed](Self::always_succeeds).
     #[must_use]

@@ -17,7 +17,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use action::{
-    Action, Attributes, Captcha, Cert, Dfa, Email, Epa, Ldap, Negotiate, NoAuth, OAuth, Radius, Saml, Storefront, Tacacs, WebAuth,
+    Action, Attributes, Captcha, Cert, Dfa, Email, Epa, Ldap, Negotiate, NoAuth, OAuth, Radius, Saml, Served, Storefront, Tacacs,
+    WebAuth,
 };
 pub use bank::{Bank, Binding, Factor, Goto, PRIORITY_MAX, SchemaBinding};
 pub use choice::{

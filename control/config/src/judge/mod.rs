@@ -3,17 +3,18 @@
 use crate::catalog::{Feature, Note};
 use crate::code::Code;
 use crate::lower::Origins;
-use crate::model::authentication::{Action, CLIENT_STRINGS_MAX, Factor};
 use crate::model::{Denied, Model, Vserver, VserverName};
 use crate::problem::{Place, Severity};
 use crate::text::lex::Span;
 use sluice_link::snapshot::Tls;
 
+mod logins;
+
 type Report<'r> = &'r mut dyn FnMut(Severity, Note, Option<Place>);
 
 pub(crate) fn whole(model: &Model, origins: &Origins, report: Report<'_>) {
     features(model, origins, report);
-    logins(model, origins, report);
+    logins::judge(model, origins, report);
     for (name, vserver) in model.vservers.iter().filter(|(_, vserver)| vserver.enabled) {
         served(model, name, vserver, origins, report);
     }
@@ -35,54 +36,6 @@ fn features(model: &Model, origins: &Origins, report: Report<'_>) {
             let word = feature.word();
             let note = Note::new(Code::FeatureOff, Span::default(), word, format!("until {word} is enabled, {rests}"));
             warn(report, Some(place), note.cure(format!("enable ns feature {word}")));
-        }
-    }
-}
-
-/// What is configured about logins with factors, of which nothing has an effect yet; and what in it is right by the letter but hardly
-/// meant.
-fn logins(model: &Model, origins: &Origins, report: Report<'_>) {
-    let made = &model.authentication;
-    if made.is_empty() {
-        return;
-    }
-    // Who adds to what is there has been told when it came.
-    if !origins.logins_before {
-        let cause = "accepted; users log in with one form and as local users until this gateway carries out factors. This is said once for \
-                 all objects of this group";
-        let note = Note::new(Code::NotImplemented, Span::default(), "authentication", cause);
-        warn(report, origins.first_of("authentication"), note);
-    }
-    for (name, vserver) in made.vservers.iter() {
-        let factor = Factor::Primary(name.clone());
-        for binding in vserver.primary.iter().filter(|binding| made.next(&factor, binding).is_none()) {
-            let action = made.policies.find(binding.policy.as_str()).and_then(|policy| made.action_of(policy));
-            if action.is_some_and(|action| action.is_epa() || action.always_succeeds()) {
-                let cause = "with nothing behind it this policy completes the login, and nobody was asked for a password";
-                let about = format!("{} at {name}", binding.policy);
-                let note = Note::new(Code::PrerequisiteMissing, Span::default(), about, cause);
-                let place = origins.object("authentication vserver", name.as_str());
-                warn(report, place, note.cure("bind it with -nextFactor LABEL"));
-            }
-        }
-    }
-    let factors = made.labels.names().cloned().map(Factor::Label).chain(made.vservers.names().cloned().map(Factor::Primary));
-    for factor in factors {
-        let policies = made.bank(&factor).into_iter().flat_map(|bank| bank.iter());
-        let actions = policies.filter_map(|binding| made.policies.find(binding.policy.as_str()).and_then(|p| made.action_of(p)));
-        let strings = |action: &Action| if let Action::Epa(epa) = action { epa.expression.strings().len() } else { 0 };
-        let asked: usize = actions.map(strings).sum();
-        if asked > CLIENT_STRINGS_MAX {
-            let (command, name) = match &factor {
-                Factor::Label(name) => ("authentication policylabel", name.as_str()),
-                Factor::Primary(name) | Factor::Secondary(name) | Factor::GroupExtraction(name) => {
-                    ("authentication vserver", name.as_str())
-                }
-            };
-            let cause = format!(
-                "its policies ask a client {asked} things at once; only {CLIENT_STRINGS_MAX} reach it, and to the others the answer is no"
-            );
-            warn(report, origins.object(command, name), Note::new(Code::InvalidArgument, Span::default(), name, cause));
         }
     }
 }
