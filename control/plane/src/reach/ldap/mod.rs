@@ -161,7 +161,7 @@ impl Directory {
             dialogue.await
         };
         let done = tokio::time::timeout(TOTAL_TIME, placed).await.unwrap_or(Err(Outage::Time));
-        self.note(done.as_ref().err());
+        self.note(done.as_ref().err().filter(|why| why.is_of_the_directory()));
         done
     }
 

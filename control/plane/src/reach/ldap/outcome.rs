@@ -178,3 +178,10 @@ pub(crate) enum Outage {
     #[error("more groups than are read")]
     TooManyGroups,
 }
+
+impl Outage {
+    /// Whether others meet it, too: not what comes of one user's groups.
+    pub(super) const fn is_of_the_directory(&self) -> bool {
+        !matches!(self, Self::TooManyGroups)
+    }
+}

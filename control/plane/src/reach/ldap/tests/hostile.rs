@@ -6,7 +6,7 @@ use gate_proto::ldap::{Caps, Guard, Hostile, Message, Op};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::super::{Outage, Outcome, RUNNING_MAX, WAITING_MAX, Wrong};
+use super::super::{MustChange, Outage, Outcome, RUNNING_MAX, WAITING_MAX, Wrong};
 use super::*;
 use crate::http::AbortOnDrop;
 
@@ -165,6 +165,27 @@ async fn answers_to_other_questions_are_nobodys() {
     assert_eq!(searched(nameless).await, Outcome::Outage(Outage::Nonsense));
     let no_result = |request: &Message| Some(message(request.id, &element(0x61, &[])));
     assert_eq!(searched(no_result).await, Outcome::Outage(Outage::Nonsense));
+}
+
+#[tokio::test]
+async fn active_directory_says_in_the_answer_to_a_bind_what_is_wrong() {
+    fn says(request: &Message, data: &str) -> Option<Vec<u8>> {
+        let is_user = request.op == BIND && request.contents().ends_with(b"secret");
+        let text = format!("80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data {data}, v3839\0");
+        let refusal = [&[0x0a, 1, 49, 0x04, 0][..], &element(0x04, text.as_bytes())].concat();
+        if is_user { Some(message(request.id, &element(0x61, &refusal))) } else { yes(request) }
+    }
+    let scripts: [(Script, Outcome); 4] = [
+        (|request| says(request, "52e"), Outcome::Wrong(Wrong::Password)),
+        (|request| says(request, "775"), Outcome::Wrong(Wrong::Locked)),
+        (|request| says(request, "532"), Outcome::MustChange(MustChange::Expired)),
+        (|request| says(request, "773"), Outcome::MustChange(MustChange::Reset)),
+    ];
+    for (script, wanted) in scripts {
+        let stub = Stub::start(script).await;
+        let settings = Ldap { server_type: LdapServerType::ActiveDirectory, ..settings(stub.at, LdapSecurity::Plaintext) };
+        assert_eq!(directory(&settings, None).ask("ann", Some(&secret("secret"))).await, wanted);
+    }
 }
 
 #[tokio::test]
