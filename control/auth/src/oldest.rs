@@ -48,6 +48,21 @@ impl<K: Clone + Eq + Hash, V> OldestOut<K, V> {
         self.entries.get_mut(key).map(|(_, value)| value)
     }
 
+    /// All values, the one touched last first.
+    pub fn youngest_first(&self) -> impl Iterator<Item = &V> {
+        self.order.values().rev().filter_map(|key| self.peek(key))
+    }
+
+    /// Puts `value` in as the youngest, in place of one of the same key, and gives back the oldest if that had to make room.
+    pub fn put(&mut self, key: &K, value: V) -> Option<(K, V)> {
+        self.remove(key);
+        let full = self.entries.len() >= self.entries_max;
+        let oldest = if full { self.order.first_key_value().map(|(_, key)| key.clone()) } else { None };
+        let out = oldest.and_then(|oldest| Some((oldest.clone(), self.remove(&oldest)?)));
+        self.touch(key, || value);
+        out
+    }
+
     /// Takes `key` out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let (touched, value) = self.entries.remove(key)?;
@@ -84,7 +99,11 @@ mod tests {
         assert_eq!(map.peek(&"a"), Some(&11));
         assert_eq!(map.peek(&"b"), None);
         assert_eq!(map.peek(&"c"), Some(&3));
-        assert_eq!(map.remove(&"a"), Some(11));
+        assert_eq!(map.youngest_first().copied().collect::<Vec<_>>(), [3, 11]);
+        assert_eq!(map.put(&"d", 4), Some(("a", 11)));
+        assert_eq!(map.put(&"c", 5), None, "it took its own place");
+        assert_eq!(map.youngest_first().copied().collect::<Vec<_>>(), [5, 4]);
+        assert_eq!(map.remove(&"d"), Some(4));
         assert_eq!(map.len(), 1);
     }
 

@@ -2,13 +2,14 @@
 //!
 //! Each action carries the channel for its reply. A door that is gone by then loses nothing but the reply.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gate_auth::guard::{Source, Wait};
 use gate_auth::seal::SealKey;
-use gate_auth::sessions::{Arrival, Login, Token, TooManyLogins};
+use gate_auth::sessions::{Arrival, End, Ended, IcaPolicy, Login, Times, Token, TooManyLogins};
 use gate_auth::tickets::{self, Code, Kind, NoSuchTicket, TableFull};
 use gate_auth::users::{Check, Users};
 use gate_proto::xml::sta::Value;
@@ -81,6 +82,63 @@ pub(crate) struct Tables {
     pub(crate) farm: Vec<(FarmNumber, SealKey, tickets::Limits)>,
     /// Virtual servers that there are; what was timed at others is forgotten.
     pub(crate) listeners: Vec<ListenerId>,
+    /// What holds for logins.
+    pub(crate) rules: Rules,
+}
+
+/// What the configuration decides about logins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// What becomes of ICA sessions when their login ends.
+    pub(crate) ica: IcaPolicy,
+    /// How long logins last of which nothing else is said.
+    pub(crate) times: Times,
+    /// Most logins at a time.
+    pub(crate) users_max: Option<u32>,
+    /// What more is said of a virtual server, if anything is.
+    pub(crate) vservers: HashMap<Arc<str>, VserverRules>,
+}
+
+/// What the configuration decides about logins through a virtual server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct VserverRules {
+    /// Most logins at a time.
+    pub(crate) users_max: Option<u32>,
+    /// A login ends the earlier ones of the same user.
+    pub(crate) login_once: bool,
+}
+
+/// A ticket as it comes and goes: what of it ties a launch to its login.
+pub(crate) struct Presented {
+    /// Id of the authority.
+    pub(crate) authority: String,
+    /// The secret.
+    pub(crate) code: SecretString,
+}
+
+/// The login for which the portal got a ticket is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the login with which it was launched is over")]
+pub(crate) struct LoginOver;
+
+/// Whose a cookie is.
+#[derive(Clone, Debug)]
+pub(crate) enum Whose {
+    /// This login's, with its form token.
+    Login(Box<Login>, String),
+    /// That of a login that is over, and why.
+    Over(End),
+    /// Nobody's, as far as is known.
+    Nobody,
+}
+
+/// What ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Took {
+    /// Logins.
+    pub(crate) logins: usize,
+    /// ICA connections with them.
+    pub(crate) connections: usize,
 }
 
 /// Which logins. What is not said does not matter.
@@ -106,6 +164,10 @@ pub(crate) struct LoginSeen {
     pub(crate) began: Duration,
     /// When it was last used.
     pub(crate) seen: Duration,
+    /// When it ends by itself.
+    pub(crate) ends: Duration,
+    /// ICA connections that were launched with it and run.
+    pub(crate) connections: usize,
 }
 
 /// Some of what was found, and how many there were.
@@ -140,12 +202,10 @@ pub(crate) struct Tally {
     pub(crate) logins_held_back: u64,
     /// Portal logins that have begun.
     pub(crate) logins_begun: u64,
-    /// Of those, ended because their time was up.
-    pub(crate) logins_expired: u64,
-    /// Of those, ended by their users.
-    pub(crate) logins_left: u64,
-    /// Of those, ended by an operator or a change of the configuration.
-    pub(crate) logins_killed: u64,
+    /// Of those, how many ended, and why: in the order of [`End::ALL`].
+    pub(crate) logins_ended: [u64; End::ALL.len()],
+    /// Tickets that came back to the gateway after their login had ended.
+    pub(crate) launches_too_late: u64,
     /// Credentials that portals brought to the embedded XML Service, found right.
     pub(crate) farm_right: u64,
     /// Likewise, found wrong.
@@ -160,6 +220,13 @@ pub(crate) struct Tally {
     pub(crate) sources_banned: u64,
     /// Sessions that have run between a client and a host.
     pub(crate) connections: u64,
+}
+
+impl Tally {
+    /// How many logins ended for one of these reasons.
+    pub(crate) fn ended(&self, ends: &[End]) -> u64 {
+        ends.iter().filter_map(|end| self.logins_ended.get(end.index())).sum()
+    }
 }
 
 pub(crate) type ReplyTo<T> = oneshot::Sender<T>;
@@ -182,7 +249,7 @@ pub(crate) enum Action {
         reply: ReplyTo<Result<Token, NotEntered>>,
     },
     /// Whose cookie is that?
-    Who { cookie: String, reply: ReplyTo<Option<(Login, String)>> },
+    Who { cookie: String, reply: ReplyTo<Whose> },
     /// A login ends, if the form token is its own.
     Leave { cookie: String, form_token: String, reply: ReplyTo<bool> },
 
@@ -191,6 +258,8 @@ pub(crate) enum Action {
     IssueSta { sta: FarmNumber, issuer: IpAddr, kind: Kind, values: Vec<Value>, reply: ReplyTo<Result<Code, NotIssued>> },
     /// A ticket comes back.
     RedeemSta { sta: FarmNumber, code: SecretString, reply: ReplyTo<Result<Vec<Value>, NoSuchTicket>> },
+    /// The portal got a ticket for a login that it will hand out; whether the login is still there. `resource` is what it is for.
+    Ticketed { login: u64, ticket: Presented, resource: String, reply: ReplyTo<bool> },
     /// A logon ticket for `user`, or a launch reference, which has two digits more.
     IssueLogon { issuer: IpAddr, user: Arc<str>, is_reference: bool, reply: ReplyTo<Result<Code, NotIssued>> },
 
@@ -199,8 +268,8 @@ pub(crate) enum Action {
     MayPresent(Source, ReplyTo<bool>),
     /// It presented a bad one.
     PresentedBad(Source),
-    /// A ticket led to a host.
-    Launched(Box<Launch>, ReplyTo<LaunchId>),
+    /// A ticket led to a host. Whose login is over goes no further.
+    Launched(Box<Launch>, Presented, ReplyTo<Result<LaunchId, LoginOver>>),
     /// Its session's bytes flow.
     Opened(Opened),
     /// A session is over.
@@ -213,8 +282,10 @@ pub(crate) enum Action {
     Connections { wanted: Wanted, at_most: usize, reply: ReplyTo<Found<Running>> },
     /// Portal logins, at most so many of them.
     Logins { wanted: WantedLogins, at_most: usize, reply: ReplyTo<Found<LoginSeen>> },
-    /// Those logins end.
-    EndLogins { wanted: WantedLogins, reply: ReplyTo<Vec<LoginSeen>> },
+    /// Portal logins that ended lately, the last one first, likewise.
+    EndedLogins { wanted: WantedLogins, at_most: usize, reply: ReplyTo<Found<Ended>> },
+    /// Those logins end, since an operator wants it.
+    EndLogins { wanted: WantedLogins, reply: ReplyTo<Took> },
     /// A worker has died, and its sessions with it; how many those were.
     WorkerGone(WorkerId, ReplyTo<usize>),
     /// How long launches took: at one virtual server, or at all of them, since `ClearTimes`.
@@ -227,8 +298,13 @@ pub(crate) enum Action {
     Count(ReplyTo<Counts>),
     /// How long did launches take, at each virtual server?
     Latencies(ReplyTo<Vec<VserverLatency>>),
+    /// End what is due. Comes every second.
+    Tick,
     /// Throw out what has expired.
     Sweep,
+    /// Breaks the owner, for the test of what becomes of the others.
+    #[cfg(test)]
+    Break(ReplyTo<()>),
 }
 
 /// Why nobody entered.
@@ -237,6 +313,12 @@ pub(crate) enum NotEntered {
     /// The table is full.
     #[error(transparent)]
     TooMany(#[from] TooManyLogins),
+    /// As many as the configuration allows are in.
+    #[error("as many users as are allowed are logged in")]
+    Enough,
+    /// It cannot be written down, and then nobody may.
+    #[error("the audit log cannot be written")]
+    Unaudited,
     /// No token could be made.
     #[error(transparent)]
     NoRandom(#[from] NoRandom),

@@ -72,7 +72,7 @@ pub enum OnFailure {
     /// It is said, counted, and everything goes on.
     #[default]
     Continue,
-    /// Changes are refused until it can be written again. Logins and running sessions go on.
+    /// Changes and logins are refused until it can be written again. Who is in, and running sessions, go on.
     Refuse,
 }
 

@@ -105,13 +105,13 @@ async fn live(
     hosts.ready(&plan.hosts).map_err(watch("the demonstration hosts"))?;
     let (world, placed) = plan.world(snapshot, listening, &current);
     let world = Arc::new(world);
-    tokio::spawn(Owner::new(placed.tables, clock)?.serve(actions));
+    let (orders, waiting) = mpsc::channel(ORDERS_MAX);
+    tokio::spawn(Owner::new(placed.tables, clock, settings.audit.clone(), orders.clone())?.serve(actions));
     in_force.send_replace(Some(world.clone()));
     let (stop, stopped) = watch::channel(false);
     doors.change(&world.farm, ready_doors, &current, &stopped);
     hosts.change(placed.hosts);
 
-    let (orders, waiting) = mpsc::channel(ORDERS_MAX);
     let changes = Changes::new(model.clone());
     let (operators, operators_now) = watch::channel(model.operators.clone());
     let login_pages = Arc::default();

@@ -29,6 +29,7 @@ mod house;
 mod http;
 pub mod latency;
 mod live;
+mod login;
 mod owner;
 mod passwords;
 pub mod peer;

@@ -21,10 +21,11 @@ use gate_proto::xml::sta::Redeemed;
 use sluice_link::ask::{Redeem, Wanted};
 use sluice_link::id::SessionKey;
 use sluice_link::tell::{Refusal, Target};
+use sluice_proto::ticket::Pair;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::action::{Action, Owned};
+use crate::action::{Action, LoginOver, Owned, Presented};
 use crate::helpers::Helpers;
 use crate::reach::sta::{self, NoData, Sta};
 use crate::running::Launch;
@@ -75,6 +76,9 @@ pub(crate) enum Why {
     /// The host's name does not resolve.
     #[error("host name {0} does not resolve")]
     Unresolved(String),
+    /// It was launched with a login that is over.
+    #[error(transparent)]
+    LoginOver(#[from] LoginOver),
     /// Too much to do.
     #[error("too many tickets at once")]
     Busy,
@@ -93,7 +97,7 @@ impl Why {
             Self::Throttled => Refusal::Throttled,
             Self::Listener | Self::UnknownSta(_) => Refusal::UnknownSta,
             Self::NeverKnown(..) | Self::Time => Refusal::StaOutage,
-            Self::Sta { why: NoData::Refused(_), .. } => Refusal::Ticket,
+            Self::Sta { why: NoData::Refused(_), .. } | Self::LoginOver(_) => Refusal::Ticket,
             Self::Sta { why: NoData::Outage(_), .. } => Refusal::StaOutage,
             Self::NoAddress | Self::Denied(..) => Refusal::Address,
             Self::Unresolved(_) => Refusal::Unresolved,
@@ -101,9 +105,9 @@ impl Why {
         }
     }
 
-    /// Whether it counts against the client's source: it may have guessed.
+    /// Whether it counts against the client's source: it may have guessed. Who brings a good ticket too late has not.
     fn is_the_clients_fault(&self) -> bool {
-        matches!(self.refusal(), Refusal::Ticket | Refusal::UnknownSta)
+        matches!(self.refusal(), Refusal::Ticket | Refusal::UnknownSta) && !matches!(self, Self::LoginOver(_))
     }
 }
 
@@ -184,7 +188,7 @@ impl Redemption {
             return Err(Why::Throttled);
         }
         let vserver = self.world.vservers.get(&ask.listener).ok_or(Why::Listener)?;
-        let (redeemed, sta) = ask_authorities(vserver, ask).await?;
+        let (redeemed, pair) = ask_authorities(vserver, ask).await?;
         let address = self.address(&redeemed, ask.wanted).await?;
         let connection = redeemed.connection().unwrap_or_default();
         let launch = Box::new(Launch {
@@ -195,9 +199,11 @@ impl Redemption {
             domain: shortened(&connection.user_domain),
             resource: shortened(&connection.application_name),
             ticket: format!("{:?}", ask.ticket),
-            sta: shortened(&sta),
+            sta: shortened(pair.sta_id),
+            login: None,
         });
-        let launch = self.owner.ask(|reply| Action::Launched(launch, reply)).await.map_err(|_| Why::Busy)?;
+        let ticket = Presented { authority: pair.sta_id.to_owned(), code: pair.code.to_owned().into() };
+        let launch = self.owner.ask(|reply| Action::Launched(launch, ticket, reply)).await.map_err(|_| Why::Busy)??;
         Ok(Target { address, launch, tls: self.world.model.host_tls(address) })
     }
 
@@ -229,8 +235,8 @@ impl Redemption {
     }
 }
 
-/// Tries the ticket's pairs in order, each at every authority that has its id; and which id that was.
-async fn ask_authorities(vserver: &Vserver, ask: &Redeem) -> Result<(Redeemed, String), Why> {
+/// Tries the ticket's pairs in order, each at every authority that has its id; and which pair it was.
+async fn ask_authorities<'a>(vserver: &Vserver, ask: &'a Redeem) -> Result<(Redeemed, Pair<'a>), Why> {
     let mut failed: Option<Why> = None;
     for pair in ask.ticket.pairs() {
         let candidates = candidates(vserver, pair.sta_id).await;
@@ -245,7 +251,7 @@ async fn ask_authorities(vserver: &Vserver, ask: &Redeem) -> Result<(Redeemed, S
         }
         for sta in candidates {
             match sta.redeem(ask.ticket.version(), pair).await {
-                Ok(redeemed) => return Ok((redeemed, pair.sta_id.to_owned())),
+                Ok(redeemed) => return Ok((redeemed, pair)),
                 Err(why) => failed = Some(graver(failed, Why::Sta { sta: sta.url.clone(), why })),
             }
         }

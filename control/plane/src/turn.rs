@@ -50,8 +50,8 @@ pub(crate) enum Order {
     },
     /// These sessions shall end. Answers with how many of them could be told.
     Kill {
-        /// Which.
-        keys: Vec<SessionKey>,
+        /// Which, and why.
+        keys: Vec<(SessionKey, Reason)>,
         /// How many.
         reply: ReplyTo<usize>,
     },
@@ -303,8 +303,8 @@ impl Turn {
         match order {
             Order::Publish { snapshot, reply } => drop(reply.send(self.publish(snapshot))),
             Order::Kill { keys, reply } => {
-                let killed = keys.into_iter().filter(|key| {
-                    let kill = Tell::Kill { key: *key, reason: Reason::Killed };
+                let killed = keys.into_iter().filter(|(key, reason)| {
+                    let kill = Tell::Kill { key: *key, reason: *reason };
                     self.sluice.tell(key.worker, kill).inspect_err(|why| warn!(session = %key, %why, "not ended")).is_ok()
                 });
                 let killed = killed.count();

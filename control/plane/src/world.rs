@@ -27,7 +27,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::StaStatus;
-use crate::action::{FarmNumber, Owned, Tables};
+use crate::action::{FarmNumber, Owned, Rules, Tables};
 use crate::door::portal::Site;
 use crate::door::{sta, xml};
 use crate::farm::{self, Bound, Numbers, Served};
@@ -342,7 +342,8 @@ fn tables(model: &Model, users: Users, farm: &[Arc<Served>]) -> Result<Tables, U
         Ok((served.number, SealKey::new(random::bytes::<KEY_BYTES>()?), limits))
     };
     let nt_domain = model.vpn.nt_domain.as_deref().unwrap_or_default().into();
-    Ok(Tables { nt_domain, users, farm: farm.iter().map(of_server).collect::<Result<_, Unfit>>()?, listeners: Vec::new() })
+    let farm = farm.iter().map(of_server).collect::<Result<_, Unfit>>()?;
+    Ok(Tables { nt_domain, users, farm, listeners: Vec::new(), rules: Rules::of(model) })
 }
 
 /// The XML Service that the portal asks: the one there is, if it is configured the same.

@@ -139,6 +139,8 @@ reasons! {
     Drained = 1501, "drained", Operator;
     /// The gateway is stopping.
     Stopping = 1502, "stopping", Operator;
+    /// The login with which it was launched is over, and what is configured wants that to end it, too.
+    LoginOver = 1503, "login_over", Operator;
 
     /// The control plane is too busy or did not answer in time.
     Busy = 1600, "busy", Gateway;

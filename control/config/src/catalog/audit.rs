@@ -53,7 +53,7 @@ const AUDIT_KEYWORDS: &[Argument] = &[
         "onFailure",
         Kind::Choice(&["CONTINUE", "REFUSE"]),
         "What happens while it cannot be written. CONTINUE says so in the log and goes on; REFUSE refuses every change at the control socket \
-         until it can be written again. Logins and running sessions go on in any case.",
+         and every login until it can be written again. Who is in and what runs goes on in any case.",
     )
     .or("CONTINUE"),
 ];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::code::Code;
 use crate::model::authentication::{Choice, Expression};
-use crate::model::session::{Authorization, SessionPolicy, SessionSettings};
+use crate::model::session::{Authorization, IcaOnLogout, SessionPolicy, SessionSettings};
 use crate::model::{ClientCheck, Model, PolicyName, SessionActionName};
 use crate::print::{LineWriter, Writer};
 
@@ -146,10 +146,10 @@ const fn keywords(parameter: bool) -> [Argument; 67] {
 const ACTION: [Argument; 67] = keywords(false);
 
 /// The same with what only `vpn parameter` has; the array is as long as both together.
-pub(super) const PARAMETER: [Argument; 74] = {
+pub(super) const PARAMETER: [Argument; 75] = {
     let shared = keywords(true);
     let mut all =
-        [Argument::kept("icaUserAccounting").takes(Kind::Text).means("Server to which ICA sessions are accounted."); 74];
+        [Argument::kept("icaUserAccounting").takes(Kind::Text).means("Server to which ICA sessions are accounted."); 75];
     let mut at = 0;
     while at < shared.len() {
         all[at] = shared[at];
@@ -165,8 +165,18 @@ pub(super) const PARAMETER: [Argument; 74] = {
     all[at + 3] =
         Argument::kept("UITHEME").takes(Kind::Choice(&["DEFAULT", "GREENBUBBLE", "CUSTOM"])).means("Look of the old pages.");
     all[at + 4] = Argument::kept("clientversions").takes(Kind::Text).means("Least versions of the plug-in.");
-    all[at + 5] =
-        Argument::kept("icaSessionTimeout").takes(ON_OFF).or("OFF").means("Whether a login's end also ends its ICA sessions.");
+    all[at + 5] = Argument::optional(
+        "icaSessionTimeout",
+        ON_OFF,
+        "Whether a login that ends because its time is up ends the ICA sessions that were launched with it.",
+    )
+    .or("OFF");
+    all[at + 6] = Argument::optional(
+        "icaOnLogout",
+        Kind::Choice(<IcaOnLogout as Choice>::WORDS),
+        "What becomes of the ICA sessions of a login whose user logs out or logs in anew: they go on, or end with it. Ours.",
+    )
+    .or("KEEP");
     all
 };
 

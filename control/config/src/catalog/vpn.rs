@@ -8,8 +8,8 @@ use sluice_link::snapshot::{Cgp, Rates};
 
 use crate::code::Code;
 use crate::files::Purpose;
-use crate::model::authentication::Lockout;
-use crate::model::session::Admission;
+use crate::model::authentication::{Choice as _, Lockout};
+use crate::model::session::{Admission, IcaOnLogout};
 use crate::model::{
     AllowedHost, AllowedHostName, AuthnProfileName, Model, Scheme, Sta, Url, VpnParameter, Vserver, VserverName, VserverTls,
     is_bound,
@@ -167,6 +167,12 @@ const VSERVER_KEYWORDS: &[Argument] = &[
         .or("no limit"),
     Argument::held("maxLoginAttempts", ATTEMPTS, "After so many failures a user is locked out."),
     Argument::held("failedLoginTimeout", LOCKOUT, "For so long. Needs -maxLoginAttempts."),
+    Argument::optional(
+        "loginOnce",
+        ON_OFF,
+        "Whether a user is logged in once only: a further login here ends the earlier ones, and the ICA sessions launched with them.",
+    )
+    .or("OFF"),
     Argument::optional("authnProfile", Kind::Name, "How users log in: an authentication profile.")
         .names("authentication authnProfile")
         .or("as local users"),
@@ -179,7 +185,6 @@ const VSERVER_KEYWORDS: &[Argument] = &[
     Argument::always("tcpProfileName", "nstcp_default_profile", "One profile.").takes(Kind::Text),
     Argument::always("httpProfileName", "nshttp_default_profile", "One profile.").takes(Kind::Text),
     Argument::always("icaProxySessionMigration", "OFF", "A session stays with the login that began it.").takes(ON_OFF),
-    Argument::always("loginOnce", "OFF", "A second login of a user leaves the first alone.").takes(ON_OFF),
     Argument::always("sameSite", "LAX", "`SameSite` of the login's cookie.").takes(Kind::Choice(&["None", "LAX", "STRICT"])),
     Argument::always("cginfraHomePageRedirect", "DISABLED", "Nobody is sent elsewhere after a login.").takes(ENABLED),
     Argument::always("appflowLog", "DISABLED", "The gateway writes its own log.").takes(ENABLED),
@@ -296,6 +301,7 @@ fn change_vserver(said: &Said<'_>, vserver: &mut Vserver, profile: Option<AuthnP
     change_lockout(said, &mut lockout)?;
     vserver.admission.lockout = lockout;
     said.put("maxAAAUsers", &mut vserver.admission.users_max, None, |s| s.number("maxAAAUsers").map(Some));
+    said.put("loginOnce", &mut vserver.admission.login_once, false, |s| s.flag("loginOnce"));
     said.put("authnProfile", &mut vserver.authn_profile, None, |_| Some(profile));
     said.put("vserverFqdn", &mut vserver.fqdn, None, |s| s.text("vserverFqdn").map(|fqdn| Some(fqdn.into())));
     let rates = &mut vserver.rates;
@@ -401,6 +407,7 @@ fn print_vservers(model: &Model, out: &mut Writer<'_>) {
             .keyword_if("sessionRateDown", kbits(vserver.rates.session.down))
             .keyword_if("rateUp", kbits(vserver.rates.together.up))
             .keyword_if("rateDown", kbits(vserver.rates.together.down))
+            .keyword_if("loginOnce", vserver.admission.login_once.then_some("ON"))
             .keyword_if("authnProfile", vserver.authn_profile.as_ref())
             .end();
     }
@@ -564,8 +571,10 @@ pub(super) const PARAMETER: Command = Command {
 
 fn parameter(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     something(said)?;
-    let VpnParameter { nt_domain, session, stas: _ } = &mut site.model.vpn;
+    let VpnParameter { nt_domain, session, ica_session_timeout, ica_on_logout, stas: _ } = &mut site.model.vpn;
     super::session::change(said, session)?;
+    said.put("icaSessionTimeout", ica_session_timeout, false, |s| s.flag("icaSessionTimeout"));
+    said.put("icaOnLogout", ica_on_logout, IcaOnLogout::default(), |s| s.text("icaOnLogout").and_then(IcaOnLogout::of));
     said.put("ntDomain", nt_domain, None, |s| s.text("ntDomain").map(|domain| Some(domain.into())));
     site.keep_arguments(said, "");
     super::session::warn_of_check(said, site);
@@ -574,7 +583,10 @@ fn parameter(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
 
 fn print_parameter(model: &Model, out: &mut Writer<'_>) {
     let line = out.line(Op::Set, &PARAMETER, "").keyword_if("ntDomain", model.vpn.nt_domain.as_deref());
-    super::session::write(line, &model.vpn.session).end();
+    super::session::write(line, &model.vpn.session)
+        .keyword_if("icaSessionTimeout", model.vpn.ica_session_timeout.then_some("ON"))
+        .differs("icaOnLogout", &model.vpn.ica_on_logout, &IcaOnLogout::default(), |what| what.word().to_owned())
+        .end();
 }
 
 /// `add vpn allowedHost`

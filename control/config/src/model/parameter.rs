@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::authentication::Lockout;
-use super::session::SessionSettings;
+use super::session::{IcaOnLogout, SessionSettings};
 use super::{Sta, Url};
 
 /// Settings of all virtual servers.
@@ -13,6 +13,10 @@ pub struct VpnParameter {
     pub nt_domain: Option<Box<str>>,
     /// What holds for sessions if no policy says more. Its own domain is never set; that is [`nt_domain`](Self::nt_domain).
     pub session: SessionSettings,
+    /// Whether a login whose time is up ends its ICA sessions.
+    pub ica_session_timeout: bool,
+    /// What becomes of them when a user logs out.
+    pub ica_on_logout: IcaOnLogout,
     /// Ticket authorities of virtual servers that have none of their own, in order.
     pub stas: Vec<Sta>,
 }

@@ -63,6 +63,13 @@ choices! {
         /// The plug-in of the browser.
         Plugin = "PLUGIN",
     }
+    /// What becomes of the ICA sessions of a login whose user logs out.
+    IcaOnLogout {
+        /// They go on.
+        Keep = "KEEP",
+        /// They end.
+        End = "END",
+    }
     /// When in a request's way a bound policy is looked at.
     BindPoint {
         /// With a request.
@@ -198,6 +205,8 @@ pub struct Admission {
     pub users_max: Option<u32>,
     /// When a user who fails is locked out.
     pub lockout: Option<Lockout>,
+    /// Whether a login ends the earlier ones of the same user here.
+    pub login_once: bool,
 }
 
 /// Session actions and policies.

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use gate_auth::sessions::Limits;
 use gate_config::answer::{Answer, Row};
 use gate_config::code::Code;
 use gate_config::order::AskOrder;
 use gate_config::problem::Problem;
 use sluice_link::id::{LaunchId, SessionKey};
+use sluice_link::reason::Reason;
 
 use super::{Live, ROWS_MAX, more};
-use crate::action::{Action, LoginSeen, WantedLogins};
+use crate::action::{Action, Took, WantedLogins};
 use crate::change::problem;
 use crate::running::Wanted;
 use crate::turn::Order;
@@ -38,6 +38,7 @@ impl Live {
                 .text("transProto", "TCP")
                 .number("worker", running.key.worker.0)
                 .text("sta", launch.sta)
+                .maybe("sessionKey", launch.login.map(|login| login.to_string()).as_deref())
                 .number("ageSeconds", found.now.saturating_sub(running.since).as_secs());
             if let Some(traffic) = traffic {
                 let idle = found.now.saturating_sub(Duration::from_nanos(traffic.last.0));
@@ -67,7 +68,7 @@ impl Live {
     async fn kill(&self, wanted: Wanted) -> Result<usize, Problem> {
         let all = usize::MAX;
         let found = self.owner.ask(|reply| Action::Connections { wanted, at_most: all, reply }).await.map_err(no_owner)?;
-        let keys = found.rows.iter().map(|running| running.key).collect();
+        let keys = found.rows.iter().map(|running| (running.key, Reason::Killed)).collect();
         self.order(|reply| Order::Kill { keys, reply }).await
     }
 
@@ -77,12 +78,14 @@ impl Live {
             return Ok(answer);
         }
         let wanted = wanted_logins(order, false)?;
+        if order.has("ended") {
+            return self.ended_sessions(wanted, answer, warnings).await;
+        }
         let found = self.owner.ask(|reply| Action::Logins { wanted, at_most: ROWS_MAX, reply }).await.map_err(no_owner)?;
         warnings.extend(more(found.rows.len(), found.total));
-        let limits = Limits::default();
         for login in found.rows {
             let (age, idle) = (found.now.saturating_sub(login.began), found.now.saturating_sub(login.seen));
-            let left = limits.idle.saturating_sub(idle).min(limits.absolute.saturating_sub(age));
+            let left = login.ends.saturating_sub(found.now);
             answer.push(
                 Row::new()
                     .text("sessionKey", login.number.to_string())
@@ -94,36 +97,53 @@ impl Live {
                     .text("vserver", &*login.arrival.vserver)
                     .number("ageSeconds", age.as_secs())
                     .number("idleSeconds", idle.as_secs())
-                    .number("expiresSeconds", left.as_secs()),
+                    .number("expiresSeconds", left.as_secs())
+                    .count("icaConnections", login.connections),
             );
         }
         Ok(answer)
     }
 
-    /// Ends logins, and with them the ICA connections of the same users from the same addresses. A user who logs out ends the
-    /// login only.
+    /// Those that are over, and why.
+    async fn ended_sessions(
+        &self,
+        wanted: WantedLogins,
+        mut answer: Answer,
+        warnings: &mut Vec<Problem>,
+    ) -> Result<Answer, Problem> {
+        let asked = self.owner.ask(|reply| Action::EndedLogins { wanted, at_most: ROWS_MAX, reply }).await;
+        let found = asked.map_err(no_owner)?;
+        warnings.extend(more(found.rows.len(), found.total));
+        for ended in found.rows {
+            answer.push(
+                Row::new()
+                    .text("sessionKey", ended.number.to_string())
+                    .text("userName", &*ended.user)
+                    .text("publicIp", ended.arrival.client.ip().to_canonical().to_string())
+                    .number("publicPort", ended.arrival.client.port())
+                    .text("vserver", &*ended.arrival.vserver)
+                    .number("ageSeconds", found.now.saturating_sub(ended.began).as_secs())
+                    .number("endedSeconds", found.now.saturating_sub(ended.at).as_secs())
+                    .text("endReason", ended.end.word())
+                    .text("endMeaning", ended.end.meaning()),
+            );
+        }
+        Ok(answer)
+    }
+
+    /// Ends logins, and with them the ICA connections that were launched with them.
     pub(super) async fn kill_aaa_sessions(&self, order: &AskOrder) -> Result<Answer, Problem> {
         some_argument(order, &["userName", "groupName", "sessionKey", "nodeId", "all"])?;
-        let ended = if is_elsewhere(order) {
-            Vec::new()
+        let took = if is_elsewhere(order) {
+            Took::default()
         } else {
             let wanted = wanted_logins(order, true)?;
             self.owner.ask(|reply| Action::EndLogins { wanted, reply }).await.map_err(no_owner)?
         };
-        if ended.is_empty() && order.has("sessionKey") {
+        if took.logins == 0 && order.has("sessionKey") {
             return Err(order.problem("sessionKey", Code::NoSuchResource, "no session has this key"));
         }
-        let mut connections = 0;
-        let mut seen: Vec<(&str, std::net::IpAddr)> = Vec::new();
-        for LoginSeen { user, arrival, .. } in &ended {
-            let whose = (&**user, arrival.client.ip());
-            if !seen.contains(&whose) {
-                seen.push(whose);
-                let wanted = Wanted { user: Some(user.to_string()), client: Some(arrival.client.ip()), ..Wanted::default() };
-                connections += self.kill(wanted).await?;
-            }
-        }
-        Ok(Answer::of(order.ask).row(Row::new().count("killed", ended.len()).count("icaConnectionsKilled", connections)))
+        Ok(Answer::of(order.ask).row(Row::new().count("killed", took.logins).count("icaConnectionsKilled", took.connections)))
     }
 }
 
@@ -146,6 +166,7 @@ fn wanted(order: &AskOrder) -> Result<Option<Wanted>, Problem> {
         user: order.text("userName").map(str::to_owned),
         vserver: order.text("vserver").map(str::to_owned),
         client: None,
+        login: None,
         older_than: order.number("olderThan").map(Duration::from_secs),
     }))
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use gate_auth::sessions::End;
 use gate_config::answer::{Answer, Datum, Row};
 use gate_config::code::Code;
 use gate_config::order::AskOrder;
@@ -224,15 +225,19 @@ impl Live {
     pub(super) async fn stat_aaa(&self, order: &AskOrder) -> Result<Answer, Problem> {
         let (look, base, counts) = (self.look().await?, self.base().tally, self.counts().await?);
         let tally = counts.tally;
+        let since = |ends: &[End]| tally.ended(ends).saturating_sub(base.ended(ends));
         let row = Row::new()
             .number("authSucc", tally.logins_right.saturating_sub(base.logins_right))
             .number("authFails", tally.logins_wrong.saturating_sub(base.logins_wrong))
             .number("authThrottled", tally.logins_held_back.saturating_sub(base.logins_held_back))
             .count("totCurSess", counts.logins)
             .number("totSess", tally.logins_begun.saturating_sub(base.logins_begun))
-            .number("totSessTo", tally.logins_expired.saturating_sub(base.logins_expired))
-            .number("logouts", tally.logins_left.saturating_sub(base.logins_left))
-            .number("killed", tally.logins_killed.saturating_sub(base.logins_killed))
+            .number("totSessTo", since(&[End::Idle, End::Absolute]))
+            .number("logouts", since(&[End::LoggedOut]))
+            .number("killed", since(&[End::Killed, End::UserGone]))
+            .number("replaced", since(&[End::Renewed, End::Crowded, End::Replaced]))
+            .number("scansFailed", since(&[End::ScanFailed, End::ScanMissing]))
+            .number("launchesTooLate", tally.launches_too_late.saturating_sub(base.launches_too_late))
             .count("curIcaConn", counts.connections);
         self.clear(order, &look).await?;
         Ok(Answer::of(order.ask).row(row))

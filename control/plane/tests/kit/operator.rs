@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -112,15 +113,18 @@ impl Credentials for System {
 
 /// Keeps what is written down.
 #[derive(Clone, Default)]
-pub(crate) struct Notes(Arc<Mutex<Vec<Entry>>>);
+pub(crate) struct Notes {
+    entries: Arc<Mutex<Vec<Entry>>>,
+    is_broken: Arc<AtomicBool>,
+}
 
 impl Audit for Notes {
     fn note(&self, entry: Entry) {
-        self.0.lock().unwrap().push(entry);
+        self.entries.lock().unwrap().push(entry);
     }
 
     fn may_act(&self) -> bool {
-        true
+        !self.is_broken.load(SeqCst)
     }
 
     fn lost(&self) -> u64 {
@@ -129,8 +133,13 @@ impl Audit for Notes {
 }
 
 impl Notes {
+    /// Whether what must be written down may be done.
+    pub(crate) fn set_may_act(&self, may: bool) {
+        self.is_broken.store(!may, SeqCst);
+    }
+
     pub(crate) fn taken(&self) -> Vec<String> {
-        self.0.lock().unwrap().drain(..).map(|entry| format!("{} {:?}", entry.event, entry.fields)).collect()
+        self.entries.lock().unwrap().drain(..).map(|entry| format!("{} {:?}", entry.event, entry.fields)).collect()
     }
 }
 

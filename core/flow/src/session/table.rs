@@ -248,7 +248,7 @@ fn row_15_a_client_that_gives_up() {
 
 #[test]
 fn row_16_somebody_ends_it() {
-    for reason in [Reason::Killed, Reason::Drained, Reason::Stopping] {
+    for reason in [Reason::Killed, Reason::Drained, Reason::Stopping, Reason::LoginOver] {
         let mut rig = Rig::spliced();
         rig.slow = true;
         rig.host_writes(b"sealed already");

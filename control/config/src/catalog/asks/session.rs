@@ -45,6 +45,11 @@ pub(super) const SHOW_ICA: Ask = Ask {
         Field::text("transProto", "Trans proto", "Always TCP."),
         Field::number("worker", "Worker", "", "The worker that carries it."),
         Field::text("sta", "Sta", "Id of the authority that redeemed its ticket."),
+        Field::text(
+            "sessionKey",
+            "Session key",
+            "The login with which it was launched; missing if somebody else got its ticket.",
+        ),
         Field::number("ageSeconds", "Age", "seconds", "Since the client connected."),
         Field::number("idleSeconds", "Idle", "seconds", "Since the last byte either way."),
         Field::number("upBytes", "Up", "bytes", "From client to host."),
@@ -78,6 +83,8 @@ const GROUP: Argument = Argument::optional("groupName", Kind::Name, "Those of us
 const KEY: Argument =
     Argument::optional("sessionKey", Kind::Word(64, "-_"), "The one with this key, as `show aaa session` says it.");
 
+const ENDED: Argument = Argument::optional("ended", Kind::Switch, "Those that ended within the last hour, and why. Ours.");
+
 pub(super) const SHOW_AAA: Ask = Ask {
     verb: "show",
     group: "aaa",
@@ -87,7 +94,7 @@ pub(super) const SHOW_AAA: Ask = Ask {
     summary: "Sessions of users who have logged in at the portal.",
     notes: "`show aaa user [NAME] -loggedIn` says the same.",
     origin: Origin::NetScaler,
-    keywords: &[USER, GROUP, NODE],
+    keywords: &[USER, GROUP, NODE, ENDED],
     fields: &[
         Field::text("sessionKey", "Session key", "What `kill aaa session -sessionKey` takes. It is not what the browser holds."),
         Field::text("userName", "User name", "Who has logged in."),
@@ -99,6 +106,10 @@ pub(super) const SHOW_AAA: Ask = Ask {
         Field::number("ageSeconds", "Age", "seconds", "Since the login."),
         Field::number("idleSeconds", "Idle", "seconds", "Since the last request."),
         Field::number("expiresSeconds", "Expires", "seconds", "Until it ends by itself if nothing more is asked."),
+        Field::number("icaConnections", "ICA connections", "", "Running ICA connections that were launched with it."),
+        Field::number("endedSeconds", "Ended", "seconds", "With -ended: since it ended."),
+        Field::text("endReason", "End reason", "With -ended: why, in a word."),
+        Field::text("endMeaning", "End meaning", "With -ended: why, in a sentence."),
     ],
     level: Level::Read,
     what: What::ShowAaaSessions,
@@ -113,8 +124,9 @@ pub(super) const KILL_AAA: Ask = Ask {
     words: "kill aaa session",
     title: "aaaSession",
     summary: "Ends sessions of logged-in users; they have to log in again.",
-    notes: "At least one argument says which; with several, those to which all apply. ICA connections of the same user from the same \
-            address end, too. Logging out ends the session only.",
+    notes: "At least one argument says which; with several, those to which all apply. ICA connections that were launched with them end, \
+            too, and those of the same user from the same address whose tickets another portal got. What else ends ICA connections: \
+            `set vpn parameter -icaSessionTimeout` and `-icaOnLogout`.",
     origin: Origin::NetScaler,
     keywords: &[USER, GROUP, KEY, NODE, ALL],
     fields: &[

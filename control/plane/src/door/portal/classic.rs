@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use gate_auth::guard::Source;
-use gate_auth::sessions::{Arrival, Identity, Token};
+use gate_auth::sessions::{Arrival, Sso, Token};
 use gate_proto::form::{Field, Form};
 use gate_proto::xml::nfuse::answer::NoAnswer;
 use gate_proto::xml::nfuse::request::{Request as Question, ValidateCredentials};
@@ -136,14 +136,9 @@ impl Portal {
             Err(NotProven::Busy) => return Err(Failed::new(Problem::Busy, "too many passwords wait to be checked")),
             Err(NotProven::NoOwner(gone)) => return Err(gone.into()),
         };
-        let identity = Identity {
-            user: person.name.clone(),
-            domain: person.domain.clone(),
-            groups: person.groups.clone(),
-            password: password.clone(),
-        };
+        let sso = Sso { user: person.name.clone(), domain: person.domain.clone(), password: password.clone() };
         let question =
-            Question::ValidateCredentials(ValidateCredentials { credentials: credentials_of(&identity), wants_identity: false });
+            Question::ValidateCredentials(ValidateCredentials { credentials: credentials_of(&sso), wants_identity: false });
         match visit.world.xml.ask(&question).await {
             Ok(_) => {}
             Err(NoReply::No(NoAnswer::Refused(ErrorId::FailedCredentials))) => {
@@ -155,7 +150,6 @@ impl Portal {
         let replaces = visit.jar.login().map(str::to_owned);
         let arrival = Arrival { client: visit.caller.client, vserver: visit.site.vserver.clone() };
         let entered = self.owner.ask(|reply| Action::Enter { person, password, arrival, replaces, reply }).await?;
-        let token = entered.map_err(|full| Failed::new(Problem::Busy, full))?;
-        Ok(Ok(token))
+        Ok(Ok(entered?))
     }
 }

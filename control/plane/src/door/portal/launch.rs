@@ -10,6 +10,7 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use gate_auth::sessions::Sso;
 use gate_proto::form::Form;
 use gate_proto::host_port::HostPort;
 use gate_proto::ica_file::MEDIA_TYPE;
@@ -27,6 +28,7 @@ use tracing::{info, warn};
 
 use super::text::Problem;
 use super::{Failed, Portal, Visit, Visitor, credentials_of, pages, unexpected};
+use crate::action::{Action, Presented};
 use crate::http::Reply;
 
 /// Life of a logon ticket that is asked for, in seconds.
@@ -49,9 +51,19 @@ impl Portal {
         let logon_ticket = self.logon_ticket(&address, visit, visitor).await?;
         let ticket = self.sta_ticket(&app, &host, address.cgp_port, visit, visitor).await?;
         let file = self.file(&app, &ticket, &logon_ticket, visit, visitor)?;
-        let user = &visitor.login.identity.user;
-        info!(%user, client = %visit.caller.client, resource = %app.in_name, sta = %ticket.authority_id, "launch file issued");
+        self.tie(&app, &ticket, visitor).await?;
+        let user = visitor.login.user();
+        info!(user, client = %visit.caller.client, resource = %app.in_name, sta = %ticket.authority_id, "launch file issued");
         answer(&app, &file)
+    }
+
+    /// Ties the ticket to the login, before anybody has it.
+    async fn tie(&self, app: &App, ticket: &IssuedTicket, visitor: &Visitor) -> Result<(), Failed> {
+        let (login, resource) = (visitor.login.number, app.in_name.clone());
+        let code = ticket.ticket.expose().to_owned().into();
+        let ticket = Presented { authority: ticket.authority_id.clone(), code };
+        let is_in = self.owner.ask(|reply| Action::Ticketed { login, ticket, resource, reply }).await?;
+        if is_in { Ok(()) } else { Err(Failed::new(Problem::StaleForm, "the login ended meanwhile")) }
     }
 
     async fn host_of(&self, app: &App, visit: &Visit<'_>, visitor: &Visitor) -> Result<AddressAnswer, Failed> {
@@ -60,7 +72,7 @@ impl Portal {
             client: self.client(visit, visitor),
             wanted: Some(AddressForm::DotPort),
             flags: vec![AddressFlag::NoLoadBias],
-            credentials: Some(credentials_of(&visitor.login.identity)),
+            credentials: Some(credentials_of(sso(visitor)?)),
             client_type: Some(ClientType::Ica30),
         });
         let answer = visit.world.xml.ask(&question).await?;
@@ -69,7 +81,7 @@ impl Portal {
 
     async fn logon_ticket(&self, address: &AddressAnswer, visit: &Visit<'_>, visitor: &Visitor) -> Result<Secret, Failed> {
         let question = Question::Ticket(LogonTicketRequest {
-            credentials: credentials_of(&visitor.login.identity),
+            credentials: credentials_of(sso(visitor)?),
             ticket_type: "CtxLogon".to_owned(),
             ticket_tag: address.ticket_tag.clone(),
             time_to_live_s: Some(LOGON_LIFE_S),
@@ -87,11 +99,11 @@ impl Portal {
         visit: &Visit<'_>,
         visitor: &Visitor,
     ) -> Result<IssuedTicket, Failed> {
-        let identity = &visitor.login.identity;
+        let sso = sso(visitor)?;
         let connection = Connection {
             server_address: host.to_string(),
-            user_name: identity.user.to_string(),
-            user_domain: identity.domain.to_string(),
+            user_name: sso.user.to_string(),
+            user_domain: sso.domain.to_string(),
             application_name: app.in_name.clone(),
             protocol: "ICA".to_owned(),
         };
@@ -125,9 +137,9 @@ impl Portal {
         let gateway = HostPort::parse(&named, visit.own.port).map_err(|bad| unlaunchable(&bad))?;
         let default = Settings::default();
         let settings = app.settings.as_ref().unwrap_or(&default);
-        let identity = &visitor.login.identity;
+        let sso = sso(visitor)?;
         let colors = settings.colors.to_string();
-        let shared = [identity.user.as_bytes(), identity.domain.as_bytes(), colors.as_bytes(), settings.encryption.as_bytes()];
+        let shared = [sso.user.as_bytes(), sso.domain.as_bytes(), colors.as_bytes(), settings.encryption.as_bytes()];
         let sharing_key = self.names.seal("session sharing", &shared).to_text();
         write::Launch {
             application: &app.in_name,
@@ -135,7 +147,7 @@ impl Portal {
             ticket: &ticket.client_string(),
             gateway: &gateway,
             logon_ticket: Some(logon_ticket),
-            user: &identity.user,
+            user: &sso.user,
             client_name: &self.client_name(visitor),
             colors: settings.colors,
             size: (settings.width, settings.height),
@@ -150,6 +162,11 @@ impl Portal {
         .write()
         .map_err(|refused| unlaunchable(&refused))
     }
+}
+
+/// What the farm is told; nobody in particular starts nothing.
+fn sso(visitor: &Visitor) -> Result<&Sso, Failed> {
+    visitor.login.entry.sso.as_ref().ok_or_else(|| Failed::new(Problem::NoResource, "the login has no user for the farm"))
 }
 
 fn answer(app: &App, file: &Secret) -> Result<Reply, Failed> {

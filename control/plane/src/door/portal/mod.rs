@@ -26,7 +26,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use gate_auth::seal::SealKey;
-use gate_auth::sessions::{Identity, Login, LoginForm};
+use gate_auth::sessions::{Login, LoginForm, Sso};
 use gate_proto::form::Form;
 use gate_proto::path::Path;
 use gate_proto::secret::Secret;
@@ -37,7 +37,7 @@ use gate_proto::xml::nfuse::words::{AddressForm, ClientType, Detail, ErrorId, Se
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue, ORIGIN, RETRY_AFTER};
 use secrecy::ExposeSecret;
-use tracing::info;
+use tracing::{debug, info};
 
 use self::inner::Caller;
 use self::jar::Jar;
@@ -45,7 +45,7 @@ use self::origin::OwnName;
 use self::pages::{LeavePage, ResourcesPage, Shown};
 use self::routes::{Class, Deed, Inside, NoRoute, Open};
 use self::text::{Language, Problem};
-use crate::action::{Action, NoOwner, Owned};
+use crate::action::{Action, NoOwner, NotEntered, Owned, Whose};
 use crate::clock::Clock;
 use crate::helpers::Helpers;
 use crate::http::{Door, Reply, Whole};
@@ -245,7 +245,7 @@ impl Portal {
         let cookie = visit.jar.login().unwrap_or_default().to_owned();
         let form_token = visitor.form_token.clone();
         self.owner.ask(|reply| Action::Leave { cookie, form_token, reply }).await?;
-        info!(user = %visitor.login.identity.user, client = %visit.caller.client.ip(), "logout");
+        info!(user = visitor.login.user(), client = %visit.caller.client.ip(), "logout");
         let mut reply = pages::redirect(StatusCode::SEE_OTHER, routes::LOGIN_FORM);
         jar::forget_login(&mut reply)?;
         Ok(reply)
@@ -268,20 +268,21 @@ impl Portal {
             text: visit.language.text(),
             nonce: &nonce,
             form_token: &visitor.form_token,
-            user: &visitor.login.identity.user,
+            user: visitor.login.user(),
             resources: &shown,
         };
         Ok(pages::page(StatusCode::OK, &nonce, &page))
     }
 
-    /// What the XML Service has for this user; all of it, or just the named ones.
+    /// What the XML Service has for this user; all of it, or just the named ones. Nobody in particular has nothing.
     async fn apps(&self, visit: &Visit<'_>, visitor: &Visitor, app_names: Vec<String>) -> Result<Vec<App>, Failed> {
+        let Some(sso) = &visitor.login.entry.sso else { return Ok(Vec::new()) };
         let question = Question::AppData(AppDataRequest {
             details: vec![Detail::All],
             app_names,
             server_types: vec![ServerType::All],
             client_types: vec![ClientType::Ica30],
-            credentials: Some(credentials_of(&visitor.login.identity)),
+            credentials: Some(credentials_of(sso)),
             client: self.client(visit, visitor),
             ..AppDataRequest::default()
         });
@@ -303,8 +304,14 @@ impl Portal {
 
     async fn visitor(&self, visit: &Visit<'_>) -> Result<Option<Visitor>, Failed> {
         let Some(cookie) = visit.jar.login().map(str::to_owned) else { return Ok(None) };
-        let found = self.owner.ask(|reply| Action::Who { cookie, reply }).await?;
-        Ok(found.map(|(login, form_token)| Visitor { login, form_token }))
+        Ok(match self.owner.ask(|reply| Action::Who { cookie, reply }).await? {
+            Whose::Login(login, form_token) => Some(Visitor { login: *login, form_token }),
+            Whose::Over(end) => {
+                debug!(reason = end.word(), "portal: the cookie of a login that is over");
+                None
+            }
+            Whose::Nobody => None,
+        })
     }
 }
 
@@ -355,9 +362,19 @@ impl Visitor {
     }
 }
 
-fn credentials_of(identity: &Identity) -> Credentials {
-    let password = Secret::new(identity.password.expose_secret());
-    Credentials::with_password(&*identity.user, &password, Some(&*identity.domain).filter(|domain| !domain.is_empty()))
+fn credentials_of(sso: &Sso) -> Credentials {
+    let password = Secret::new(sso.password.expose_secret());
+    Credentials::with_password(&*sso.user, &password, Some(&*sso.domain).filter(|domain| !domain.is_empty()))
+}
+
+impl From<NotEntered> for Failed {
+    fn from(why: NotEntered) -> Self {
+        let problem = match why {
+            NotEntered::TooMany(_) | NotEntered::Enough => Problem::Busy,
+            NotEntered::Unaudited | NotEntered::NoRandom(_) => Problem::Internal,
+        };
+        Self::new(problem, why)
+    }
 }
 
 /// An answer of another kind than the question. [`Answer::read`] does not let one through.

@@ -48,7 +48,7 @@ impl Portal {
                 Ok(answer(JSON, format!("{{\"resources\":[{}]}}", all.join(","))))
             }
             Asking::UserName => Ok(match visitor {
-                Some(visitor) => answer(PLAIN, visitor.login.identity.user.to_string()),
+                Some(visitor) => answer(PLAIN, visitor.login.user().to_owned()),
                 None => pages::bare(StatusCode::FORBIDDEN),
             }),
         }

@@ -1,7 +1,16 @@
 //! The one task that owns control state: it takes actions one by one and is the only one to touch the tables.
 //!
+//! ```text
+//!   doors ─► Action ─► act ─► tables ─► reply
+//!                        └─ logins that ended ─► what hangs on them (ends.rs) ─► Order::Kill ─► workers
+//!   every second ─► Action::Tick: what is due, at a cost of as much as is due
+//! ```
+//!
 //! An action that breaks the owner (a bug of ours) ends that action, is logged and counted, and its door sees no reply; the
 //! tables are pure, and each call on them leaves them whole or is not made.
+
+mod ends;
+mod log;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,32 +20,40 @@ use std::time::Duration;
 
 use gate_auth::guard::{LoginGuard, TicketGuard};
 use gate_auth::seal::{KEY_BYTES, SealKey};
-use gate_auth::sessions::{self, Arrival, Identity, Logins, Token};
+use gate_auth::sessions::{self, Arrival, End, Entry, Identity, Login, Logins, Sso, Times, Token, plain};
 use gate_auth::tickets::{self, Code, Kind, LOGON_RANDOM_BYTES, STA_RANDOM_BYTES, Tickets};
 use gate_auth::users::{Check, Proven, Users, canonical};
-use gate_proto::xml::sta::Value;
+use gate_proto::audit::{Entry as Note, Value};
+use gate_proto::xml::sta;
 use secrecy::{ExposeSecret, SecretString};
-use sluice_link::ask::{Closed, Opened};
+use sluice_link::id::{LaunchId, SessionKey};
+use sluice_link::reason::Reason;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
+use self::ends::{wanted_ended, wants};
 use crate::PlaneFault;
 use crate::action::{
-    Action, Claim, Counts, FarmNumber, Found, LoginSeen, NotEntered, NotIssued, Person, ReplyTo, Tables, Tally, Trial,
-    WantedLogins,
+    Action, Claim, Counts, FarmNumber, Found, LoginOver, LoginSeen, NotEntered, NotIssued, Person, Presented, ReplyTo, Rules,
+    Tables, Tally, Trial, Whose,
 };
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::latency::{Latencies, Phase};
+use crate::login::chain::Issued;
 use crate::quiet::Quiet;
 use crate::random;
-use crate::running::{self, Launches};
+use crate::running::{Launch, Launches};
+use crate::turn::Order;
 
 /// Users whose password was found right and is remembered as a seal.
 const PROVEN_MAX: usize = 50_000;
 /// Life of a logon ticket.
 const LOGON_LIFE: Duration = Duration::from_secs(200);
-/// Time between two sweeps.
-const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// Time between two looks at what is due.
+const TICK_EVERY: Duration = Duration::from_secs(1);
+/// Looks at what is due between two sweeps.
+const TICKS_PER_SWEEP: u32 = 30;
 
 /// The state.
 pub(crate) struct Owner {
@@ -48,9 +65,16 @@ pub(crate) struct Owner {
     logins: Logins,
     ticket_guard: TicketGuard,
     /// One table for each embedded authority.
-    stas: HashMap<FarmNumber, Tickets<IpAddr, Vec<Value>>>,
+    stas: HashMap<FarmNumber, Tickets<IpAddr, Vec<sta::Value>>>,
     logon: Tickets<IpAddr, Arc<str>>,
+    rules: Rules,
+    /// Tickets that the portal got.
+    issued: Issued,
     launches: Launches,
+    /// Sessions that are to be ended, until the workers' keeper takes the order.
+    doomed: Vec<(SessionKey, Reason)>,
+    orders: mpsc::Sender<Order>,
+    audit: Arc<dyn Audit>,
     latencies: Latencies,
     tally: Tally,
     /// The same, since an operator last began anew.
@@ -60,9 +84,14 @@ pub(crate) struct Owner {
 
 impl Owner {
     /// Builds the tables.
-    pub(crate) fn new(tables: Tables, clock: Clock) -> Result<Self, PlaneFault> {
+    pub(crate) fn new(
+        tables: Tables,
+        clock: Clock,
+        audit: Arc<dyn Audit>,
+        orders: mpsc::Sender<Order>,
+    ) -> Result<Self, PlaneFault> {
         let key = || random::bytes::<KEY_BYTES>().map(SealKey::new).map_err(|_| PlaneFault::NoRandom);
-        let session = sessions::Limits::default();
+        let times = Times::default();
         let of_server = |(number, key, limits)| (number, Tickets::new(key, limits));
         let logon = tickets::Limits { once: LOGON_LIFE, ..tickets::Limits::default() };
         Ok(Self {
@@ -70,12 +99,17 @@ impl Owner {
             nt_domain: tables.nt_domain,
             users: tables.users,
             login_guard: LoginGuard::default(),
-            proven: Proven::new(key()?, PROVEN_MAX, session.idle, session.absolute),
-            logins: Logins::new(key()?, session),
+            proven: Proven::new(key()?, PROVEN_MAX, times.idle, times.absolute),
+            logins: Logins::new(key()?, sessions::Limits::default()),
             ticket_guard: TicketGuard::default(),
             stas: tables.farm.into_iter().map(of_server).collect(),
             logon: Tickets::new(key()?, logon),
+            rules: tables.rules,
+            issued: Issued::new(key()?),
             launches: Launches::default(),
+            doomed: Vec::new(),
+            orders,
+            audit,
             latencies: Latencies::new(),
             tally: Tally::default(),
             times_shown: Latencies::new(),
@@ -85,25 +119,41 @@ impl Owner {
 
     /// Takes actions until every door is gone.
     pub(crate) async fn serve(mut self, mut actions: mpsc::Receiver<Action>) {
-        let mut sweep = tokio::time::interval(SWEEP_EVERY);
-        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut tick = tokio::time::interval(TICK_EVERY);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ticks = 0;
+        let orders = self.orders.clone();
         loop {
             let action = tokio::select! {
                 action = actions.recv() => match action {
                     Some(action) => action,
                     None => return,
                 },
-                _ = sweep.tick() => Action::Sweep,
+                // Waited for beside everything else: the keeper of the workers may be waiting for the owner at this moment.
+                Ok(room) = orders.reserve(), if !self.doomed.is_empty() => {
+                    let (reply, _) = tokio::sync::oneshot::channel();
+                    room.send(Order::Kill { keys: std::mem::take(&mut self.doomed), reply });
+                    continue;
+                }
+                _ = tick.tick() => {
+                    ticks = (ticks + 1) % TICKS_PER_SWEEP;
+                    if ticks == 0 { Action::Sweep } else { Action::Tick }
+                }
             };
             // The panic itself is reported by the process's panic hook.
-            if catch_unwind(AssertUnwindSafe(|| self.act(action))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| self.act(action, self.clock.now()))).is_err() {
                 error!("the owner of control state broke on an action");
             }
         }
     }
 
-    fn act(&mut self, action: Action) {
-        let now = self.clock.now();
+    /// Does one thing at `now`, and what follows from it.
+    fn act(&mut self, action: Action, now: Duration) {
+        self.do_it(action, now);
+        self.follow_ends(now);
+    }
+
+    fn do_it(&mut self, action: Action, now: Duration) {
         match action {
             Action::Try(claim, reply) => give(reply, self.begin_try(&claim, now)),
             Action::Tried { claim, check, right, reply } => {
@@ -113,18 +163,17 @@ impl Owner {
             }
             Action::Enter { person, password, arrival, replaces, reply } => {
                 if let Some(cookie) = replaces {
-                    self.logins.end(&cookie);
+                    self.logins.end(&cookie, End::Renewed, now);
                 }
-                give(reply, self.enter(&person, password, arrival, now));
+                give(reply, self.enter_person(&person, password, arrival, now));
             }
-            Action::Who { cookie, reply } => {
-                let login = self.logins.look_up(&cookie, now).cloned();
-                give(reply, login.map(|login| (login, self.logins.form_token(&cookie))));
-            }
+            Action::Who { cookie, reply } => give(reply, self.whose(&cookie, now)),
             Action::Leave { cookie, form_token, reply } => {
-                let left = self.logins.is_form_token(&cookie, &form_token) && self.logins.end(&cookie).is_some();
-                self.tally.logins_left += u64::from(left);
+                let left = self.logins.is_form_token(&cookie, &form_token) && self.logins.end(&cookie, End::LoggedOut, now);
                 give(reply, left);
+            }
+            Action::Ticketed { login, ticket, resource, reply } => {
+                give(reply, self.ticketed(login, &ticket, resource, now));
             }
             Action::IssueSta { sta, issuer, kind, values, reply } => {
                 let Some(table) = self.stas.get_mut(&sta) else { return };
@@ -151,9 +200,7 @@ impl Owner {
                     warn!(?source, "too many bad tickets: source is turned away for a while");
                 }
             }
-            Action::Launched(launch, reply) => {
-                give(reply, self.launches.launched(*launch));
-            }
+            Action::Launched(launch, ticket, reply) => give(reply, self.launched(*launch, &ticket, now)),
             Action::Opened(opened) => self.opened(&opened, now),
             Action::Closed(closed) => self.closed(&closed),
             Action::Count(reply) => {
@@ -174,7 +221,7 @@ impl Owner {
                 self.times_shown.reset_all();
                 give(reply, ());
             }
-            Action::Settle(tables, reply) => give(reply, self.settle(*tables)),
+            Action::Settle(tables, reply) => give(reply, self.settle(*tables, now)),
             Action::Connections { wanted, at_most, reply } => {
                 let found = self.launches.find(&wanted, now);
                 let (mut rows, mut total) = (Vec::new(), 0);
@@ -187,19 +234,23 @@ impl Owner {
                 give(reply, Found { rows, total, now });
             }
             Action::Logins { wanted, at_most, reply } => {
-                let mut rows: Vec<LoginSeen> = self.logins.iter(now).filter(|login| wants(&wanted, login)).map(seen).collect();
+                let found = self.logins.iter(now).filter(|login| wants(&wanted, login));
+                let mut rows: Vec<LoginSeen> = found.map(|login| self.seen(login)).collect();
                 rows.sort_by_key(|login| login.number);
                 let total = rows.len();
                 rows.truncate(at_most);
                 give(reply, Found { rows, total, now });
             }
-            Action::EndLogins { wanted, reply } => {
-                let ended = self.logins.end_those(|login| wants(&wanted, login));
-                self.tally.logins_killed += ended.len() as u64;
-                give(reply, ended.iter().map(seen).collect());
+            Action::EndedLogins { wanted, at_most, reply } => {
+                let found = || self.logins.ended(now).filter(|ended| wanted_ended(&wanted, ended));
+                give(reply, Found { rows: found().take(at_most).cloned().collect(), total: found().count(), now });
             }
+            Action::EndLogins { wanted, reply } => give(reply, self.end_logins(&wanted, now)),
             Action::Latencies(reply) => give(reply, self.latencies.report()),
             Action::WorkerGone(worker, reply) => give(reply, self.launches.lost(worker)),
+            Action::Tick => self.logins.sweep(now),
+            #[cfg(test)]
+            Action::Break(reply) => panic!("on purpose, while somebody waits: {}", !reply.is_closed()),
             Action::Sweep => {
                 self.logins.sweep(now);
                 self.logon.sweep(now);
@@ -262,19 +313,88 @@ impl Owner {
         Some(person)
     }
 
-    fn enter(&mut self, person: &Person, password: SecretString, arrival: Arrival, now: Duration) -> Result<Token, NotEntered> {
+    /// Whose cookie that is. Of one that is over its user is told why, but not of one that the user ended.
+    fn whose(&mut self, cookie: &str, now: Duration) -> Whose {
+        if let Some(login) = self.logins.look_up(cookie, now).cloned() {
+            return Whose::Login(Box::new(login), self.logins.form_token(cookie));
+        }
+        self.logins.why_over(cookie, now).map_or(Whose::Nobody, |ended| Whose::Over(ended.end))
+    }
+
+    fn enter_person(
+        &mut self,
+        person: &Person,
+        password: SecretString,
+        arrival: Arrival,
+        now: Duration,
+    ) -> Result<Token, NotEntered> {
+        let (user, domain) = (person.name.clone(), person.domain.clone());
+        let identity = Some(Identity { user: user.clone(), domain: domain.clone(), is_local: true });
+        let (groups, times) = (person.groups.clone(), self.rules.times);
+        let sso = Some(Sso { user, domain, password });
+        self.enter(Entry { identity, groups, sso, arrival, times }, now).map(|(token, _)| token)
+    }
+
+    /// Begins a login, under a token that nobody has seen.
+    fn enter(&mut self, entry: Entry, now: Duration) -> Result<(Token, u64), NotEntered> {
+        if !self.audit.may_act() {
+            return Err(NotEntered::Unaudited);
+        }
         let token = Token::new(random::bytes()?);
-        let identity =
-            Identity { user: person.name.clone(), domain: person.domain.clone(), groups: person.groups.clone(), password };
-        let client = arrival.client.ip();
-        self.logins.begin(&token, identity, arrival, now)?;
-        info!(user = %person.name, %client, "login");
-        Ok(token)
+        let user: Option<Arc<str>> = entry.identity.as_ref().map(|identity| identity.user.clone());
+        let arrival = entry.arrival.clone();
+        let rules = self.rules.vservers.get(&arrival.vserver).copied().unwrap_or_default();
+        let once = user.as_ref().filter(|_| rules.login_once);
+        self.logins.sweep(now);
+        if let Some(user) = once {
+            self.logins.end_others(user, &arrival.vserver, 0, now);
+        }
+        let is_enough = |max: Option<u32>, now: usize| max.is_some_and(|max| now >= usize::try_from(max).unwrap_or(usize::MAX));
+        if is_enough(self.rules.users_max, self.logins.len()) || is_enough(rules.users_max, self.logins.at(&arrival.vserver)) {
+            return Err(NotEntered::Enough);
+        }
+        let number = self.logins.begin(&token, entry, now)?;
+        let user = user.as_deref().unwrap_or_default();
+        info!(login = number, user, client = %arrival.client, vserver = %arrival.vserver, "login");
+        let fields = vec![
+            ("login", Value::Number(number)),
+            ("user", Value::Text(user.to_owned())),
+            ("client", Value::Text(arrival.client.to_string())),
+            ("vserver", Value::Text(arrival.vserver.to_string())),
+        ];
+        self.audit.note(Note { event: "login", fields });
+        Ok((token, number))
+    }
+
+    /// The portal got a ticket for a login; whether that is still there.
+    fn ticketed(&mut self, login: u64, ticket: &Presented, resource: String, now: Duration) -> bool {
+        let Some(found) = self.logins.numbered(login, now) else { return false };
+        let fields = vec![
+            ("login", Value::Number(login)),
+            ("user", Value::Text(found.user().to_owned())),
+            ("client", Value::Text(found.entry.arrival.client.to_string())),
+            ("vserver", Value::Text(found.entry.arrival.vserver.to_string())),
+            ("resource", Value::Text(resource)),
+            ("authority", Value::Text(ticket.authority.clone())),
+        ];
+        self.audit.note(Note { event: "launch", fields });
+        self.issued.remember(ticket, login, now);
+        true
+    }
+
+    /// A ticket led to a host; of one that the portal got, the login must still be there.
+    fn launched(&mut self, mut launch: Launch, ticket: &Presented, now: Duration) -> Result<LaunchId, LoginOver> {
+        launch.login = self.issued.login_of(ticket, now);
+        if launch.login.is_some_and(|login| self.logins.numbered(login, now).is_none()) {
+            self.tally.launches_too_late += 1;
+            return Err(LoginOver);
+        }
+        Ok(self.launches.launched(launch))
     }
 
     /// Takes over what the configuration says now. Tables of tickets that stay keep their tickets. Nothing in here can fail.
-    fn settle(&mut self, tables: Tables) -> usize {
-        let Tables { nt_domain, users, farm, listeners } = tables;
+    fn settle(&mut self, tables: Tables, now: Duration) -> usize {
+        let Tables { nt_domain, users, farm, listeners, rules } = tables;
         for times in [&mut self.latencies, &mut self.times_shown] {
             times.retain(|listener| listeners.contains(&listener));
         }
@@ -283,23 +403,16 @@ impl Owner {
             self.stas.entry(number).or_insert_with(|| Tickets::new(key, limits)).set_limits(limits);
         }
         let before = std::mem::replace(&mut self.users, users);
-        self.nt_domain = nt_domain;
-        let is_stale = |login: &sessions::Login| !before.agree_about(&self.users, &running::name(&login.identity.user));
-        let ended = self.logins.end_those(is_stale);
-        for login in &ended {
-            info!(user = %login.identity.user, client = %login.arrival.client, "login ended: the user is gone or has another password");
-        }
-        self.tally.logins_killed += ended.len() as u64;
-        ended.len()
+        (self.nt_domain, self.rules) = (nt_domain, rules);
+        let is_stale = |login: &Login| {
+            let local = login.entry.identity.as_ref().filter(|identity| identity.is_local);
+            local.is_some_and(|identity| !before.agree_about(&self.users, &plain(&identity.user)))
+        };
+        self.logins.end_those(End::UserGone, now, is_stale)
     }
 
     fn tally(&self) -> Tally {
-        Tally {
-            logins_begun: self.logins.begun(),
-            logins_expired: self.logins.expired(),
-            connections: self.launches.opened_ever(),
-            ..self.tally
-        }
+        Tally { logins_begun: self.logins.begun(), connections: self.launches.opened_ever(), ..self.tally }
     }
 
     fn issue_logon(&mut self, issuer: IpAddr, user: Arc<str>, is_reference: bool, now: Duration) -> Result<Code, NotIssued> {
@@ -310,62 +423,6 @@ impl Owner {
             self.logon.issue(random::bytes::<LOGON_RANDOM_BYTES>()?, issuer, Kind::Once, user, now)?
         })
     }
-
-    fn opened(&mut self, opened: &Opened, now: Duration) {
-        self.latencies.record(opened);
-        self.times_shown.record(opened);
-        let Some(launch) = self.launches.opened(opened.launch, opened.key, now) else { return };
-        info!(
-            event = "ICASTART",
-            connection = opened.launch.0,
-            session = %opened.key,
-            vserver = %launch.vserver,
-            client = %launch.client,
-            host = %launch.host,
-            user = launch.user,
-            domain = launch.domain,
-            resource = launch.resource,
-            ticket = %launch.ticket,
-            connect_us = micros(opened.took),
-            "session started"
-        );
-    }
-
-    fn closed(&mut self, closed: &Closed) {
-        let launch = closed.launch.and_then(|id| self.launches.closed(id));
-        let Some(launch) = launch else {
-            let Some(unsaid) = self.quiet.may_say(closed.client.ip().into(), self.clock.now()) else { return };
-            info!(
-                event = "CLOSED",
-                session = %closed.key,
-                client = %closed.client,
-                reason = closed.reason.word(),
-                code = code(closed.reason),
-                meaning = closed.reason.meaning(),
-                lived_ms = millis(closed.lived),
-                unsaid,
-                "connection ended without a launch"
-            );
-            return;
-        };
-        info!(
-            event = "ICAEND_CONNSTAT",
-            connection = closed.launch.map(|id| id.0),
-            session = %closed.key,
-            vserver = %launch.vserver,
-            client = %launch.client,
-            host = %launch.host,
-            user = launch.user,
-            domain = launch.domain,
-            resource = launch.resource,
-            reason = closed.reason.word(),
-            code = code(closed.reason),
-            up_bytes = closed.up_bytes,
-            down_bytes = closed.down_bytes,
-            lived_ms = millis(closed.lived),
-            "session ended"
-        );
-    }
 }
 
 /// A reply that nobody waits for is dropped.
@@ -373,34 +430,5 @@ fn give<T>(reply: ReplyTo<T>, value: T) {
     let _ = reply.send(value);
 }
 
-fn seen(login: &sessions::Login) -> LoginSeen {
-    let identity = &login.identity;
-    LoginSeen {
-        number: login.number,
-        user: identity.user.clone(),
-        domain: identity.domain.clone(),
-        groups: identity.groups.clone(),
-        arrival: login.arrival.clone(),
-        began: login.began,
-        seen: login.seen,
-    }
-}
-
-fn wants(wanted: &WantedLogins, login: &sessions::Login) -> bool {
-    wanted.number.is_none_or(|number| number == login.number)
-        && wanted.user.as_deref().is_none_or(|user| running::name(user) == running::name(&login.identity.user))
-        && wanted.group.as_ref().is_none_or(|group| login.identity.groups.contains(group))
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The enum's representation is its stable code.
-fn code(reason: sluice_link::reason::Reason) -> u16 {
-    reason as u16
-}
+#[cfg(test)]
+mod tests;
