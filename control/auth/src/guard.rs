@@ -128,6 +128,18 @@ impl LoginGuard {
     }
 }
 
+impl LoginGuard {
+    /// Nobody could be asked whether it was right: it was no try.
+    pub fn spared(&mut self, user: &str, source: Option<Source>) {
+        if let Some(failures) = self.users.peek_mut(&user.to_owned()) {
+            failures.take_back();
+        }
+        if let Some(failures) = source.and_then(|s| self.sources.peek_mut(&s)) {
+            failures.take_back();
+        }
+    }
+}
+
 trait Longer: Sized {
     fn max_by_time(self, other: Self) -> Self;
 }
@@ -224,6 +236,19 @@ mod tests {
         for _ in 0..USER_FREE {
             guard.begin("alice", None, now).unwrap();
         }
+    }
+
+    #[test]
+    fn what_nobody_could_judge_was_no_try() {
+        let mut guard = LoginGuard::default();
+        for _ in 0..100 {
+            guard.begin("alice", Some(source("192.0.2.1")), T0).unwrap();
+            guard.spared("alice", Some(source("192.0.2.1")));
+        }
+        for _ in 0..=USER_FREE {
+            guard.begin("alice", None, T0).unwrap();
+        }
+        assert!(guard.begin("alice", None, T0).is_err());
     }
 
     #[test]

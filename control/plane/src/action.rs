@@ -8,12 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate_auth::guard::{Source, Wait};
+use gate_auth::login::Realm;
+use gate_auth::login::scan::{ScanNoted, ScanQuestion};
 use gate_auth::seal::SealKey;
 use gate_auth::sessions::{Arrival, End, Ended, IcaPolicy, Login, Times, Token, TooManyLogins};
 use gate_auth::tickets::{self, Code, Kind, NoSuchTicket, TableFull};
 use gate_auth::users::{Check, Users};
+use gate_config::expr::Group;
 use gate_proto::xml::sta::Value;
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 use sluice_link::ask::{Closed, Opened};
 use sluice_link::id::{LaunchId, ListenerId, WorkerId};
 use sluice_link::spread::Percentiles;
@@ -21,6 +25,8 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::latency::{Phase, UpTo, VserverLatency};
+use crate::login::trace::{Trace, WantedTraces};
+use crate::login::{Came, Said, ScanState, Scanner, Turn};
 use crate::random::NoRandom;
 use crate::running::{Launch, Running, Wanted};
 
@@ -158,7 +164,7 @@ pub(crate) struct LoginSeen {
     pub(crate) number: u64,
     pub(crate) user: Arc<str>,
     pub(crate) domain: Arc<str>,
-    pub(crate) groups: Arc<[String]>,
+    pub(crate) groups: Arc<[Group]>,
     pub(crate) arrival: Arrival,
     /// Since when.
     pub(crate) began: Duration,
@@ -188,6 +194,12 @@ pub(crate) struct Counts {
     pub(crate) tickets: usize,
     pub(crate) launches: usize,
     pub(crate) connections: usize,
+    /// Logins under way.
+    pub(crate) conversations: usize,
+    /// Questions that somebody outside is asked for them.
+    pub(crate) questions: usize,
+    /// Those that wait for that.
+    pub(crate) questions_waiting: usize,
     pub(crate) tally: Tally,
 }
 
@@ -252,6 +264,28 @@ pub(crate) enum Action {
     Who { cookie: String, reply: ReplyTo<Whose> },
     /// A login ends, if the form token is its own.
     Leave { cookie: String, form_token: String, reply: ReplyTo<bool> },
+
+    // --- logins under way
+    /// Something happened in a login.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the door of logins is what says it"))]
+    Say { said: Box<Said>, reply: ReplyTo<Turn> },
+    /// Somebody outside has answered a question of a login.
+    Answered { conversation: u64, question: u64, came: Came },
+    /// How far is the look at a client?
+    #[cfg_attr(not(test), allow(dead_code, reason = "the door of logins is what says it"))]
+    ScanState { at: Scanner, reply: ReplyTo<Option<ScanState>> },
+    /// What is the client asked now?
+    #[cfg_attr(not(test), allow(dead_code, reason = "the door of logins is what says it"))]
+    ScanQuestion { at: Scanner, reply: ReplyTo<Option<ScanQuestion>> },
+    /// The client says what it has found.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the door of logins is what says it"))]
+    ScanAnswer { at: Scanner, digits: Option<Zeroizing<Vec<u8>>>, repeats: bool, reply: ReplyTo<Option<ScanNoted>> },
+    /// Logins with every decision, the last one first; those that go on before those that are over.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the control socket is what asks it"))]
+    Traces { wanted: WantedTraces, at_most: usize, reply: ReplyTo<Found<Trace>> },
+    /// A user is unlocked in all of `realms`; in how many the user was locked.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the control socket is what asks it"))]
+    Unlock { user: String, realms: Vec<Realm>, reply: ReplyTo<usize> },
 
     // --- the embedded farm
     /// A ticket of the embedded authority number `sta`.

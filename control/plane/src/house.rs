@@ -21,6 +21,7 @@ use crate::farm_host::Hosts;
 use crate::helpers::{self, Helpers};
 use crate::live::Live;
 use crate::live::figures::Place;
+use crate::login::Outside;
 use crate::owner::Owner;
 use crate::passwords;
 use crate::redeem::Desk;
@@ -73,6 +74,7 @@ async fn live(
     let clock = Clock::new(origin);
     let helpers = Arc::new(Helpers::new());
     let (queue, actions) = mpsc::channel(ACTIONS_MAX);
+    let back = queue.downgrade();
     let owner = Owned::new(queue);
     let (in_force, current) = Current::new();
     let tickets = Arc::default();
@@ -106,7 +108,10 @@ async fn live(
     let (world, placed) = plan.world(snapshot, listening, &current);
     let world = Arc::new(world);
     let (orders, waiting) = mpsc::channel(ORDERS_MAX);
-    tokio::spawn(Owner::new(placed.tables, clock, settings.audit.clone(), orders.clone())?.serve(actions));
+    let directories = current.clone();
+    let find = move |action: &_| directories.now().and_then(|world| world.directories.find(action));
+    let outside = Outside::new(Box::new(find), helpers.clone(), back);
+    tokio::spawn(Owner::new(placed.tables, clock, settings.audit.clone(), orders.clone(), outside)?.serve(actions));
     in_force.send_replace(Some(world.clone()));
     let (stop, stopped) = watch::channel(false);
     doors.change(&world.farm, ready_doors, &current, &stopped);

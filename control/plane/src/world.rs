@@ -34,6 +34,7 @@ use crate::farm::{self, Bound, Numbers, Served};
 use crate::helpers::Helpers;
 use crate::http::AbortOnDrop;
 use crate::live::certificate;
+use crate::login::directories::Directories;
 use crate::passwords;
 use crate::random;
 use crate::reach::post::Endpoint;
@@ -95,6 +96,8 @@ pub(crate) struct World {
     pub(crate) vservers: HashMap<ListenerId, Vserver>,
     pub(crate) sites: Vec<Site>,
     pub(crate) xml: Arc<XmlService>,
+    /// Asked who users are.
+    pub(crate) directories: Directories,
     pub(crate) farm: Vec<Arc<Served>>,
     /// Answers portals through the inside listeners.
     pub(crate) farm_xml: Arc<xml::Service>,
@@ -146,6 +149,7 @@ pub(crate) struct Plan {
     farm: Vec<Arc<Served>>,
     farm_xml: Arc<xml::Service>,
     xml: Arc<XmlService>,
+    directories: Directories,
     stas: Vec<Arc<Watched>>,
     of_vserver: HashMap<String, Vec<Arc<Sta>>>,
 }
@@ -187,9 +191,26 @@ impl Plan {
             Arc::new(xml::Service { model: model.clone(), owner: tools.owner.clone(), helpers: tools.helpers.clone() });
         let xml = xml_service(&model, &files, before.world, &farm_xml, tools)?;
         let (stas, of_vserver) = stas(&model, &files, before.world, &farm, tools)?;
+        let known = before.world.map(|world| &world.directories);
+        let directories = Directories::of(&model, known, &tools.secrets, &tools.helpers);
         let users = passwords::users(&model)?;
         let tables = tables(&model, users, &farm)?;
-        Ok(Self { model, files, tables, listeners, hosts, metrics, numbers, expiries, farm, farm_xml, xml, stas, of_vserver })
+        Ok(Self {
+            model,
+            files,
+            tables,
+            listeners,
+            hosts,
+            metrics,
+            numbers,
+            expiries,
+            farm,
+            farm_xml,
+            xml,
+            directories,
+            stas,
+            of_vserver,
+        })
     }
 
     /// The farm servers, in the order of `listeners`.
@@ -211,6 +232,7 @@ impl Plan {
             farm,
             farm_xml,
             xml,
+            directories,
             stas,
             mut of_vserver,
         } = self;
@@ -243,6 +265,7 @@ impl Plan {
             vservers,
             sites,
             xml,
+            directories,
             farm,
             farm_xml,
             expiries,

@@ -8,8 +8,9 @@ use gate_config::expr::{ATTRIBUTES, Group};
 use gate_config::model::Model;
 use gate_config::model::authentication::ClientExpression;
 use gate_config::model::session::SessionSettings;
-use secrecy::SecretString;
 use zeroize::Zeroizing;
+
+pub use crate::sessions::{Identity, Sso};
 
 /// Attributes 1 to 16 of a session; number 1 is at 0. Values may be passwords.
 pub type NumberedAttributes = [Option<Zeroizing<String>>; ATTRIBUTES];
@@ -34,35 +35,6 @@ pub struct Grant {
     pub quarantined: bool,
     /// What holds for the session.
     pub settings: SessionSettings,
-}
-
-/// Who somebody is, after a factor has said so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The name as whoever established it writes it.
-    pub user: Arc<str>,
-    /// The domain the user belongs to, as shown to the farm; may be empty.
-    pub domain: Arc<str>,
-    /// The user is one of ours.
-    pub is_local: bool,
-}
-
-/// A name with the password that was typed for it.
-#[derive(Clone)]
-pub struct Sso {
-    /// The user's name.
-    pub user: Arc<str>,
-    /// The domain; may be empty.
-    pub domain: Arc<str>,
-    /// The password.
-    pub password: SecretString,
-}
-
-/// Nothing of it is for logs.
-impl fmt::Debug for Sso {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sso(***)")
-    }
 }
 
 /// What a session remembers of servers' answers and forms. Values may be passwords.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gate_config::expr::Group;
 use secrecy::SecretString;
 
 use crate::Now;
@@ -22,6 +23,12 @@ impl Token {
     #[must_use]
     pub fn new(random: [u8; TOKEN_RANDOM_BYTES]) -> Self {
         Self(hex(&random, b"0123456789abcdef"))
+    }
+
+    /// One that a browser has brought back and that was found in a table.
+    #[must_use]
+    pub const fn returned(text: String) -> Self {
+        Self(text)
     }
 
     /// The secret itself, for the cookie.
@@ -95,8 +102,8 @@ impl Default for Times {
 pub struct Entry {
     /// Who it is. `None`: nobody has proven who they are; such a login has nothing that belongs to users.
     pub identity: Option<Identity>,
-    /// Groups, each once.
-    pub groups: Arc<[String]>,
+    /// Groups, each once, with where they come from.
+    pub groups: Arc<[Group]>,
     /// For single sign-on.
     pub sso: Option<Sso>,
     /// How it began.
@@ -123,6 +130,12 @@ impl Login {
     #[must_use]
     pub fn user(&self) -> &str {
         self.entry.identity.as_ref().map_or("", |identity| &identity.user)
+    }
+
+    /// Whether it is in a group.
+    #[must_use]
+    pub fn is_in(&self, group: &str) -> bool {
+        self.entry.groups.iter().any(|one| one.name == group)
     }
 
     /// When it ends by itself if it is not used any more.

@@ -9,7 +9,7 @@ use tracing::info;
 
 use crate::action::Action;
 use crate::console::Console;
-use crate::door::metrics::{Configuration, Figures, Health, LAUNCH_BOUNDS, Metrics, Observe, Vserver, Worker};
+use crate::door::metrics::{Configuration, Figures, Health, LAUNCH_BOUNDS, Metrics, Observe, UnderWay, Vserver, Worker};
 use crate::farm::Bound;
 use crate::http::AbortOnDrop;
 
@@ -52,6 +52,12 @@ impl Observe for Figured {
             logins: counts.logins,
             tickets: counts.tickets,
             launches: counts.launches,
+            under_way: UnderWay {
+                logins: counts.conversations,
+                questions: counts.questions,
+                questions_waiting: counts.questions_waiting,
+            },
+            tally: counts.tally,
             draining: look.draining.map(|drain| drain.remaining),
             certificates: world.expiries.clone(),
             configuration: Configuration {

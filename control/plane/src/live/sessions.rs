@@ -91,7 +91,7 @@ impl Live {
                     .text("sessionKey", login.number.to_string())
                     .text("userName", &*login.user)
                     .text("domain", &*login.domain)
-                    .list("groups", login.groups.iter().cloned())
+                    .list("groups", login.groups.iter().map(|group| group.name.clone()))
                     .text("publicIp", login.arrival.client.ip().to_canonical().to_string())
                     .number("publicPort", login.arrival.client.port())
                     .text("vserver", &*login.arrival.vserver)

@@ -35,6 +35,8 @@ impl Owner {
         if let Some(count) = self.tally.logins_ended.get_mut(end.index()) {
             *count += 1;
         }
+        self.watches.end(login.number);
+        self.forget_guest(login);
         let mut keys = Vec::new();
         if end.ends_ica(self.rules.ica) {
             keys = self.launches.doom(login.number);
@@ -106,7 +108,7 @@ impl Owner {
 pub(super) fn wants(wanted: &WantedLogins, login: &Login) -> bool {
     wanted.number.is_none_or(|number| number == login.number)
         && wanted.user.as_deref().is_none_or(|user| plain(user) == plain(login.user()))
-        && wanted.group.as_ref().is_none_or(|group| login.entry.groups.contains(group))
+        && wanted.group.as_ref().is_none_or(|group| login.is_in(group))
 }
 
 /// Whether it was. Groups are not remembered.

@@ -10,19 +10,25 @@
 //! tables are pure, and each call on them leaves them whole or is not made.
 
 mod ends;
+mod guests;
 mod log;
+mod scans;
+mod talk;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gate_auth::guard::{LoginGuard, TicketGuard};
+use gate_auth::login::lockout::Lockouts;
+use gate_auth::login::table::{self, Conversations};
 use gate_auth::seal::{KEY_BYTES, SealKey};
 use gate_auth::sessions::{self, Arrival, End, Entry, Identity, Login, Logins, Sso, Times, Token, plain};
 use gate_auth::tickets::{self, Code, Kind, LOGON_RANDOM_BYTES, STA_RANDOM_BYTES, Tickets};
 use gate_auth::users::{Check, Proven, Users, canonical};
+use gate_config::expr::{Group, GroupOrigin};
 use gate_proto::audit::{Entry as Note, Value};
 use gate_proto::xml::sta;
 use secrecy::{ExposeSecret, SecretString};
@@ -32,6 +38,9 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use self::ends::{wanted_ended, wants};
+use self::guests::Guests;
+use self::scans::Watches;
+use self::talk::{Kept, Talk};
 use crate::PlaneFault;
 use crate::action::{
     Action, Claim, Counts, FarmNumber, Found, LoginOver, LoginSeen, NotEntered, NotIssued, Person, Presented, ReplyTo, Rules,
@@ -40,7 +49,9 @@ use crate::action::{
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::latency::{Latencies, Phase};
+use crate::login::Outside;
 use crate::login::chain::Issued;
+use crate::login::trace::{Trace, Traces, WantedTraces};
 use crate::quiet::Quiet;
 use crate::random;
 use crate::running::{Launch, Launches};
@@ -62,7 +73,19 @@ pub(crate) struct Owner {
     users: Users,
     login_guard: LoginGuard,
     proven: Proven,
+    lockouts: Lockouts,
     logins: Logins,
+    conversations: Conversations,
+    /// Steps that are under way, by conversation: somebody outside is asked, or will be.
+    talks: HashMap<u64, Talk>,
+    kept: HashMap<u64, Kept>,
+    /// When conversations are over at the latest, in the order in which they began.
+    expiring: VecDeque<(Duration, u64)>,
+    traces: Traces,
+    watches: Watches,
+    scanner_key: SealKey,
+    guests: Guests,
+    outside: Outside,
     ticket_guard: TicketGuard,
     /// One table for each embedded authority.
     stas: HashMap<FarmNumber, Tickets<IpAddr, Vec<sta::Value>>>,
@@ -89,6 +112,7 @@ impl Owner {
         clock: Clock,
         audit: Arc<dyn Audit>,
         orders: mpsc::Sender<Order>,
+        outside: Outside,
     ) -> Result<Self, PlaneFault> {
         let key = || random::bytes::<KEY_BYTES>().map(SealKey::new).map_err(|_| PlaneFault::NoRandom);
         let times = Times::default();
@@ -100,7 +124,17 @@ impl Owner {
             users: tables.users,
             login_guard: LoginGuard::default(),
             proven: Proven::new(key()?, PROVEN_MAX, times.idle, times.absolute),
+            lockouts: Lockouts::default(),
             logins: Logins::new(key()?, sessions::Limits::default()),
+            conversations: Conversations::new(key()?, table::Limits::default()),
+            talks: HashMap::new(),
+            kept: HashMap::new(),
+            expiring: VecDeque::new(),
+            traces: Traces::default(),
+            watches: Watches::default(),
+            scanner_key: key()?,
+            guests: Guests::new(key()?),
+            outside,
             ticket_guard: TicketGuard::default(),
             stas: tables.farm.into_iter().map(of_server).collect(),
             logon: Tickets::new(key()?, logon),
@@ -175,6 +209,15 @@ impl Owner {
             Action::Ticketed { login, ticket, resource, reply } => {
                 give(reply, self.ticketed(login, &ticket, resource, now));
             }
+            Action::Say { said, reply } => self.say(*said, reply, now),
+            Action::Answered { conversation, question, came } => self.answered(conversation, question, came, now),
+            Action::ScanState { at, reply } => give(reply, self.scan_state(&at, now)),
+            Action::ScanQuestion { at, reply } => give(reply, self.scan_question(&at, now)),
+            Action::ScanAnswer { at, digits, repeats, reply } => {
+                give(reply, self.scan_answer(&at, digits.as_ref(), repeats, now));
+            }
+            Action::Traces { wanted, at_most, reply } => give(reply, self.traces(&wanted, at_most, now)),
+            Action::Unlock { user, realms, reply } => give(reply, self.lockouts.unlock(&realms, &plain(&user), now)),
             Action::IssueSta { sta, issuer, kind, values, reply } => {
                 let Some(table) = self.stas.get_mut(&sta) else { return };
                 let issued = random::bytes::<STA_RANDOM_BYTES>()
@@ -206,7 +249,13 @@ impl Owner {
             Action::Count(reply) => {
                 let tickets = self.stas.values().map(Tickets::len).sum();
                 let (logins, launches, connections) = (self.logins.len(), self.launches.len(), self.launches.running());
-                give(reply, Counts { logins, tickets, launches, connections, tally: self.tally() });
+                let (questions, questions_waiting) = self.conversations.questions();
+                let conversations = self.conversations.len();
+                let tally = self.tally();
+                give(
+                    reply,
+                    Counts { logins, tickets, launches, connections, conversations, questions, questions_waiting, tally },
+                );
             }
             Action::Times { listener, reply } => {
                 let times = &self.times_shown;
@@ -248,15 +297,33 @@ impl Owner {
             Action::EndLogins { wanted, reply } => give(reply, self.end_logins(&wanted, now)),
             Action::Latencies(reply) => give(reply, self.latencies.report()),
             Action::WorkerGone(worker, reply) => give(reply, self.launches.lost(worker)),
-            Action::Tick => self.logins.sweep(now),
+            Action::Tick => self.tick(now),
             #[cfg(test)]
             Action::Break(reply) => panic!("on purpose, while somebody waits: {}", !reply.is_closed()),
             Action::Sweep => {
-                self.logins.sweep(now);
+                self.tick(now);
                 self.logon.sweep(now);
                 self.stas.values_mut().for_each(|table| table.sweep(now));
             }
         }
+    }
+
+    /// Ends what is due.
+    fn tick(&mut self, now: Duration) {
+        self.logins.sweep(now);
+        self.look_at_watches(now);
+        self.expire(now);
+    }
+
+    /// Logins that go on and those that are over.
+    fn traces(&self, wanted: &WantedTraces, at_most: usize, now: Duration) -> Found<Trace> {
+        let mut rows: Vec<Trace> = self.conversations.iter().map(|conversation| Trace::of(conversation, None)).collect();
+        rows.sort_by_key(|trace| std::cmp::Reverse(trace.number));
+        rows.extend(self.traces.latest_first().cloned());
+        rows.retain(|trace| trace.is_wanted(wanted));
+        let total = rows.len();
+        rows.truncate(at_most);
+        Found { rows, total, now }
     }
 
     /// The name under which a user is looked up. `None` if the domain is not the one that local users are in, or if it cannot
@@ -281,6 +348,13 @@ impl Owner {
         let check = self.users.check(&name);
         if self.proven.knows(&name, &check, &claim.password, now)
             && let Some(person) = self.person(&name)
+        {
+            self.count_try(claim, true);
+            return Trial::Known(person);
+        }
+        if claim.source.is_none()
+            && self.users.find(&name).is_none()
+            && let Some(person) = self.guest(claim, now)
         {
             self.count_try(claim, true);
             return Trial::Known(person);
@@ -330,7 +404,8 @@ impl Owner {
     ) -> Result<Token, NotEntered> {
         let (user, domain) = (person.name.clone(), person.domain.clone());
         let identity = Some(Identity { user: user.clone(), domain: domain.clone(), is_local: true });
-        let (groups, times) = (person.groups.clone(), self.rules.times);
+        let of_group = |name: &String| Group { name: name.clone(), origin: GroupOrigin::Local };
+        let (groups, times) = (person.groups.iter().map(of_group).collect(), self.rules.times);
         let sso = Some(Sso { user, domain, password });
         self.enter(Entry { identity, groups, sso, arrival, times }, now).map(|(token, _)| token)
     }
@@ -353,7 +428,9 @@ impl Owner {
         if is_enough(self.rules.users_max, self.logins.len()) || is_enough(rules.users_max, self.logins.at(&arrival.vserver)) {
             return Err(NotEntered::Enough);
         }
+        let guest = self.guests.seal_of(&entry);
         let number = self.logins.begin(&token, entry, now)?;
+        guest.into_iter().for_each(|seal| self.guests.begin(seal, number));
         let user = user.as_deref().unwrap_or_default();
         info!(login = number, user, client = %arrival.client, vserver = %arrival.vserver, "login");
         let fields = vec![

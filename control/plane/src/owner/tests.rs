@@ -22,8 +22,10 @@ fn tables(rules: Rules) -> Tables {
 fn owner(rules: Rules) -> Owner {
     // Nothing is sent: what is doomed stays where a test can see it.
     let (orders, _) = mpsc::channel(ORDERS_MAX);
+    let (back, _) = mpsc::channel(1);
+    let outside = Outside::new(Box::new(|_| None), Arc::new(crate::helpers::Helpers::new()), back.downgrade());
     let clock = Clock::new(tokio::time::Instant::now().into_std());
-    Owner::new(tables(rules), clock, Arc::new(NoAudit), orders).unwrap()
+    Owner::new(tables(rules), clock, Arc::new(NoAudit), orders, outside).unwrap()
 }
 
 fn ask<T>(owner: &mut Owner, now: Duration, make: impl FnOnce(ReplyTo<T>) -> Action) -> T {

@@ -32,7 +32,7 @@ use tracing::{debug, warn};
 use crate::helpers::SCRAPES_MAX;
 use crate::http::{self, Door, Reply, Whole};
 
-pub(crate) use series::{Configuration, Figures, LAUNCH_BOUNDS, Vserver, Worker};
+pub(crate) use series::{Configuration, Figures, LAUNCH_BOUNDS, UnderWay, Vserver, Worker};
 
 /// Connections at a time; more wait in the kernel.
 const CONNECTIONS_MAX: usize = 16;

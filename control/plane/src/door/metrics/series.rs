@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use gate_auth::sessions::End;
 use sluice_link::count::{Kind, ListenerTotals, Totals};
 use sluice_link::reason::{Blame, Reason};
 use sluice_link::spread::Times;
@@ -17,6 +18,7 @@ use sluice_link::spread::Times;
 use super::process::Process;
 use super::text::{Text, Type, seconds};
 use crate::StaStatus;
+use crate::action::Tally;
 use crate::latency::{Phase, UpTo};
 
 /// Workers with series of their own.
@@ -68,6 +70,9 @@ pub(crate) struct Figures {
     pub(crate) logins: usize,
     pub(crate) tickets: usize,
     pub(crate) launches: usize,
+    pub(crate) under_way: UnderWay,
+    /// What has been counted of logins.
+    pub(crate) tally: Tally,
     /// Until a drain ends those that are left.
     pub(crate) draining: Option<Duration>,
     /// Certificates with the time at which each is valid no more.
@@ -77,6 +82,15 @@ pub(crate) struct Figures {
     pub(crate) audit_lost: u64,
     pub(crate) started: Option<SystemTime>,
     pub(crate) process: Process,
+}
+
+/// Logins that are not complete yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct UnderWay {
+    pub(crate) logins: usize,
+    /// Questions about users that somebody is asked, and those that wait.
+    pub(crate) questions: usize,
+    pub(crate) questions_waiting: usize,
 }
 
 /// A worker.
@@ -125,6 +139,7 @@ pub(super) fn write(figures: Figures) -> String {
         ("sluicegate_launches", "Launches whose session has not ended.", launches),
     ];
     gauges.into_iter().for_each(|(name, help, value)| text.one(name, Type::Gauge, help, value));
+    logins_of(&mut text, figures.under_way, &figures.tally);
     let help = "Whether the gateway drains: it takes no new sessions.";
     text.one("sluicegate_draining", Type::Gauge, help, u8::from(draining.is_some()));
     let help = "Until a drain ends the sessions that are left; 0 without one.";
@@ -139,6 +154,23 @@ pub(super) fn write(figures: Figures) -> String {
     configuration_of(&mut text, &configuration);
     process_of(&mut text, &figures.process, figures.started);
     text.finish()
+}
+
+fn logins_of(text: &mut Text, under_way: UnderWay, tally: &Tally) {
+    text.one("sluicegate_logins_under_way", Type::Gauge, "Logins that are not complete yet.", under_way.logins);
+    let mut metric =
+        text.metric("sluicegate_login_questions", Type::Gauge, "Questions about users that somebody is asked, or will be.");
+    metric.value(&[("state", "asked")], under_way.questions);
+    metric.value(&[("state", "waiting")], under_way.questions_waiting);
+    let mut metric =
+        text.metric("sluicegate_login_results_total", Type::Counter, "Logins, and tries to log in, by what came of them.");
+    metric.value(&[("result", "succeeded")], tally.logins_right);
+    metric.value(&[("result", "failed")], tally.logins_wrong);
+    metric.value(&[("result", "held_back")], tally.logins_held_back);
+    let mut metric = text.metric("sluicegate_logins_ended_total", Type::Counter, "Sessions of users that have ended, by reason.");
+    End::ALL.iter().for_each(|end| metric.value(&[("reason", end.word())], tally.ended(&[*end])));
+    let help = "Tickets that were refused since the login for which they were got was over.";
+    text.one("sluicegate_launches_too_late_total", Type::Counter, help, tally.launches_too_late);
 }
 
 /// Those that end first: of too many the others can wait.

@@ -13,8 +13,6 @@
 //! What is sent and read with a password in it, and everything that decides, is ours; the client library writes searches and reads
 //! their entries, behind the guard of [`gate_proto::ldap`], and a panic in it costs one login.
 
-#![cfg_attr(not(test), allow(dead_code, reason = "what asks it is the owner of conversations"))]
-
 mod judge;
 mod line;
 mod outcome;

@@ -1,0 +1,82 @@
+//! The directories that a configuration names, ready to be asked.
+//!
+//! One whose settings have not changed stays as it is over a change of the configuration, with the bounds on what it is asked at the same
+//! time. One that cannot be used is said so once, when it comes, and its logins fail as if it were away.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gate_config::model::authentication::{Action, Ldap};
+use gate_config::model::{ActionName, Model, Recoverable, Sealer as _};
+use tracing::error;
+
+use crate::helpers::Helpers;
+use crate::reach::ldap::Directory;
+use crate::secrets::Secrets;
+
+/// By name of the action.
+#[derive(Default)]
+pub(crate) struct Directories(HashMap<ActionName, Arc<Known>>);
+
+struct Known {
+    settings: Ldap,
+    directory: Directory,
+}
+
+impl Directories {
+    /// Those of `model`. Reads files: for the start or a helper thread.
+    pub(crate) fn of(model: &Model, before: Option<&Self>, secrets: &Secrets, helpers: &Arc<Helpers>) -> Self {
+        let mut all = HashMap::new();
+        for (name, action) in model.authentication.actions.iter() {
+            let Action::Ldap(settings) = action else { continue };
+            let known = before.and_then(|before| before.0.get(name)).filter(|known| known.settings == **settings);
+            let known = match known {
+                Some(known) => known.clone(),
+                None => match make(name, settings, action, secrets, helpers) {
+                    Ok(directory) => Arc::new(Known { settings: (**settings).clone(), directory }),
+                    Err(why) => {
+                        error!(action = %name, %why, "this directory cannot be asked; logins that need it fail");
+                        continue;
+                    }
+                },
+            };
+            all.insert(name.clone(), known);
+        }
+        Self(all)
+    }
+
+    /// The directory of an action. `None`: there is none, or it cannot be used.
+    pub(crate) fn find(&self, action: &ActionName) -> Option<Find> {
+        self.0.get(action).cloned().map(Find)
+    }
+}
+
+/// One that was found. It lives while somebody asks it.
+pub(crate) struct Find(Arc<Known>);
+
+impl std::ops::Deref for Find {
+    type Target = Directory;
+
+    fn deref(&self) -> &Directory {
+        &self.0.directory
+    }
+}
+
+fn make(
+    name: &ActionName,
+    settings: &Ldap,
+    action: &Action,
+    secrets: &Secrets,
+    helpers: &Arc<Helpers>,
+) -> Result<Directory, String> {
+    let password = match action.secret() {
+        None => None,
+        Some((_, Recoverable::Plain(secret))) => Some(secret.expose().to_owned().into()),
+        Some((purpose, Recoverable::Sealed(sealed))) => {
+            let secret = secrets.open(purpose, sealed).map_err(|_| "its password was sealed under another key".to_owned())?;
+            Some(secret.expose().to_owned().into())
+        }
+        Some((_, Recoverable::Unavailable(_))) => return Err("its password was encrypted by another product".to_owned()),
+    };
+    Directory::new(name.as_str(), settings, password, None, helpers.clone()).map_err(|why| why.to_string())
+}

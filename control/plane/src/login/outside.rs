@@ -1,0 +1,166 @@
+//! Who is asked about a user, and what comes back.
+//!
+//! ```text
+//!   owner ─ Ask ─► a task of its own ─┬─ local users: the slow check, on a helper thread ─► Came::Local ─┐
+//!                                     └─ a directory, within its own bounds ──────────────► Came::Said ──┴─► Action::Answered
+//! ```
+//!
+//! Exactly one answer comes, whatever becomes of the task: one that breaks, or takes too long, says that nobody could be asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate_auth::login::{Answer, Ask, Code, Proven};
+use gate_auth::users::Check;
+use gate_config::model::ActionName;
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
+use tokio::sync::mpsc;
+
+use crate::action::Action;
+use crate::helpers::Helpers;
+use crate::login::directories::Find;
+use crate::reach::ldap::{Changed, Found, MustChange, NotChanged, Outcome, Wrong};
+
+/// For any answer: more than a directory or a full lane of password checks takes.
+const ANSWER_TIME: Duration = Duration::from_secs(15);
+
+/// What came back.
+pub(crate) enum Came {
+    /// The slow check of a local user's password was done; `right`: `None` if too many wait for theirs.
+    Local {
+        /// Canonical; empty for what cannot be a name.
+        name: String,
+        /// What was checked.
+        check: Check,
+        /// What with.
+        password: SecretString,
+        /// What came out.
+        right: Option<bool>,
+    },
+    /// Somebody else has answered.
+    Said(Answer),
+}
+
+/// Finds the directory of an action, as it is configured now.
+pub(crate) type FindDirectory = Box<dyn Fn(&ActionName) -> Option<Find> + Send>;
+
+/// The way to those who are asked.
+pub(crate) struct Outside {
+    find: FindDirectory,
+    helpers: Arc<Helpers>,
+    back: mpsc::WeakSender<Action>,
+}
+
+/// Brings exactly one answer back.
+struct Promise {
+    back: mpsc::WeakSender<Action>,
+    conversation: u64,
+    question: u64,
+    came: Option<Came>,
+}
+
+impl Promise {
+    fn keep(mut self, came: Option<Came>) {
+        self.came = came;
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        let came = self.came.take().unwrap_or(Came::Said(Answer::Outage(Code::TryLater)));
+        let (conversation, question) = (self.conversation, self.question);
+        // Without an owner nobody waits, and without a runtime everything ends.
+        if let (Some(back), Ok(runtime)) = (self.back.upgrade(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move { back.send(Action::Answered { conversation, question, came }).await });
+        }
+    }
+}
+
+impl Outside {
+    /// Asks what `find` finds; answers go to `back`.
+    pub(crate) fn new(find: FindDirectory, helpers: Arc<Helpers>, back: mpsc::WeakSender<Action>) -> Self {
+        Self { find, helpers, back }
+    }
+
+    /// Has a local user's password checked.
+    pub(crate) fn check(&self, conversation: u64, question: u64, name: String, check: Check, password: SecretString) {
+        let (helpers, work, typed) = (self.helpers.clone(), check.clone(), password.clone());
+        self.spawn(conversation, question, async move {
+            let right = helpers.password(move || work.run(&typed)).await.ok();
+            Came::Local { name, check, password, right }
+        });
+    }
+
+    /// Asks the directory of an action.
+    pub(crate) fn ask(&self, conversation: u64, question: u64, action: ActionName, ask: Ask) {
+        let directory = (self.find)(&action);
+        self.spawn(conversation, question, async move {
+            let Some(directory) = directory else { return Came::Said(Answer::Outage(Code::TryLater)) };
+            Came::Said(match ask {
+                Ask::Ldap { user, password } => {
+                    answer_of(directory.ask(&user, password.as_ref()).await, directory.changes_passwords())
+                }
+                Ask::LdapChange { user, old, new } => answer_of_change(directory.change_password(&user, &old, &new).await, &user),
+                // No directory answers these; the machine does not ask one.
+                Ask::Local { .. } | Ask::Reply { .. } => Answer::Outage(Code::Unprocessable),
+            })
+        });
+    }
+
+    fn spawn(&self, conversation: u64, question: u64, asking: impl Future<Output = Came> + Send + 'static) {
+        let promise = Promise { back: self.back.clone(), conversation, question, came: None };
+        tokio::spawn(async move {
+            let came = tokio::time::timeout(ANSWER_TIME, asking).await.ok();
+            promise.keep(came);
+        });
+    }
+}
+
+/// What a directory's answer means for a login. That it cannot be asked never means that a password is wrong.
+fn answer_of(outcome: Outcome, may_change: bool) -> Answer {
+    match outcome {
+        Outcome::Found(found) => Answer::Proven(Box::new(proven(*found))),
+        // He need not be there, and nothing is known of him.
+        Outcome::Absent => Answer::Proven(Box::default()),
+        Outcome::Wrong(wrong) => Answer::Wrong(code(wrong)),
+        Outcome::MustChange(MustChange::Expired | MustChange::Reset) if may_change => Answer::MustChange(Code::Expired),
+        Outcome::MustChange(MustChange::Expired | MustChange::Reset) => Answer::Wrong(Code::Expired),
+        Outcome::Outage(_) => Answer::Outage(Code::TryLater),
+    }
+}
+
+fn answer_of_change(changed: Changed, user: &str) -> Answer {
+    match changed {
+        Changed::Done => Answer::Proven(Box::new(Proven { user: user.to_owned(), ..Proven::default() })),
+        Changed::Wrong(wrong) => Answer::Wrong(code(wrong)),
+        Changed::Refused(NotChanged::Rules) => Answer::Wrong(Code::NewPassword),
+        Changed::Refused(NotChanged::NotOffered | NotChanged::NotAllowed) => Answer::Wrong(Code::NotChanged),
+        Changed::Outage(_) => Answer::Outage(Code::TryLater),
+    }
+}
+
+fn proven(found: Found) -> Proven {
+    let Found { name, sso_name, groups, numbered, named, is_password_checked: _ } = found;
+    Proven {
+        user: name,
+        domain: String::new(),
+        groups,
+        numbered: numbered.map(|value| value.map(Zeroizing::new)),
+        named: named.into_iter().map(|(name, value)| (name, Zeroizing::new(value))).collect(),
+        sso_user: sso_name,
+    }
+}
+
+const fn code(wrong: Wrong) -> Code {
+    match wrong {
+        Wrong::Unknown => Code::NoSuchUser,
+        Wrong::Ambiguous => Code::UserName,
+        Wrong::Password => Code::Password,
+        Wrong::NotNow => Code::NotNow,
+        Wrong::NotHere => Code::NotPermitted,
+        Wrong::Disabled => Code::Disabled,
+        Wrong::Expired => Code::Expired,
+        Wrong::Locked => Code::Locked,
+    }
+}

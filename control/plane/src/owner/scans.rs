@@ -1,0 +1,180 @@
+//! The client that is looked at: while it logs in, and again and again while its session lasts.
+//!
+//! ```text
+//!   token of the login under way ─► Conversation: question, answer ─────────────┐ the same token, separate from the login's cookie
+//!                                └► after the login: Watch of the session ◄─────┘
+//!   every second: those that are due ─► Missing ─► the session ends              answer that fails ─► Failed ─► the session ends
+//! ```
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use gate_auth::login::again::{Verdict, Watch};
+use gate_auth::login::scan::{ScanNoted, ScanQuestion};
+use gate_auth::login::{Periodic, Shown};
+use gate_auth::seal::Seal;
+use gate_auth::sessions::End;
+use gate_config::model::{PeriodicScan, VserverName};
+use secrecy::zeroize::Zeroizing;
+use tracing::warn;
+
+use super::Owner;
+use crate::login::{ScanState, Scanner};
+
+/// Sessions whose clients are looked at again.
+#[derive(Debug, Default)]
+pub(super) struct Watches {
+    by_login: HashMap<u64, Watched>,
+    by_scanner: HashMap<Seal, u64>,
+    /// When to look at which again: never later than its deadline.
+    due: BTreeSet<(Duration, u64)>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    watch: Watch,
+    scanners: Vec<Seal>,
+    /// Under which time it stands in [`Watches::due`].
+    at: Option<Duration>,
+}
+
+impl Watches {
+    fn begin(&mut self, login: u64, watch: Watch, scanners: Vec<Seal>) {
+        for scanner in &scanners {
+            self.by_scanner.insert(*scanner, login);
+        }
+        self.by_login.insert(login, Watched { watch, scanners, at: None });
+        self.schedule(login);
+    }
+
+    /// The session is over.
+    pub(super) fn end(&mut self, login: u64) {
+        let Some(watched) = self.by_login.remove(&login) else { return };
+        for scanner in &watched.scanners {
+            self.by_scanner.remove(scanner);
+        }
+        if let Some(at) = watched.at {
+            self.due.remove(&(at, login));
+        }
+    }
+
+    /// Sees to it that it is looked at again in time.
+    fn schedule(&mut self, login: u64) {
+        let Some(watched) = self.by_login.get_mut(&login) else { return };
+        let deadline = watched.watch.deadline();
+        if watched.at == deadline {
+            return;
+        }
+        if let Some(at) = watched.at {
+            self.due.remove(&(at, login));
+        }
+        watched.at = deadline;
+        if let Some(at) = deadline {
+            self.due.insert((at, login));
+        }
+    }
+
+    /// The next one whose deadline is over, with what is said about it.
+    fn next_due(&mut self, now: Duration) -> Option<(u64, Verdict)> {
+        while let Some((at, login)) = self.due.first().copied()
+            && at < now
+        {
+            self.due.pop_first();
+            let Some(watched) = self.by_login.get_mut(&login) else { continue };
+            watched.at = None;
+            if let Some(verdict) = watched.watch.verdict(now) {
+                return Some((login, verdict.clone()));
+            }
+            self.schedule(login);
+        }
+        None
+    }
+}
+
+impl Owner {
+    /// Begins to watch the client of a session; whether there is something to watch.
+    pub(super) fn watch(
+        &mut self,
+        login: u64,
+        periodic: Periodic,
+        pace: PeriodicScan,
+        scanners: Vec<Seal>,
+        now: Duration,
+    ) -> bool {
+        let Some(watch) = Watch::new(periodic, pace, now) else { return false };
+        self.watches.begin(login, watch, scanners);
+        true
+    }
+
+    /// Ends the sessions whose clients did not answer in time.
+    pub(super) fn look_at_watches(&mut self, now: Duration) {
+        while let Some((login, verdict)) = self.watches.next_due(now) {
+            self.judged(login, &verdict, now);
+        }
+    }
+
+    fn judged(&mut self, login: u64, verdict: &Verdict, now: Duration) {
+        let end = match verdict {
+            Verdict::Failed { .. } => End::ScanFailed,
+            Verdict::Missing { .. } => End::ScanMissing,
+        };
+        warn!(login, why = %verdict, "a session ends on account of its client");
+        self.logins.end_numbered(login, end, now);
+    }
+
+    /// What stands for the token of who looks at a client.
+    pub(super) fn scanner(&self, vserver: &str, token: &str) -> Seal {
+        self.scanner_key.seal("scanner", &[vserver.as_bytes(), token.as_bytes()])
+    }
+
+    pub(super) fn scan_state(&mut self, at: &Scanner, now: Duration) -> Option<ScanState> {
+        let Ok(vserver) = VserverName::parse(&at.vserver) else { return None };
+        if let Some(conversation) = self.conversations.find(&at.token, &vserver, now) {
+            return Some(match conversation.shown() {
+                Shown::Scan(_) if conversation.is_scan_answered() => ScanState::Done,
+                Shown::Scan(_) => ScanState::Waiting,
+                Shown::Form(_) | Shown::Nothing => ScanState::Idle,
+            });
+        }
+        self.watches.by_scanner.contains_key(&self.scanner(&at.vserver, &at.token)).then_some(ScanState::Idle)
+    }
+
+    pub(super) fn scan_question(&mut self, at: &Scanner, now: Duration) -> Option<ScanQuestion> {
+        let scanner = self.scanner(&at.vserver, &at.token);
+        let vserver = VserverName::parse(&at.vserver).ok()?;
+        if let Some(conversation) = self.conversations.find(&at.token, &vserver, now) {
+            let question = conversation.scan_question(now)?;
+            let kept = self.kept.get_mut(&conversation.number())?;
+            if !kept.scanners.contains(&scanner) {
+                kept.scanners.push(scanner);
+            }
+            return Some(question);
+        }
+        let login = *self.watches.by_scanner.get(&scanner)?;
+        let question = self.watches.by_login.get_mut(&login)?.watch.question(now);
+        self.watches.schedule(login);
+        Some(question)
+    }
+
+    pub(super) fn scan_answer(
+        &mut self,
+        at: &Scanner,
+        digits: Option<&Zeroizing<Vec<u8>>>,
+        repeats: bool,
+        now: Duration,
+    ) -> Option<ScanNoted> {
+        let digits = digits.map(|digits| digits.as_slice());
+        let vserver = VserverName::parse(&at.vserver).ok()?;
+        if let Some(conversation) = self.conversations.find(&at.token, &vserver, now) {
+            return Some(conversation.scan_answer(digits, repeats, now));
+        }
+        let login = *self.watches.by_scanner.get(&self.scanner(&at.vserver, &at.token))?;
+        let watched = self.watches.by_login.get_mut(&login)?;
+        let noted = watched.watch.answer(digits, now);
+        match watched.watch.verdict(now).cloned() {
+            Some(verdict) => self.judged(login, &verdict, now),
+            None => self.watches.schedule(login),
+        }
+        Some(noted)
+    }
+}
