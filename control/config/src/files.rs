@@ -210,9 +210,7 @@ impl NotLoaded {
             Self::File(FileError::Missing | FileError::Outside) if matches!(purpose, Purpose::Form) => {
                 "forms are in the folder loginschema beside the configuration, which stands for /nsconfig/loginschema; is the name spelled right?"
             }
-            Self::File(FileError::Malformed { .. }) => {
-                "compare it with what other forms say, such as SingleAuth.xml"
-            }
+            Self::File(FileError::Malformed { .. }) => "compare it with what other forms say, such as SingleAuth.xml",
             Self::File(FileError::Missing) => {
                 "a relative path is below the configuration's own directory; is the name spelled right?"
             }

@@ -6,6 +6,8 @@
 //!                                       └─ Ask: carried out by whoever runs the gateway
 //! ```
 
+use std::net::IpAddr;
+
 use zeroize::Zeroizing;
 
 use crate::catalog::resolve::{Grammar, Place as At, Target, arguments, find, span};
@@ -135,6 +137,12 @@ impl AskOrder {
     #[must_use]
     pub fn number(&self, name: &str) -> Option<u64> {
         if let Value::Number(number) = self.values(name).next()? { Some(*number) } else { None }
+    }
+
+    /// An address.
+    #[must_use]
+    pub fn ip(&self, name: &str) -> Option<IpAddr> {
+        if let Value::Ip(address) = self.values(name).next()? { Some(*address) } else { None }
     }
 
     fn given(&self, name: &str) -> Option<&Given> {

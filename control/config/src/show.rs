@@ -302,7 +302,8 @@ pub fn ask(model: &Model, order: &AskOrder) -> Option<Result<Answer, Problem>> {
             Ok(text) => Ok(lines(order, text)),
             Err(cause) => Err(order.problem("words", Code::NoSuchCommand, cause)),
         }),
-        What::ShowIcaConnections
+        What::TestLogin
+        | What::ShowIcaConnections
         | What::KillIcaConnections
         | What::ShowAaaSessions
         | What::KillAaaSessions

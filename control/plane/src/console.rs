@@ -310,6 +310,7 @@ impl Console {
             What::ShowIcaConnections
             | What::ShowAaaSessions
             | What::ShowFlow
+            | What::TestLogin
             | What::ShowWorkers
             | What::ShowStas
             | What::StatVservers

@@ -11,6 +11,7 @@
 #![expect(clippy::result_large_err, reason = "a problem is told once for each line, and kept in lists beside others")]
 
 pub(crate) mod certificate;
+mod dry;
 pub(crate) mod figures;
 mod sessions;
 mod stats;
@@ -124,6 +125,7 @@ impl Live {
             What::SavedConfig => self.saved(order).await,
             What::DiffConfig => self.differences(order).await,
             What::Info => self.info(order).await,
+            What::TestLogin => self.world().and_then(|world| dry::run(&world.model, order, now())),
             What::Version => Ok(Answer::of(order.ask).row(Row::new().text("version", version()))),
             What::Drain | What::ShowDrain => self.drain(order).await,
             What::WhoAmI => Ok(who(by, order)),
@@ -311,7 +313,7 @@ fn version() -> String {
 }
 
 fn now() -> SystemTime {
-    #[expect(clippy::disallowed_methods, reason = "wall clock: whether a certificate is valid, for people")]
+    #[expect(clippy::disallowed_methods, reason = "wall clock: whether a certificate is valid, what rules say of the time")]
     SystemTime::now()
 }
 

@@ -1,6 +1,6 @@
 //! Logins: how they go, why they went so, how one would go; who is locked out.
 
-use crate::answer::Field;
+use crate::answer::{Field, Layout};
 use crate::catalog::{Argument, Kind, Origin};
 
 use super::{ASK, Ask, What};
@@ -46,5 +46,46 @@ pub(super) const FLOW: Ask = Ask {
     ],
     what: What::ShowFlow,
     example: "show authentication flow MFA_AAA_vserver",
+    ..ASK
+};
+
+/// Most groups, headers or fields that a dry run is given.
+const GIVEN_MAX: usize = 64;
+
+/// A decision, as a dry run and a trace say it.
+const DECISION: &[Field] = &[
+    Field::text("factor", "Factor", "Where it was decided."),
+    Field::text("policy", "Policy", "About which policy, if about one."),
+    Field::text("rule", "Rule", "TRUE, FALSE or UNDEFINED, if it was looked at."),
+    Field::text("decision", "Decision", "What was decided, and why."),
+];
+
+pub(super) const TEST: Ask = Ask {
+    verb: "test",
+    group: "authentication",
+    words: "test authentication",
+    title: "authenticationTest",
+    summary: "A login that nobody makes: factor by factor, what would be decided.",
+    notes: "The machine that decides logins is told what the arguments say, and nothing else happens: no directory is asked, nothing is counted, \
+            no session is made. Directories and local users answer as `-answer` says, with the groups of `-groups`; a password is not \
+            needed. `-epa` is what the client answers to each scan, the last one to all that follow: `pass`, `fail`, `skip`, or a digit for \
+            each of its strings, 0 for yes.",
+    origin: Origin::Sluicegate,
+    positionals: &[VSERVER],
+    keywords: &[
+        Argument::required("user", Kind::Text, "The name that is typed."),
+        Argument::optional("groups", Kind::List(&Kind::Text, GIVEN_MAX), "Groups that a directory knows of him."),
+        Argument::optional("answer", Kind::Choice(&["right", "wrong", "outage"]), "What directories and local users say.")
+            .or("right"),
+        Argument::optional("epa", Kind::List(&Kind::Word(256, ""), GIVEN_MAX), "What the client answers to scans.").or("skip"),
+        Argument::optional("url", Kind::Text, "Path and query of the requests.").or("/nf/auth/doAuthentication.do"),
+        Argument::optional("header", Kind::List(&Kind::Text, GIVEN_MAX), "Headers of the requests: \"Name: value\"."),
+        Argument::optional("field", Kind::List(&Kind::Text, GIVEN_MAX), "More fields of forms: name=value."),
+        Argument::optional("address", Kind::Ip, "Where the client is.").or("192.0.2.1"),
+    ],
+    fields: DECISION,
+    layout: Layout::Table,
+    what: What::TestLogin,
+    example: "test authentication MFA_AAA_vserver -user ann -groups staff -epa pass",
     ..ASK
 };

@@ -28,6 +28,7 @@ pub fn asks() -> &'static [&'static Ask] {
         &session::SHOW_AAA,
         &session::KILL_AAA,
         &login::FLOW,
+        &login::TEST,
         &session::SHOW_WORKER,
         &session::SHOW_STA,
         &stat::VSERVER,
@@ -133,6 +134,8 @@ pub enum What {
     KillAaaSessions,
     /// `show authentication flow`; [`ask`](crate::show::ask) answers it.
     ShowFlow,
+    /// `test authentication`
+    TestLogin,
     /// `show worker`
     ShowWorkers,
     /// `show sta`
