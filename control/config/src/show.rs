@@ -303,6 +303,8 @@ pub fn ask(model: &Model, order: &AskOrder) -> Option<Result<Answer, Problem>> {
             Err(cause) => Err(order.problem("words", Code::NoSuchCommand, cause)),
         }),
         What::TestLogin
+        | What::ShowTrace
+        | What::UnlockUser
         | What::ShowIcaConnections
         | What::KillIcaConnections
         | What::ShowAaaSessions

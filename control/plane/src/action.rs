@@ -281,10 +281,8 @@ pub(crate) enum Action {
     #[cfg_attr(not(test), allow(dead_code, reason = "the door of logins is what says it"))]
     ScanAnswer { at: Scanner, digits: Option<Zeroizing<Vec<u8>>>, repeats: bool, reply: ReplyTo<Option<ScanNoted>> },
     /// Logins with every decision, the last one first; those that go on before those that are over.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the control socket is what asks it"))]
     Traces { wanted: WantedTraces, at_most: usize, reply: ReplyTo<Found<Trace>> },
     /// A user is unlocked in all of `realms`; in how many the user was locked.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the control socket is what asks it"))]
     Unlock { user: String, realms: Vec<Realm>, reply: ReplyTo<usize> },
 
     // --- the embedded farm

@@ -296,14 +296,20 @@ impl Console {
             What::SaveConfig => self.file(by, order, "save", Work::Save).await,
             What::ClearConfig => self.file(by, order, "clear", Work::Clear(depth(order.text("level")))).await,
             What::Reload => self.file(by, order, "reload", Work::Reload).await,
-            What::KillIcaConnections | What::KillAaaSessions | What::Drain => {
+            What::KillIcaConnections | What::KillAaaSessions | What::UnlockUser | What::Drain => {
                 let (result, warnings) = self.live.answer(by, order).await;
                 let said = match &result {
                     Ok(Some(answer)) => answer.text().trim().replace('\n', ", "),
                     Ok(None) => "done".to_owned(),
                     Err(problems) => problems.first().map_or_else(String::new, |problem| problem.code.to_string()),
                 };
-                let event = if order.ask.what == What::Drain { "drain" } else { "kill" };
+                let event = if order.ask.what == What::Drain {
+                    "drain"
+                } else if order.ask.what == What::UnlockUser {
+                    "unlock"
+                } else {
+                    "kill"
+                };
                 self.note(event, by, &order.shown, &said);
                 (result, warnings)
             }
@@ -311,6 +317,7 @@ impl Console {
             | What::ShowAaaSessions
             | What::ShowFlow
             | What::TestLogin
+            | What::ShowTrace
             | What::ShowWorkers
             | What::ShowStas
             | What::StatVservers

@@ -13,6 +13,7 @@
 pub(crate) mod certificate;
 mod dry;
 pub(crate) mod figures;
+mod logins;
 mod sessions;
 mod stats;
 
@@ -126,6 +127,8 @@ impl Live {
             What::DiffConfig => self.differences(order).await,
             What::Info => self.info(order).await,
             What::TestLogin => self.world().and_then(|world| dry::run(&world.model, order, now())),
+            What::ShowTrace => self.traces(order, &mut warnings).await,
+            What::UnlockUser => self.unlock_user(order).await,
             What::Version => Ok(Answer::of(order.ask).row(Row::new().text("version", version()))),
             What::Drain | What::ShowDrain => self.drain(order).await,
             What::WhoAmI => Ok(who(by, order)),

@@ -147,7 +147,7 @@ impl Live {
     }
 }
 
-fn no_owner(gone: crate::action::NoOwner) -> Problem {
+pub(super) fn no_owner(gone: crate::action::NoOwner) -> Problem {
     problem(Code::InUse, "", gone.to_string())
 }
 

@@ -1,7 +1,5 @@
 //! The last logins with every decision and its reason, for the operator who is asked "why can I not log in?".
 
-#![cfg_attr(not(test), allow(dead_code, reason = "what shows it is the control socket"))]
-
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use crate::answer::{Field, Layout};
 use crate::catalog::{Argument, Kind, Origin};
 
-use super::{ASK, Ask, What};
+use super::{ASK, Ask, Level, What};
 
 const VSERVER: Argument =
     Argument::required("name", Kind::Name, "The authentication virtual server.").names("authentication vserver");
@@ -87,5 +87,64 @@ pub(super) const TEST: Ask = Ask {
     layout: Layout::Table,
     what: What::TestLogin,
     example: "test authentication MFA_AAA_vserver -user ann -groups staff -epa pass",
+    ..ASK
+};
+
+pub(super) const TRACE: Ask = Ask {
+    verb: "show",
+    group: "authentication",
+    object: "trace",
+    words: "show authentication trace",
+    title: "authenticationTrace",
+    summary: "Why logins went as they did: the last ones, each with its decisions.",
+    notes: "Those under way, and the last 200 that are over; the latest first. Nothing that was typed is in it, and a name stands there once somebody \
+            has proven to have it.",
+    origin: Origin::Sluicegate,
+    keywords: &[
+        Argument::optional("number", Kind::Number { min: 0, max: u64::MAX, unit: "login" }, "The one with this number."),
+        Argument::optional("userName", Kind::Name, "Those of this user."),
+        Argument::optional("vserver", Kind::Name, "Those at this virtual server.").names("vpn vserver"),
+    ],
+    fields: &[
+        Field::number("number", "Number", "", "Counted up with every login that begins."),
+        Field::text("began", "Began", "When, UTC."),
+        Field::number("ageSeconds", "Age", "seconds", "Since then."),
+        Field::number("lastedMillis", "Lasted", "milliseconds", "Until it was over."),
+        Field::text("vserver", "Vserver", "The virtual server."),
+        Field::text("client", "Client", "Address and port of the client."),
+        Field::text("userName", "User name", "Who has proven to be."),
+        Field::text("outcome", "Outcome", "UNDER WAY, GRANTED, NOT ENTERED, REFUSED, EXPIRED or DISPLACED."),
+        Field::text("reason", "Reason", "Why it was refused."),
+        Field::number("sessionNumber", "Session number", "", "Of the session that was granted."),
+        Field::number("leftOut", "Left out", "", "Decisions that are not kept, just before the last."),
+        Field::rows("decisions", "Decisions", TRACED, "What was decided, in order."),
+    ],
+    what: What::ShowTrace,
+    example: "show authentication trace -userName ann",
+    ..ASK
+};
+
+const TRACED: &[Field] = &[
+    Field::number("afterMillis", "After", "milliseconds", "Since it began."),
+    Field::text("factor", "Factor", "Where it was decided."),
+    Field::text("policy", "Policy", "About which policy, if about one."),
+    Field::text("rule", "Rule", "TRUE, FALSE or UNDEFINED, if it was looked at."),
+    Field::text("decision", "Decision", "What was decided, and why."),
+];
+
+pub(super) const UNLOCK: Ask = Ask {
+    verb: "unlock",
+    group: "aaa",
+    object: "user",
+    words: "unlock aaa user",
+    title: "aaaUser",
+    summary: "Lets a user try again who is locked out after too many failures.",
+    notes: "At every virtual server. It is no error if he was not locked out.",
+    positionals: &[Argument::required("userName", Kind::Text, "His name, as he types it.")],
+    fields: &[Field::number("unlocked", "Unlocked", "", "At how many virtual servers he was locked out.")],
+    layout: Layout::Single,
+    level: Level::Change,
+    what: What::UnlockUser,
+    example: "unlock aaa user ann",
     ..ASK
 };

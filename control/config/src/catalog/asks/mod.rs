@@ -29,6 +29,8 @@ pub fn asks() -> &'static [&'static Ask] {
         &session::KILL_AAA,
         &login::FLOW,
         &login::TEST,
+        &login::TRACE,
+        &login::UNLOCK,
         &session::SHOW_WORKER,
         &session::SHOW_STA,
         &stat::VSERVER,
@@ -136,6 +138,10 @@ pub enum What {
     ShowFlow,
     /// `test authentication`
     TestLogin,
+    /// `show authentication trace`
+    ShowTrace,
+    /// `unlock aaa user`
+    UnlockUser,
     /// `show worker`
     ShowWorkers,
     /// `show sta`
