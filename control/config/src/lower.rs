@@ -17,6 +17,7 @@ use crate::catalog::resolve::{Grammar, NotFound, Place as At, Target, arguments,
 use crate::catalog::{Effect, Feature, Note, Op, Rank, Said, Site, Support};
 use crate::code::Code;
 use crate::draft::Draft;
+use crate::expr::NAMES_DEPTH_MAX;
 use crate::files::{Files, Loaded};
 use crate::mask;
 use crate::model::{KeptLine, Model};
@@ -25,8 +26,9 @@ use crate::problem::{MASK, Masked, PROBLEMS_MAX, Place, Problem, Severity};
 use crate::text::lex::{Fault, FaultKind, Span};
 use crate::text::line::{FILE_BYTES_MAX, Line, not_a_line};
 
-/// How often lines that refer to something not yet made are tried again. Objects refer to objects three deep at most.
-const PASSES_MAX: usize = 8;
+/// How often lines that refer to something not yet made are tried again. Objects refer to objects three deep at most, and named
+/// expressions to others [`NAMES_DEPTH_MAX`] deep.
+const PASSES_MAX: usize = NAMES_DEPTH_MAX + 4;
 
 /// What happens to commands and arguments that nobody knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -290,7 +292,7 @@ impl Lowering {
             }
         }
         for (severity, note) in notes {
-            let at = place(note.at);
+            let at = place(note.place(line.text));
             self.report(severity, note, at);
         }
         Done::Yes
@@ -298,7 +300,8 @@ impl Lowering {
 
     fn apply(&mut self, said: &Said<'_>, files: &dyn Files) -> Result<Vec<(Severity, Note)>, crate::catalog::Refused> {
         let (model, loaded, firm) = (&mut self.model, &mut self.loaded, self.firm);
-        let mut site = Site { model, loaded, files, notes: Vec::new(), firm };
+        let lenient = self.mode == Strictness::Lenient;
+        let mut site = Site { model, loaded, files, notes: Vec::new(), firm, lenient };
         (said.form.apply)(said, &mut site)?;
         Ok(site.notes)
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use gate_config::expr::{self, Facts, Method, Names, Person, Typed, Wanted};
+use gate_config::model::authentication::{ClientExpression, Expression};
 use gate_config::{Strictness, check, order};
 use gate_proto::cookie::Cookies;
 use gate_proto::epa::envelope::Envelope;
@@ -103,6 +105,7 @@ pub(crate) const TARGETS: &[Target] = &[
         ],
     },
     Target { name: "path", run: path, words: &[b"/../", b"%2e", b"%2f", b"%25", b"//", b";", b"?", b"%C3%A4"] },
+    Target { name: "expression", run: expression, words: EXPRESSION_WORDS },
 ];
 
 const XML_WORDS: &[&[u8]] = &[
@@ -179,6 +182,33 @@ const NSCONF_WORDS: &[&[u8]] = &[
     b"\xc2\x85",
     b"\xe3\x80\x80",
     b"\xef\xbb\xbf",
+];
+
+const EXPRESSION_WORDS: &[&[u8]] = &[
+    b"HTTP.REQ.",
+    b"AAA.USER.",
+    b"HEADER(\"",
+    b"COOKIE.VALUE(\"",
+    b"URL.PATH.GET(",
+    b"BODY(500)",
+    b"CLIENT.IP.SRC.IN_SUBNET(10.0.0.0/8)",
+    b"SYS.TIME.BETWEEN(GMT 2026 Jan,GMT 2026 Dec)",
+    b".AFTER_STR(\"",
+    b".TYPECAST_LIST_T(',')",
+    b".REGEX_MATCH(re/",
+    b".SET_TEXT_MODE(IGNORECASE)",
+    b".NOT",
+    b"sys.client_expr(\"",
+    b"REQ.HTTP.HEADER A CONTAINS b",
+    b"\")",
+    b"&&",
+    b"||",
+    b"==",
+    b"!",
+    b"(",
+    b")",
+    b"true",
+    b"9223372036854775807",
 ];
 
 const CONTROL_WORDS: &[&[u8]] = &[
@@ -474,6 +504,49 @@ fn nsconf(data: &[u8]) {
             let again = check("saved", &model.print_saved("today"), Strictness::Lenient, &files).model;
             assert_eq!(again.map(|again| again.print()), Some(model.print()));
         }
+    }
+}
+
+/// A rule is understood or says what is wrong and where; either way asking it ends.
+fn expression(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (request, names) = (asked(&text), Names::default());
+    let (typed, person) = (Typed::default(), Person::default());
+    let facts = Facts { request: &request, typed: &typed, person: &person, names: &names };
+    for rule in [Expression::parse(&text), Expression::parse_rule(&text)].into_iter().flatten() {
+        if let Err(fault) = rule.judge(Wanted::Truth, &names) {
+            assert!(text.get(fault.at.clone()).is_some() && !fault.to_string().is_empty());
+        }
+        let (truth, made, number) = (rule.is_true(&facts), rule.text(&facts), rule.number(&facts));
+        assert!([truth.is_some(), made.is_some(), number.is_some()].into_iter().filter(|some| *some).count() <= 1);
+    }
+    if let Ok(client) = ClientExpression::parse(&text) {
+        let mut places = 0;
+        client.holds(
+            &mut |place| {
+                places = place + 1;
+                true
+            },
+            &names,
+        );
+        assert_eq!(places, client.asked(&names).len());
+    }
+}
+
+/// A request that says the text everywhere.
+fn asked(text: &str) -> expr::Request {
+    let address = std::net::SocketAddr::from(([192, 0, 2, 1], 443));
+    expr::Request {
+        method: Method::Post,
+        host: text.to_owned(),
+        target: text.to_owned(),
+        headers: vec![("Cookie".to_owned(), text.to_owned())],
+        body: text.as_bytes().to_vec().into(),
+        client: address,
+        server: address,
+        tls: None,
+        certificate: None,
+        wall: std::time::SystemTime::UNIX_EPOCH,
     }
 }
 

@@ -31,6 +31,7 @@ pub fn pages() -> Vec<(String, String)> {
         }
         pages.push((format!("{group}.md"), page));
     }
+    pages.push(("expressions.md".to_owned(), format!("{WRITTEN}{}", crate::expr::page())));
     pages.push(("wider.md".to_owned(), wider_page()));
     pages.push(("asks.md".to_owned(), asks_page()));
     pages.push(("answers.schema.json".to_owned(), crate::schema::text()));
@@ -132,6 +133,7 @@ fn index() -> String {
          unambiguous. Names keep their case, and two names never differ in case alone.\n\
          - Lines may stand in any order in which their references resolve.\n\
          - What can be said to a running gateway beside these commands is in [asks.md](asks.md).\n\
+         - Rules of policies are written in the language of [expressions](expressions.md).\n\
          - The other commands of NetScaler are [recognised](wider.md), kept for printing back and without effect.\n\
          - A command or argument that is on no page is an error with line and column. With `--lenient` it is kept for printing back, \
          with a warning.\n\

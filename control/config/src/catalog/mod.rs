@@ -31,6 +31,7 @@ mod audit;
 mod authentication;
 mod bound;
 mod document;
+mod express;
 mod farm;
 mod global;
 mod kind;
@@ -40,6 +41,7 @@ mod logins;
 mod metrics;
 mod near;
 mod ns;
+mod policy;
 mod preauthentication;
 mod rename;
 pub(crate) mod resolve;
@@ -80,6 +82,8 @@ pub fn commands() -> &'static [&'static Command] {
         &resting::SSL_PARAMETER,
         &resting::SSL_PROFILE,
         &resting::SSL_CIPHER,
+        &policy::PATTERN_SET,
+        &policy::EXPRESSION,
         &aaa::USER,
         &aaa::GROUP,
         &logins::PARAMETER,
@@ -326,6 +330,9 @@ pub(crate) enum Rank {
     NsAuditParam,
     /// Commands of the wider product on which others rest.
     WiderBase,
+    PolicyPatset,
+    PolicyPatsetBind,
+    PolicyExpression,
     SslCertKey,
     SslLink,
     SslCipher,

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crate::code::Code;
+use crate::expr::Wanted;
 use crate::model::authentication::{Choice, Expression};
 use crate::model::session::{Authorization, IcaOnLogout, SessionPolicy, SessionSettings};
 use crate::model::{ClientCheck, Model, PolicyName, SessionActionName};
 use crate::print::{LineWriter, Writer};
 
+use super::express::judge;
 use super::ns::something;
 use super::site::{Note, Refused, Site, in_use, incomplete, missing, taken};
 use super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said};
@@ -247,11 +249,11 @@ pub(super) fn choice<C: Choice>(said: &Said<'_>, name: &str) -> Option<Option<C>
     said.text(name).and_then(C::of).map(Some)
 }
 
-/// An expression, if the argument is there.
-pub(super) fn expression(said: &Said<'_>, name: &str) -> Result<Option<Expression>, Refused> {
-    let Some(text) = said.text(name) else { return Ok(None) };
-    let wrong = |why: &dyn std::fmt::Display| Note::new(Code::InvalidValue, said.place(name), text, format!("{name}: {why}"));
-    Expression::parse(text).map(Some).map_err(|why| wrong(&why).into())
+/// The rule of a policy, in either language, if the argument is there.
+fn rule(said: &Said<'_>, site: &mut Site<'_>) -> Result<Option<Expression>, Refused> {
+    let Some(rule) = said.text("rule").and_then(|text| Expression::parse_rule(text).ok()) else { return Ok(None) };
+    judge(said, site, "rule", &rule, Wanted::Truth)?;
+    Ok(Some(rule))
 }
 
 /// Writes settings, all but the domain.
@@ -425,7 +427,7 @@ pub(super) const SESSION_POLICY: Command = Command {
             op: Op::Add,
             positionals: &[
                 POLICY_NAME,
-                Argument::required("rule", Kind::Text, "When it applies; stands in quotes if it has blanks."),
+                Argument::required("rule", Kind::Expression, "When it applies; stands in quotes if it has blanks."),
                 Argument::required("action", Kind::Name, "What holds then: a session action.").names("vpn sessionAction"),
             ],
             keywords: &[],
@@ -437,7 +439,7 @@ pub(super) const SESSION_POLICY: Command = Command {
             op: Op::Set,
             positionals: &[POLICY_NAME],
             keywords: &[
-                Argument::optional("rule", Kind::Text, "When it applies."),
+                Argument::optional("rule", Kind::Expression, "When it applies."),
                 Argument::optional("action", Kind::Name, "What holds then: a session action.").names("vpn sessionAction"),
             ],
             example: "set vpn sessionPolicy web_policy -rule \"HTTP.REQ.HEADER(\\\"User-Agent\\\").CONTAINS(\\\"CitrixReceiver\\\").NOT\"",
@@ -464,7 +466,7 @@ fn policy_action(said: &Said<'_>, site: &Site<'_>) -> Result<Option<SessionActio
 
 fn add_policy(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let Some(name) = said.name::<PolicyName>("name") else { return Err(incomplete(said)) };
-    let (Some(rule), Some(action)) = (expression(said, "rule")?, policy_action(said, site)?) else {
+    let (Some(rule), Some(action)) = (rule(said, site)?, policy_action(said, site)?) else {
         return Err(incomplete(said));
     };
     let added = site.model.sessions.policies.add(name, SessionPolicy { rule, action });
@@ -473,7 +475,7 @@ fn add_policy(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
 
 fn set_policy(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     something(said)?;
-    let (rule, action) = (expression(said, "rule")?, policy_action(said, site)?);
+    let (rule, action) = (rule(said, site)?, policy_action(said, site)?);
     let name = said.text("name").unwrap_or_default();
     let Some(policy) = site.model.sessions.policies.find_mut(name) else { return Err(no_policy(said, site.model)) };
     policy.rule = rule.unwrap_or_else(|| policy.rule.clone());

@@ -1,12 +1,13 @@
 //! Where commands do their work: the model under construction, the files, and the list of complaints.
 
+use std::ops::Range;
 use std::path::Path;
 
 use crate::code::Code;
 use crate::files::{Files, Loaded, Purpose};
 use crate::model::{KeptArgument, KeptFor, KeptLine, Model};
 use crate::problem::Severity;
-use crate::text::lex::{Kind, Span, Token, lex};
+use crate::text::lex::{Kind, Span, Token, inside, lex};
 
 use super::near::nearest;
 use super::said::Said;
@@ -20,11 +21,23 @@ pub(crate) struct Note {
     pub(crate) about: String,
     pub(crate) cause: String,
     pub(crate) cure: Option<String>,
+    /// The part of the word that it is about, in bytes of what the word says.
+    pub(crate) within: Option<Range<usize>>,
 }
 
 impl Note {
     pub(crate) fn new(code: Code, at: Span, about: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self { code, at, about: about.into(), cause: cause.into(), cure: None }
+        Self { code, at, about: about.into(), cause: cause.into(), cure: None, within: None }
+    }
+
+    pub(crate) fn within(mut self, part: Range<usize>) -> Self {
+        self.within = Some(part);
+        self
+    }
+
+    /// Where in its line it is.
+    pub(crate) fn place(&self, line: &str) -> Span {
+        self.within.as_ref().map_or(self.at, |part| inside(line, self.at, part))
     }
 
     pub(crate) fn cure(mut self, cure: impl Into<String>) -> Self {
@@ -56,6 +69,8 @@ pub(crate) struct Site<'s> {
     /// Whether a file that cannot be used refuses the line. In a file of configuration it does not, so that later lines are judged
     /// fairly: there is no configuration anyway.
     pub(crate) firm: bool,
+    /// Whether what is not understood is kept, with a warning.
+    pub(crate) lenient: bool,
 }
 
 impl Site<'_> {

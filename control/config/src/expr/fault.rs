@@ -117,11 +117,8 @@ pub enum FaultKind {
     /// A name that names no pattern set.
     #[error("there is no pattern set {0:?}")]
     MissingPatternSet(String),
-    /// A name whose expression leads back to it.
-    #[error("{0:?} leads back to itself")]
-    Loop(String),
-    /// Names that lead to names, and so on.
-    #[error("named expressions refer to others more than {} deep", super::NAMES_DEPTH_MAX)]
+    /// Names that lead to names, and so on, perhaps back to the first.
+    #[error("named expressions refer to others more than {} deep, or back to themselves", super::NAMES_DEPTH_MAX)]
     NamesTooDeep,
 }
 

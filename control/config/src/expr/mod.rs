@@ -23,8 +23,9 @@ pub use names::{
     ExpressionName, NAMES_DEPTH_MAX, NAMES_MAX, NamedExpression, Names, NotAnExpressionName, PATTERN_CHARS_MAX, PATTERNS_MAX,
     Pattern, PatternSet, Says,
 };
-pub use page::page;
 pub use tree::Wanted;
+
+pub(crate) use page::page;
 
 pub(crate) use read::{read, read_rule};
 

@@ -9,6 +9,7 @@
 //! Neither kind tells names apart by case.
 
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use thiserror::Error;
@@ -79,8 +80,6 @@ pub struct NamedExpression {
     pub says: Says,
     /// For people.
     pub comment: Option<Box<str>>,
-    /// What users are told whose machine is not as it says; without effect.
-    pub message: Option<Box<str>>,
 }
 
 /// What an expression with a name says.
@@ -128,6 +127,37 @@ impl Names {
     #[must_use]
     pub fn expression(&self, name: &str) -> Option<&NamedExpression> {
         self.expressions.like(name).map(|(_, expression)| expression)
+    }
+
+    /// All expressions, each behind those that it calls.
+    pub(crate) fn in_order(&self) -> Vec<(&ExpressionName, &NamedExpression)> {
+        let mut ordered = Vec::with_capacity(self.expressions.len());
+        let mut seen = BTreeSet::new();
+        for name in self.expressions.names() {
+            self.place(name.as_str(), &mut seen, &mut ordered);
+        }
+        ordered
+    }
+
+    /// Places an expression behind those that it calls, unless it has its place.
+    fn place<'n>(
+        &'n self,
+        name: &str,
+        seen: &mut BTreeSet<&'n ExpressionName>,
+        ordered: &mut Vec<(&'n ExpressionName, &'n NamedExpression)>,
+    ) {
+        let Some((name, expression)) = self.expressions.like(name) else { return };
+        if !seen.insert(name) {
+            return;
+        }
+        let called: Vec<&str> = match &expression.says {
+            Says::Of(expression) => expression.names().collect(),
+            Says::Client(expression) => expression.names(),
+        };
+        for called in called {
+            self.place(called, seen, ordered);
+        }
+        ordered.push((name, expression));
     }
 
     /// The pattern set that is called so, in any case.

@@ -184,8 +184,7 @@ macro_rules! put {
 }
 
 /// The page, without the line that says where it comes from.
-#[must_use]
-pub fn page() -> String {
+pub(crate) fn page() -> String {
     let mut page = String::from("# Expressions\n\n");
     page.push_str(
         "Rules of policies, and the expressions that find a name or a password in a request, are written in the language of NetScaler's \

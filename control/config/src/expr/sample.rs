@@ -104,7 +104,7 @@ fn names() -> Names {
 /// Adds a named expression.
 pub(crate) fn add(names: &mut Names, name: &str, text: &str) {
     let says = Says::Of(Expression::parse(text).unwrap());
-    let expression = NamedExpression { says, comment: None, message: None };
+    let expression = NamedExpression { says, comment: None };
     names.expressions.add(ExpressionName::parse(name).unwrap(), expression).unwrap();
 }
 

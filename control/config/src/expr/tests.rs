@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::sample::{Sample, add, ann, shown};
 use super::{Fault, FaultKind, NAMES_DEPTH_MAX, Undefined, WORK_MAX, Wanted};
-use crate::model::authentication::Expression;
+use crate::model::authentication::{ClientExpression, Expression};
 
 fn fault(text: &str, wanted: Wanted) -> Option<Fault> {
     Expression::parse(text).unwrap().judge(wanted, &ann().names).err()
@@ -195,6 +195,29 @@ fn a_rule_may_be_written_in_the_old_language() {
         assert_eq!(rule.judge(Wanted::Truth, &sample.names).is_ok(), value.is_some(), "{rule}");
     }
     assert!(Expression::parse("REQ.HTTP.HEADER X-None EXISTS").unwrap().judge(Wanted::Truth, &sample.names).is_err());
+}
+
+/// As their names say; a file is a rule, or what a client is asked.
+#[test]
+fn the_corpus_is_read_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/corpus/expression");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let rule = Expression::parse_rule(&text).unwrap().judge(Wanted::Anything, &ann().names);
+        let read = rule.is_ok() || ClientExpression::parse(&text).is_ok();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert_eq!(read, name.starts_with("ok-"), "{name}: {rule:?}");
+        // Cut anywhere it is read or refused, too.
+        for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+            if let Ok(part) = Expression::parse_rule(&text[..end]) {
+                shown(&part, &ann().facts());
+            }
+        }
+        seen += 1;
+    }
+    assert!(seen >= 8, "only {seen} files");
 }
 
 /// Expressions that are right, by what they give.

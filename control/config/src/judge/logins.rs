@@ -33,7 +33,7 @@ pub(super) fn judge(model: &Model, origins: &Origins, report: Report<'_>) {
         let place = origins.object("authentication policylabel", label.as_str());
         warn(report, place, note.cure(format!("bind authentication vserver NAME -policy POLICY -nextFactor {label}")));
     }
-    strings(made, origins, report);
+    strings(model, origins, report);
     directories(made, origins, report);
     groups(made, origins, report);
 }
@@ -86,12 +86,13 @@ fn flows(made: &Authentication, origins: &Origins, report: Report<'_>) {
 }
 
 /// Factors that ask a client more than reaches it.
-fn strings(made: &Authentication, origins: &Origins, report: Report<'_>) {
+fn strings(model: &Model, origins: &Origins, report: Report<'_>) {
+    let made = &model.authentication;
     let factors = made.labels.names().cloned().map(Factor::Label).chain(made.vservers.names().cloned().map(Factor::Primary));
     for factor in factors {
         let policies = made.bank(&factor).into_iter().flat_map(|bank| bank.iter());
         let actions = policies.filter_map(|binding| made.policies.find(binding.policy.as_str()).and_then(|p| made.action_of(p)));
-        let strings = |action: &Action| if let Action::Epa(epa) = action { epa.expression.strings().len() } else { 0 };
+        let strings = |action: &Action| if let Action::Epa(epa) = action { epa.expression.asked(&model.names).len() } else { 0 };
         let asked: usize = actions.map(strings).sum();
         if asked > CLIENT_STRINGS_MAX {
             let cause = format!(

@@ -49,6 +49,7 @@ mod parameter;
 mod preauthentication;
 mod resolved;
 mod rest;
+mod rules;
 mod secret;
 mod table;
 

@@ -12,6 +12,7 @@
 //! thing only, and says which they are, so that the proper form can be shown.
 
 use std::fmt;
+use std::ops::Range;
 
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -348,6 +349,54 @@ impl Lexer<'_> {
     }
 }
 
+/// Where a part of what a word says stands in its line. `part` is in bytes of the value; an empty part is one character wide.
+pub(crate) fn inside(line: &str, word: Span, part: &Range<usize>) -> Span {
+    let raw = line.get(word.start..word.end).unwrap_or_default();
+    let mut characters = raw.chars();
+    let first = characters.next();
+    let quoted = matches!(first, Some('"' | '\''));
+    let delimited = first == Some('q') && characters.next().and_then(q_closer).is_some_and(|close| raw.ends_with(close));
+    let opening = if quoted {
+        1
+    } else if delimited {
+        2
+    } else {
+        0
+    };
+    let (mut said, mut at) = (0, Mark { at: word.start, column: word.column });
+    let (mut from, mut to) = (None, None);
+    let mut rest = raw.chars().peekable();
+    for _ in 0..opening {
+        if let Some(c) = rest.next() {
+            at = Mark { at: at.at + c.len_utf8(), column: at.column + 1 };
+        }
+    }
+    while let Some(c) = rest.next() {
+        if said >= part.start && from.is_none() {
+            from = Some(at);
+        }
+        if said >= part.end && from.is_some() {
+            to = Some(at);
+            break;
+        }
+        at = Mark { at: at.at + c.len_utf8(), column: at.column + 1 };
+        said += c.len_utf8();
+        if quoted
+            && c == '\\'
+            && let Some(escaped) = rest.next_if(|c| matches!(c, 't' | 'n' | 'r' | '"' | '\'' | '\\'))
+        {
+            at = Mark { at: at.at + escaped.len_utf8(), column: at.column + 1 };
+        }
+    }
+    let from = from.unwrap_or(at);
+    let end = to.unwrap_or(at);
+    if end.column > from.column {
+        return from.to(end);
+    }
+    let next = line.get(from.at..word.end).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    from.to(Mark { at: from.at + next, column: from.column + 1 })
+}
+
 /// What the inside of a quoted word says. It never grows, so the value never moves and leaves no copy behind.
 fn unescape(inner: &str) -> Zeroizing<String> {
     let mut value = Zeroizing::new(String::with_capacity(inner.len()));
@@ -398,6 +447,25 @@ mod tests {
     fn fault(line: &str) -> (FaultKind, usize) {
         let fault = lex(line).fault.unwrap();
         (fault.kind, fault.span.column)
+    }
+
+    #[test]
+    fn a_part_of_a_word_is_found_in_its_line() {
+        for (line, part, found) in [
+            (r#"add x "a(\"b\").c" y"#, 4..5, "\\\""),
+            (r#"add x "a(\"b\").c" y"#, 7..8, "c"),
+            (r#"add x q/a("b").c/ y"#, 7..8, "c"),
+            (r#"add x a("b").c y"#, 7..8, "c"),
+            (r#"add x 'ä\qc' y"#, 4..5, "c"),
+            (r#"add x "a" y"#, 1..1, "\""),
+            (r#"add x a y"#, 1..1, ""),
+        ] {
+            let word = lex(line).tokens[2].span;
+            let span = inside(line, word, &part);
+            assert_eq!(&line[span.start..span.end], found, "{line}");
+            assert_eq!(line[..span.start].chars().count() + 1, span.column, "{line}");
+            assert_eq!(span.width, found.chars().count().max(1), "{line}");
+        }
     }
 
     /// The published table, with our stricter rule.

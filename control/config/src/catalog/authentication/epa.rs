@@ -3,6 +3,7 @@
 use crate::code::Code;
 use crate::model::authentication::{Action, CLIENT_STRINGS_MAX, ClientExpression, Epa};
 
+use super::super::express::judge_client;
 use super::super::site::{Note, Refused, Site, incomplete};
 use super::super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said};
 use super::action::{Kinded, forms, print, variant};
@@ -83,7 +84,8 @@ impl Kinded for Epa {
     }
 
     fn judge(&self, said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
-        let strings = self.expression.strings().len();
+        judge_client(said, site, "csecexpr", &self.expression)?;
+        let strings = self.expression.asked(&site.model.names).len();
         if strings > CLIENT_STRINGS_MAX {
             let cause =
                 format!("of its {strings} strings only {CLIENT_STRINGS_MAX} reach a client; to the others the answer is no");

@@ -1,6 +1,7 @@
 //! `authentication Policy`, the classic policies that became one, and `loginSchemaPolicy`.
 
 use crate::code::Code;
+use crate::expr::Wanted;
 use crate::model::authentication::{
     Action, Authentication, Choice, ClassicKind, ClassicRule, Expression, LOCAL, Policy, SchemaPolicy,
 };
@@ -9,6 +10,7 @@ use crate::print::{LineWriter, Writer};
 use crate::text::word::word;
 
 use super::super::bound::bound_to;
+use super::super::express::judge;
 use super::super::ns::something;
 use super::super::rename::{Renaming, rename};
 use super::super::site::{Note, Refused, Site, incomplete, missing, taken};
@@ -105,6 +107,7 @@ fn add_policy(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         return Ok(());
     }
     let mut policy = Policy::always(action(said, "action", site.model)?);
+    judge(said, site, "rule", &rule, Wanted::Truth)?;
     policy.rule = rule;
     details(said, &mut policy.undefined, &mut policy.comment, &mut policy.log_action);
     let added = site.model.authentication.policies.add(name.clone(), policy);
@@ -121,6 +124,7 @@ fn set_policy(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     };
     not_built_in(said, "name")?;
     if let Some(rule) = said.text("rule").and_then(|rule| Expression::parse(rule).ok()) {
+        judge(said, site, "rule", &rule, Wanted::Truth)?;
         policy.rule = rule;
     }
     if said.has("action") {
@@ -521,6 +525,7 @@ fn add_schema_policy(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused
     let (Some(name), Some(rule)) = (said.name::<PolicyName>("name"), rule) else { return Err(incomplete(said)) };
     free_name(said, &name, &site.model.authentication, |_| false)?;
     let schema = schema(said, site.model)?;
+    judge(said, site, "rule", &rule, Wanted::Truth)?;
     let mut policy = SchemaPolicy { rule, schema, undefined: None, comment: None, log_action: None };
     details(said, &mut policy.undefined, &mut policy.comment, &mut policy.log_action);
     let added = site.model.authentication.schema_policies.add(name.clone(), policy);
@@ -536,6 +541,7 @@ fn set_schema_policy(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused
         return Err(no_schema_policy(said, site.model));
     };
     if let Some(rule) = said.text("rule").and_then(|rule| Expression::parse(rule).ok()) {
+        judge(said, site, "rule", &rule, Wanted::Truth)?;
         policy.rule = rule;
     }
     if said.has("action") {

@@ -1,11 +1,13 @@
 //! `authentication loginSchema`: a form, and what is read from it.
 
 use crate::code::Code;
+use crate::expr::Wanted;
 use crate::files::Purpose;
 use crate::model::authentication::{Authentication, LoginSchema, View};
 use crate::model::{Model, SchemaName};
 use crate::print::Writer;
 
+use super::super::express::judge;
 use super::super::ns::something;
 use super::super::site::{Refused, Site, in_use, incomplete, missing, taken};
 use super::super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said};
@@ -140,6 +142,7 @@ fn add(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let Some(name) = said.name::<SchemaName>("name") else { return Err(incomplete(said)) };
     let mut schema = LoginSchema::default();
     change(LoginSchema::SETTINGS, said, site, &mut schema, &LoginSchema::default())?;
+    judged(said, site, &schema)?;
     let added = site.model.authentication.schemas.add(name, schema);
     added.map_err(|there| taken(said, "name", Code::AlreadyExists, "login schema", there.0.as_str()))?;
     site.keep_arguments(said, said.text("name").unwrap_or_default());
@@ -155,10 +158,21 @@ fn set(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     not_built_in(said, "name")?;
     let plain = schema.plain();
     change(LoginSchema::SETTINGS, said, site, &mut schema, &plain)?;
+    judged(said, site, &schema)?;
     if let Some(there) = site.model.authentication.schemas.find_mut(name) {
         *there = schema;
     }
     site.keep_arguments(said, name);
+    Ok(())
+}
+
+/// Both expressions must give texts.
+fn judged(said: &Said<'_>, site: &mut Site<'_>, schema: &LoginSchema) -> Result<(), Refused> {
+    for (argument, expression) in [("userExpression", &schema.user), ("passwdExpression", &schema.password)] {
+        if let Some(expression) = expression {
+            judge(said, site, argument, expression, Wanted::Text)?;
+        }
+    }
     Ok(())
 }
 

@@ -444,7 +444,7 @@ mod tests {
                 Ok(expression) => Says::Client(expression),
                 Err(not) => panic!("{text}: {not}"),
             };
-            let expression = NamedExpression { says, comment: None, message: None };
+            let expression = NamedExpression { says, comment: None };
             names.expressions.add(ExpressionName::parse(name).unwrap(), expression).unwrap();
         }
         names
