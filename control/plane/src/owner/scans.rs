@@ -128,6 +128,7 @@ impl Owner {
     }
 
     pub(super) fn scan_state(&mut self, at: &Scanner, now: Duration) -> Option<ScanState> {
+        self.expire(now);
         let Ok(vserver) = VserverName::parse(&at.vserver) else { return None };
         if let Some(conversation) = self.conversations.find(&at.token, &vserver, now) {
             return Some(match conversation.shown() {
@@ -140,6 +141,7 @@ impl Owner {
     }
 
     pub(super) fn scan_question(&mut self, at: &Scanner, now: Duration) -> Option<ScanQuestion> {
+        self.expire(now);
         let scanner = self.scanner(&at.vserver, &at.token);
         let vserver = VserverName::parse(&at.vserver).ok()?;
         if let Some(conversation) = self.conversations.find(&at.token, &vserver, now) {
@@ -163,6 +165,7 @@ impl Owner {
         repeats: bool,
         now: Duration,
     ) -> Option<ScanNoted> {
+        self.expire(now);
         let digits = digits.map(|digits| digits.as_slice());
         let vserver = VserverName::parse(&at.vserver).ok()?;
         if let Some(conversation) = self.conversations.find(&at.token, &vserver, now) {

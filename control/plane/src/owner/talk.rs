@@ -343,6 +343,8 @@ impl Owner {
             if let Some(conversation) = self.conversations.end(number) {
                 self.forget(&conversation, TraceResult::Expired, now);
             }
+            // The table may have dropped it by itself.
+            self.kept.remove(&number);
         }
     }
 
