@@ -168,18 +168,29 @@ fn more_than_256_strings_are_not_asked_and_count_as_failed() {
 }
 
 #[test]
-fn orders_come_with_the_question_and_only_those_that_may() {
-    run(
-        &three(
-            "a:-killProcess \"evil.exe,*,..\\\\x\" -deletefiles \"C:\\\\x.txt,relative,/tmp/*\"",
-            "bind authentication vserver av -policy p_a -priority 10\n",
+fn orders_come_with_the_question_and_not_too_many() {
+    let many: Vec<String> = (0..20).map(|n| format!("p{n}")).collect();
+    let made = three(
+        &format!(
+            "a:-killProcess evil.exe,{} -deletefiles /tmp/x.txt;b:-killProcess evil.exe,{}",
+            many.join(","),
+            many.join("x,")
         ),
-        "
-        > asked
-        > question
-        < asks proc_0_a, kill evil.exe, delete C:\\x.txt
-        > why 4 entries of -killProcess or -deletefiles are not handed out
-        ",
+        "bind authentication vserver av -policy p_a -priority 10\nbind authentication vserver av -policy p_b -priority 20\n",
+    );
+    let kill: Vec<String> = many.iter().cloned().chain(many.iter().map(|name| format!("{name}x"))).take(31).collect();
+    run(
+        &made,
+        &format!(
+            "
+            > asked
+            < scan av #1
+            > question
+            < asks proc_0_a; proc_0_b, kill evil.exe; {}, delete /tmp/x.txt
+            > why 8 entries of -killProcess or -deletefiles are not handed out
+            ",
+            kill.join("; ")
+        ),
     );
 }
 
