@@ -157,10 +157,12 @@ pub(super) const PARAMETER: [Argument; 75] = {
         all[at] = shared[at];
         at += 1;
     }
-    all[at] = Argument::kept("encryptCsecExp")
-        .takes(ENABLED)
-        .or("ENABLED")
-        .means("Whether the client is asked about itself in secret.");
+    all[at] = Argument::optional(
+        "encryptCsecExp",
+        ENABLED,
+        "Whether what a client is asked about itself, and what it answers, goes in an envelope inside TLS.",
+    )
+    .or("ENABLED");
     all[at + 1] = Argument::kept("appTokenTimeout").takes(seconds(255)).or("100").means("Life of tokens of mobile applications.");
     all[at + 2] =
         Argument::kept("mdxTokenTimeout").takes(minutes(1_440)).or("10").means("Life of tokens of managed applications.");

@@ -17,6 +17,8 @@ pub struct VpnParameter {
     pub ica_session_timeout: bool,
     /// What becomes of them when a user logs out.
     pub ica_on_logout: IcaOnLogout,
+    /// Whether what a client is asked about itself, and what it answers, goes without an envelope.
+    pub scans_in_clear: bool,
     /// Ticket authorities of virtual servers that have none of their own, in order.
     pub stas: Vec<Sta>,
 }
