@@ -229,6 +229,11 @@ pub fn run(
     house::run(settings, sluice, commands, ready)
 }
 
+/// Every page of the portal: method, path, and who may have it. What is not among them does not exist.
+pub fn routes() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    door::portal::routes::ROUTES.iter().map(|route| (route.method.name(), route.path, route.class.name()))
+}
+
 impl From<world::Unfit> for PlaneFault {
     fn from(unfit: world::Unfit) -> Self {
         match unfit {

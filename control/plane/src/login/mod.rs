@@ -19,7 +19,6 @@ pub(crate) mod trace;
 
 pub(crate) use self::outside::{Came, Outside};
 pub(crate) use self::said::{Said, ScanState, Scanner, Turn};
-#[cfg_attr(not(test), allow(unused_imports, reason = "the door of logins is what uses it"))]
 pub(crate) use self::said::{converse, epa_answer, epa_question, scan_state};
 
 #[cfg(test)]

@@ -14,8 +14,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use gate_auth::guard::Source;
-use gate_auth::sessions::{Arrival, Sso, Token};
+use gate_auth::sessions::{Arrival, End, Sso, Token};
 use gate_proto::form::{Field, Form};
+use gate_proto::forms::text;
 use gate_proto::xml::nfuse::answer::NoAnswer;
 use gate_proto::xml::nfuse::request::{Request as Question, ValidateCredentials};
 use gate_proto::xml::nfuse::words::ErrorId;
@@ -24,7 +25,8 @@ use secrecy::SecretString;
 use tracing::{info, warn};
 
 use super::pages::LoginPage;
-use super::text::{Problem, failure};
+use super::sheets::why_ended;
+use super::text::{Problem, texts};
 use super::{Failed, Portal, Visit, credentials_of, jar, pages, retry_after, routes};
 use crate::action::{Action, Claim};
 use crate::credentials::{self, NotProven};
@@ -51,21 +53,26 @@ impl From<Problem> for NotIn {
 
 impl Portal {
     /// The form.
-    pub(super) fn form(&self, visit: &Visit<'_>) -> Result<Reply, Failed> {
+    pub(super) fn form(&self, visit: &Visit<'_>, ended: Option<End>) -> Result<Reply, Failed> {
         let failed = visit.jar.failure();
-        let mut reply = self.show(visit, StatusCode::OK, failed.map(|number| failure(number, visit.language)))?;
+        let failure = failed.map(|number| text::text_or(text::error_key(number), visit.language));
+        let mut reply = self.show(visit, StatusCode::OK, failure, ended)?;
         if failed.is_some() {
             jar::forget_failure(&mut reply)?;
+        }
+        if ended.is_some() {
+            jar::forget_login(&mut reply)?;
         }
         Ok(reply)
     }
 
-    fn show(&self, visit: &Visit<'_>, status: StatusCode, problem: Option<&'static str>) -> Result<Reply, Failed> {
+    fn show(&self, visit: &Visit<'_>, status: StatusCode, problem: Option<&str>, ended: Option<End>) -> Result<Reply, Failed> {
         self.login_pages.fetch_add(1, Relaxed);
         let cookie = Token::new(random::bytes()?);
         let nonce = pages::nonce()?;
         let form_token = self.login_form.token(&cookie, self.clock.now());
-        let page = LoginPage { text: visit.language.text(), nonce: &nonce, form_token: &form_token, problem };
+        let ended = ended.map(|end| why_ended(end, visit.language));
+        let page = LoginPage { text: texts(visit.language), nonce: &nonce, form_token: &form_token, problem, ended };
         let mut reply = pages::page(status, &nonce, &page);
         jar::give_form(&mut reply, &cookie)?;
         Ok(reply)
@@ -73,6 +80,10 @@ impl Portal {
 
     /// Takes the form.
     pub(super) async fn enter(&self, visit: &Visit<'_>, form: &Form) -> Result<Reply, Failed> {
+        if visit.has_factors() {
+            // Here a password alone is no way in.
+            return Ok(pages::redirect(StatusCode::SEE_OTHER, routes::PAGE));
+        }
         let is_program =
             !visit.jar.is_browser() && !visit.has_origin && visit.jar.form().is_none() && form.field("csrf") == Field::Absent;
         let entered = if is_program || self.is_own_form(visit, form) {
@@ -103,7 +114,7 @@ impl Portal {
             Err(NotIn { problem, wait }) => {
                 let told = problem.told(visit.language);
                 let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::FORBIDDEN);
-                let mut reply = self.show(visit, status, Some(told.advice))?;
+                let mut reply = self.show(visit, status, Some(told.advice), None)?;
                 wait.into_iter().for_each(|wait| retry_after(&mut reply, wait));
                 Ok(reply)
             }

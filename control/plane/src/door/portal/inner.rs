@@ -32,6 +32,8 @@ pub(crate) struct Caller {
     pub(crate) client: SocketAddr,
     /// The address at which it arrived.
     pub(crate) arrived: SocketAddr,
+    /// The version of its TLS, as it stands on the wire. `None`: the worker did not say.
+    pub(crate) tls: Option<u16>,
 }
 
 /// Why a connection was not let in. The fault of whoever could open the socket: nobody but workers should.
@@ -89,10 +91,18 @@ async fn read_caller(stream: &mut (impl AsyncRead + Unpin)) -> Result<Caller, No
         let whole = room.get_mut(FIXED_BYTES..FIXED_BYTES + rest).ok_or(NotLetIn::Long)?;
         stream.read_exact(whole).await.map_err(NotLetIn::Ended)?;
         let (header, _) = Header::read(&room[..FIXED_BYTES + rest]).map_err(|stop| NotLetIn::Malformed(format!("{stop:?}")))?;
-        Ok(Caller { client: header.source, arrived: header.destination })
+        Ok(Caller { client: header.source, arrived: header.destination, tls: header.tls.and_then(version) })
     })
     .await
     .unwrap_or(Err(NotLetIn::Time))
+}
+
+fn version(text: &str) -> Option<u16> {
+    match text {
+        "TLSv1.2" => Some(0x0303),
+        "TLSv1.3" => Some(0x0304),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -112,7 +122,7 @@ mod tests {
         let bytes = [header.write(&mut room).unwrap(), b"GET / HTTP/1.1\r\n"].concat();
         let mut stream = bytes.as_slice();
         let caller = read_caller(&mut stream).await.unwrap();
-        assert_eq!(caller, Caller { client: header.source, arrived: header.destination });
+        assert_eq!(caller, Caller { client: header.source, arrived: header.destination, tls: Some(0x0304) });
         assert_eq!(stream, b"GET / HTTP/1.1\r\n");
     }
 

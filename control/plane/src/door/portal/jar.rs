@@ -3,13 +3,14 @@
 //! ```text
 //!   ours, with __Host-    NetScaler's            what it stands for
 //!   sg-login              NSC_AAAC               a login
+//!   sg-flow               NSC_TMAS, NSC_EPAC     a conversation on its way to a login; NSC_EPAC alone, too, for the scans of a login
 //!   sg-form               –                      the form of a virtual server without an authentication profile
 //!   –                     NSC_VPNERR             the number of the last failure; no secret
 //! ```
 //!
 //! Programs know NetScaler's names only, so every secret goes out under both. Browsers see to it that nobody but us sets a cookie whose name
 //! begins with `__Host-`; a neighbour in the same domain can plant the others. All browsers say `Sec-Fetch-Site`, so in a request that
-//! says so NetScaler's names count for nothing: no login can be fixed from outside.
+//! says so NetScaler's names count for nothing: neither a login nor a conversation can be fixed from outside.
 
 use gate_auth::sessions::Token;
 use gate_proto::cookie::{self, BadSetCookie, Cookies};
@@ -21,7 +22,9 @@ use super::text::Problem;
 use crate::http::Reply;
 
 const LOGIN: Name = Name { ours: "sg-login", theirs: &["NSC_AAAC"] };
+const FLOW: Name = Name { ours: "sg-flow", theirs: &["NSC_TMAS", "NSC_EPAC"] };
 const FORM: Name = Name { ours: "sg-form", theirs: &[] };
+const SCAN: &str = "NSC_EPAC";
 const FAILURE: &str = "NSC_VPNERR";
 
 /// What a secret is called.
@@ -63,6 +66,16 @@ impl Jar {
         self.secret(&LOGIN)
     }
 
+    /// The conversation that the request belongs to.
+    pub(super) fn flow(&self) -> Option<&str> {
+        self.secret(&FLOW)
+    }
+
+    /// What a scan is done for. Only programs scan.
+    pub(super) fn scan(&self) -> Option<&str> {
+        self.value(SCAN).or_else(|| self.flow())
+    }
+
     /// The form of a virtual server without a profile.
     pub(super) fn form(&self) -> Option<&str> {
         self.secret(&FORM)
@@ -89,6 +102,11 @@ pub(super) fn give_login(reply: &mut Reply, token: &Token) -> Result<(), Failed>
     give(reply, &LOGIN, token)
 }
 
+/// The browser or program keeps this conversation.
+pub(super) fn give_flow(reply: &mut Reply, token: &Token) -> Result<(), Failed> {
+    give(reply, &FLOW, token)
+}
+
 /// The browser keeps the cookie of a form.
 pub(super) fn give_form(reply: &mut Reply, token: &Token) -> Result<(), Failed> {
     give(reply, &FORM, token)
@@ -102,6 +120,15 @@ pub(super) fn give_failure(reply: &mut Reply, number: u16) -> Result<(), Failed>
 /// The login is over.
 pub(super) fn forget_login(reply: &mut Reply) -> Result<(), Failed> {
     forget(reply, &LOGIN)
+}
+
+/// The conversation is over. A login that is `watched` keeps the cookie with which its scan is repeated.
+pub(super) fn forget_flow(reply: &mut Reply, watched: bool) -> Result<(), Failed> {
+    if !watched {
+        return forget(reply, &FLOW);
+    }
+    add(reply, cookie::clear(FLOW.ours))?;
+    FLOW.theirs.iter().filter(|name| **name != SCAN).try_for_each(|name| add(reply, cookie::clear_exact(name)))
 }
 
 /// The form was taken.
@@ -147,19 +174,33 @@ mod tests {
 
     #[test]
     fn nothing_can_be_planted_in_a_browser() {
-        let planted = ("cookie", "NSC_AAAC=evil");
-        assert_eq!(jar(&[planted, ("sec-fetch-site", "same-origin")]).login(), None);
-        assert_eq!(jar(&[planted]).login(), Some("evil"));
-        let both = ("cookie", "NSC_AAAC=evil; __Host-sg-login=own");
+        let planted = ("cookie", "NSC_AAAC=evil; NSC_TMAS=evil; NSC_EPAC=evil");
+        let browser = jar(&[planted, ("sec-fetch-site", "same-origin")]);
+        assert_eq!((browser.login(), browser.flow()), (None, None));
+        let program = jar(&[planted]);
+        assert_eq!((program.login(), program.flow()), (Some("evil"), Some("evil")));
+        let both = ("cookie", "NSC_AAAC=evil; __Host-sg-login=own; __Host-sg-flow=own; NSC_TMAS=evil");
         for fields in [&[both][..], &[both, ("sec-fetch-site", "none")]] {
-            assert_eq!(jar(fields).login(), Some("own"));
+            assert_eq!((jar(fields).login(), jar(fields).flow()), (Some("own"), Some("own")));
         }
     }
 
     #[test]
     fn what_is_empty_or_sent_twice_is_not_there() {
-        let jar = jar(&[("cookie", "__Host-sg-login=; NSC_AAAC=b; NSC_AAAC=c; NSC_VPNERR=x")]);
-        assert_eq!((jar.login(), jar.failure()), (None, None));
+        let jar = jar(&[("cookie", "NSC_TMAS=; NSC_EPAC=a; NSC_AAAC=b; NSC_AAAC=c; NSC_VPNERR=x")]);
+        assert_eq!((jar.flow(), jar.scan(), jar.login(), jar.failure()), (Some("a"), Some("a"), None, None));
+    }
+
+    #[test]
+    fn a_scan_that_is_repeated_keeps_its_cookie() {
+        let cleared = |watched| {
+            let mut reply = pages::bare(hyper::StatusCode::OK);
+            forget_flow(&mut reply, watched).unwrap();
+            let names = |value: &HeaderValue| value.to_str().unwrap().split('=').next().unwrap().to_owned();
+            reply.headers().get_all(SET_COOKIE).iter().map(names).collect::<Vec<_>>()
+        };
+        assert_eq!(cleared(false), ["__Host-sg-flow", "NSC_TMAS", "NSC_EPAC"]);
+        assert_eq!(cleared(true), ["__Host-sg-flow", "NSC_TMAS"]);
     }
 
     #[test]
@@ -173,17 +214,20 @@ mod tests {
     #[test]
     fn a_secret_goes_out_under_each_of_its_names() {
         let mut reply = pages::bare(hyper::StatusCode::OK);
-        give_login(&mut reply, &Token::new([7; 32])).unwrap();
-        forget_form(&mut reply).unwrap();
+        let token = Token::new([7; 32]);
+        give_flow(&mut reply, &token).unwrap();
+        forget_login(&mut reply).unwrap();
         let set: Vec<_> = reply.headers().get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
         let secret = "07".repeat(32);
         let attributes = "; Path=/; Secure; HttpOnly; SameSite=Lax";
         assert_eq!(
             set,
             [
-                format!("__Host-sg-login={secret}{attributes}"),
-                format!("NSC_AAAC={secret}{attributes}"),
-                format!("__Host-sg-form={attributes}; Max-Age=0"),
+                format!("__Host-sg-flow={secret}{attributes}"),
+                format!("NSC_TMAS={secret}{attributes}"),
+                format!("NSC_EPAC={secret}{attributes}"),
+                format!("__Host-sg-login={attributes}; Max-Age=0"),
+                format!("NSC_AAAC={attributes}; Max-Age=0"),
             ]
         );
     }

@@ -156,7 +156,7 @@ impl Portal {
             encryption: if settings.encryption == "basic" { "Basic" } else { &settings.encryption },
             session_sharing_key: sharing_key.get(..32).unwrap_or_default(),
             launch_reference: None,
-            language: visit.language.text().language,
+            language: visit.language.tag(),
             session_reliability: false,
         }
         .write()

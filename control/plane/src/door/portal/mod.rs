@@ -10,7 +10,11 @@
 //!
 //! It works without JavaScript. Every answer is built from owned text, none says a thing about the inside.
 
+mod answers;
+mod assets;
 mod classic;
+mod epa;
+mod flow;
 pub(crate) mod inner;
 mod jar;
 mod launch;
@@ -18,6 +22,8 @@ mod origin;
 mod pages;
 mod programs;
 pub(crate) mod routes;
+mod sheet;
+mod sheets;
 mod text;
 
 use std::net::SocketAddr;
@@ -26,7 +32,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use gate_auth::seal::SealKey;
-use gate_auth::sessions::{Login, LoginForm, Sso};
+use gate_auth::sessions::{End, Login, LoginForm, Sso};
 use gate_proto::form::Form;
 use gate_proto::path::Path;
 use gate_proto::secret::Secret;
@@ -37,14 +43,14 @@ use gate_proto::xml::nfuse::words::{AddressForm, ClientType, Detail, ErrorId, Se
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue, ORIGIN, RETRY_AFTER};
 use secrecy::ExposeSecret;
-use tracing::{debug, info};
+use tracing::info;
 
 use self::inner::Caller;
 use self::jar::Jar;
 use self::origin::OwnName;
 use self::pages::{LeavePage, ResourcesPage, Shown};
-use self::routes::{Class, Deed, Inside, NoRoute, Open};
-use self::text::{Language, Problem};
+use self::routes::{Class, Deed, Inside, NoRoute, Open, Step, Verb};
+use self::text::{Language, Problem, texts};
 use crate::action::{Action, NoOwner, NotEntered, Owned, Whose};
 use crate::clock::Clock;
 use crate::helpers::Helpers;
@@ -129,6 +135,16 @@ struct Visit<'v> {
     jar: Jar,
     /// The request says from which site it comes.
     has_origin: bool,
+    /// Why the login is over that the browser still has a cookie of.
+    ended: Option<End>,
+}
+
+/// Whose the cookie of a login is.
+enum Who {
+    In(Box<Visitor>),
+    /// Nobody's any more.
+    Over(End),
+    Nobody,
 }
 
 /// Who is logged in, with the form token of that login.
@@ -143,7 +159,7 @@ impl Door for Portal {
     async fn answer(self: Arc<Self>, request: Whole, caller: Caller) -> Reply {
         match self.route(&request, caller).await {
             Ok(reply) => reply,
-            Err(failed) => tell(&failed, caller, Language::of(request.headers())),
+            Err(failed) => tell(&failed, caller, text::wanted(request.headers())),
         }
     }
 
@@ -174,30 +190,37 @@ impl Portal {
             Ok(route) => route,
             Err(NoRoute::Path) => return Err(Failed::new(Problem::NotFound, "no such page")),
             Err(NoRoute::Method(allowed)) => {
-                let mut reply = tell(&Failed::new(Problem::Method, "method"), caller, Language::of(headers));
+                let mut reply = tell(&Failed::new(Problem::Method, "method"), caller, text::wanted(headers));
                 reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
                 return Ok(reply);
             }
         };
         let jar = Jar::read(headers)?;
-        if route.class.is_for_own_pages() && !origin::is_from_us(&own, headers) {
+        if route.method == Verb::Post && route.class.is_for_own_pages() && !origin::is_from_us(&own, headers) {
             return Err(Failed::new(Problem::StaleForm, "posted from another site"));
         }
-        let language = Language::of(headers);
+        let language = text::wanted(headers);
         let has_origin = headers.contains_key(ORIGIN);
-        let visit = Visit { world: &world, site, own, caller, language, jar, has_origin };
+        let visit = Visit { world: &world, site, own, caller, language, jar, has_origin, ended: None };
         let form = || Form::parse(request.body()).map_err(|bad| Failed::new(Problem::BadRequest, bad));
         match route.class {
             Class::Open(page) => self.open(page, &visit).await,
             Class::Asking(asking) => self.asked(asking, &visit).await,
+            Class::Conversation(Step::Page) => match self.who(&visit).await? {
+                Who::In(_) => Ok(pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES)),
+                Who::Over(end) => self.step(Step::Page, &Visit { ended: Some(end), ..visit }, request).await,
+                Who::Nobody => self.step(Step::Page, &visit, request).await,
+            },
+            Class::Conversation(step) => self.step(step, &visit, request).await,
+            Class::Scan(call) => self.scan_call(call, &visit, request).await,
             Class::LoginForm => self.enter(&visit, &form()?).await,
             Class::Login(page) => {
-                let Some(visitor) = self.visitor(&visit).await? else { return Ok(to_login()) };
+                let Some(visitor) = self.visitor(&visit).await? else { return Ok(visit.to_login()) };
                 self.inside(page, &visit, &visitor).await
             }
             Class::LoginAndToken(deed) => {
                 let form = form()?;
-                let Some(visitor) = self.visitor(&visit).await? else { return Ok(to_login()) };
+                let Some(visitor) = self.visitor(&visit).await? else { return Ok(visit.to_login()) };
                 if !visitor.is_own(&form) {
                     return Err(Failed::new(Problem::StaleForm, "form token of another login, or none"));
                 }
@@ -212,13 +235,17 @@ impl Portal {
     /// Pages for anybody.
     async fn open(&self, page: Open, visit: &Visit<'_>) -> Result<Reply, Failed> {
         match page {
-            Open::Front => Ok(pages::redirect(StatusCode::FOUND, routes::LOGIN_FORM)),
-            Open::LoginForm if self.visitor(visit).await?.is_some() => {
-                Ok(pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES))
-            }
-            Open::LoginForm => self.form(visit),
-            Open::AuthMethods => Ok(Self::auth_methods()),
+            Open::Front => Ok(pages::redirect(StatusCode::FOUND, visit.entrance())),
+            Open::LoginForm if visit.has_factors() => Ok(pages::redirect(StatusCode::FOUND, visit.entrance())),
+            Open::LoginForm => match self.who(visit).await? {
+                Who::In(_) => Ok(pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES)),
+                Who::Over(end) => self.form(visit, Some(end)),
+                Who::Nobody => self.form(visit, None),
+            },
+            Open::AuthMethods => Ok(Self::auth_methods(visit)),
             Open::Configuration => Ok(Self::configuration()),
+            Open::Encryption => Ok(Self::encryption()),
+            Open::ScanScript => Ok(assets::scan_script()),
         }
     }
 
@@ -230,7 +257,7 @@ impl Portal {
             Inside::MayLeave if visit.jar.is_browser() => {
                 let nonce = pages::nonce()?;
                 let page = LeavePage {
-                    text: visit.language.text(),
+                    text: texts(visit.language),
                     nonce: &nonce,
                     form_token: &visitor.form_token,
                     back: routes::RESOURCES,
@@ -246,7 +273,7 @@ impl Portal {
         let form_token = visitor.form_token.clone();
         self.owner.ask(|reply| Action::Leave { cookie, form_token, reply }).await?;
         info!(user = visitor.login.user(), client = %visit.caller.client.ip(), "logout");
-        let mut reply = pages::redirect(StatusCode::SEE_OTHER, routes::LOGIN_FORM);
+        let mut reply = visit.to_login();
         jar::forget_login(&mut reply)?;
         Ok(reply)
     }
@@ -265,7 +292,7 @@ impl Portal {
             .collect();
         let nonce = pages::nonce()?;
         let page = ResourcesPage {
-            text: visit.language.text(),
+            text: texts(visit.language),
             nonce: &nonce,
             form_token: &visitor.form_token,
             user: visitor.login.user(),
@@ -302,22 +329,33 @@ impl Portal {
         format!("WR_{}", seal.get(..12).unwrap_or_default())
     }
 
-    async fn visitor(&self, visit: &Visit<'_>) -> Result<Option<Visitor>, Failed> {
-        let Some(cookie) = visit.jar.login().map(str::to_owned) else { return Ok(None) };
+    async fn who(&self, visit: &Visit<'_>) -> Result<Who, Failed> {
+        let Some(cookie) = visit.jar.login().map(str::to_owned) else { return Ok(Who::Nobody) };
         Ok(match self.owner.ask(|reply| Action::Who { cookie, reply }).await? {
-            Whose::Login(login, form_token) => Some(Visitor { login: *login, form_token }),
-            Whose::Over(end) => {
-                debug!(reason = end.word(), "portal: the cookie of a login that is over");
-                None
-            }
-            Whose::Nobody => None,
+            Whose::Login(login, form_token) => Who::In(Box::new(Visitor { login: *login, form_token })),
+            Whose::Over(end) => Who::Over(end),
+            Whose::Nobody => Who::Nobody,
+        })
+    }
+
+    async fn visitor(&self, visit: &Visit<'_>) -> Result<Option<Visitor>, Failed> {
+        Ok(match self.who(visit).await? {
+            Who::In(visitor) => Some(*visitor),
+            Who::Over(_) | Who::Nobody => None,
         })
     }
 }
 
-/// Whoever is not logged in goes there.
-fn to_login() -> Reply {
-    pages::redirect(StatusCode::SEE_OTHER, routes::LOGIN_FORM)
+impl Visit<'_> {
+    /// Where logins begin here.
+    fn entrance(&self) -> &'static str {
+        if self.has_factors() { routes::PAGE } else { routes::LOGIN_FORM }
+    }
+
+    /// Sends whoever is not logged in there.
+    fn to_login(&self) -> Reply {
+        pages::redirect(StatusCode::SEE_OTHER, self.entrance())
+    }
 }
 
 /// Tells a user that something went wrong, and the log what.

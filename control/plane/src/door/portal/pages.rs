@@ -9,7 +9,8 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-use super::text::{Language, Problem, Text};
+use super::sheet::{Item, Sheet};
+use super::text::{Language, Problem, Text, texts};
 use crate::http::Reply;
 use crate::random::{self, NoRandom};
 
@@ -20,7 +21,9 @@ pub(crate) struct LoginPage<'p> {
     pub(crate) text: &'static Text,
     pub(crate) nonce: &'p str,
     pub(crate) form_token: &'p str,
-    pub(crate) problem: Option<&'static str>,
+    pub(crate) problem: Option<&'p str>,
+    /// Why the login before is over.
+    pub(crate) ended: Option<&'p str>,
 }
 
 /// A resource in the list.
@@ -41,6 +44,52 @@ pub(crate) struct ResourcesPage<'p> {
     pub(crate) form_token: &'p str,
     pub(crate) user: &'p str,
     pub(crate) resources: &'p [Shown],
+}
+
+/// A form of a login.
+#[derive(Template)]
+#[template(path = "flow.html")]
+pub(crate) struct FlowPage<'p> {
+    pub(crate) text: &'static Text,
+    pub(crate) nonce: &'p str,
+    pub(super) sheet: &'p Sheet,
+    /// What happened before.
+    pub(crate) ended: Option<&'p str>,
+    /// Name of the field that says that the form was on a page.
+    pub(crate) page_field: &'static str,
+}
+
+/// The device is looked at.
+#[derive(Template)]
+#[template(path = "scan.html")]
+pub(crate) struct ScanPage<'p> {
+    pub(crate) text: &'static Text,
+    pub(crate) nonce: &'p str,
+    pub(crate) ended: Option<&'p str>,
+    /// Starts the app on the device.
+    pub(crate) launch: &'p str,
+    pub(crate) script: &'static str,
+    /// Where the script asks whether the app has answered.
+    pub(crate) poll: &'static str,
+    pub(crate) post_back: &'static str,
+    pub(crate) context: &'p str,
+    /// What the form says if the user does without.
+    pub(crate) skipped: &'static str,
+    pub(crate) page_field: &'static str,
+}
+
+/// A login has come to its end.
+#[derive(Template)]
+#[template(path = "over.html")]
+pub(crate) struct OverPage<'p> {
+    pub(crate) text: &'static Text,
+    pub(crate) nonce: &'p str,
+    pub(crate) title: &'static str,
+    pub(crate) reason: &'p str,
+    pub(crate) code: Option<u16>,
+    /// It went wrong.
+    pub(crate) alert: bool,
+    pub(crate) back: &'static str,
 }
 
 /// Asks whether the login should end.
@@ -70,15 +119,32 @@ pub(crate) fn nonce() -> Result<String, NoRandom> {
     Ok(random::bytes::<16>()?.iter().map(|b| format!("{b:02x}")).collect())
 }
 
+/// What a page may do beside having its own style and sending forms to us.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct May {
+    /// Show images that are in it.
+    pub(crate) show_images: bool,
+    /// Run the script that it names, which may ask us.
+    pub(crate) run_own: bool,
+}
+
 /// A page.
 pub(crate) fn page(status: StatusCode, nonce: &str, page: &impl Template) -> Reply {
+    page_with(status, nonce, page, May::default())
+}
+
+/// A page that may do more.
+pub(crate) fn page_with(status: StatusCode, nonce: &str, page: &impl Template, may: May) -> Reply {
     let Ok(html) = page.render() else { return bare(StatusCode::INTERNAL_SERVER_ERROR) };
     let mut reply = bare(status);
     *reply.body_mut() = Full::new(Bytes::from(html));
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    let policy =
-        format!("default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
+    let images = if may.show_images { " img-src data:;" } else { "" };
+    let script = if may.run_own { format!(" script-src 'nonce-{nonce}'; connect-src 'self';") } else { String::new() };
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}';{images}{script} form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    );
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
@@ -91,7 +157,7 @@ pub(crate) fn problem(problem: Problem, language: Language, reference: &str) -> 
     let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let Ok(nonce) = nonce() else { return bare(status) };
     let error = ErrorPage {
-        text: language.text(),
+        text: texts(language),
         nonce: &nonce,
         title: told.title,
         advice: told.advice,
@@ -141,7 +207,7 @@ mod tests {
             folder: None,
         };
         let html =
-            ResourcesPage { text: Language::English.text(), nonce: "n", form_token: "t", user: "<i>", resources: &[shown] }
+            ResourcesPage { text: texts(Language::English), nonce: "n", form_token: "t", user: "<i>", resources: &[shown] }
                 .render()
                 .unwrap();
         assert!(!html.contains("<script>") && !html.contains("<b>") && !html.contains("<i>"), "{html}");
@@ -150,8 +216,9 @@ mod tests {
 
     #[test]
     fn pages_have_what_a_reader_needs() {
-        let html =
-            LoginPage { text: Language::English.text(), nonce: "n", form_token: "t", problem: Some("no") }.render().unwrap();
+        let html = LoginPage { text: texts(Language::English), nonce: "n", form_token: "t", problem: Some("no"), ended: None }
+            .render()
+            .unwrap();
         for needed in [
             "<html lang=\"en\">",
             "<h1>",

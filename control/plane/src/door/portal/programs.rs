@@ -14,7 +14,7 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use super::routes::{self, Asking};
-use super::{Failed, Portal, Visit, pages};
+use super::{Failed, Portal, Visit, answers, pages};
 use crate::http::Reply;
 
 /// Says where to log in.
@@ -31,8 +31,9 @@ impl Portal {
     pub(super) async fn asked(&self, asking: Asking, visit: &Visit<'_>) -> Result<Reply, Failed> {
         let visitor = self.visitor(visit).await?;
         match asking {
+            Asking::Chosen => Ok(answers::chosen(visitor.is_some())),
             Asking::SetClient => {
-                let next = if visitor.is_some() { routes::STORE } else { routes::LOGIN_FORM };
+                let next = if visitor.is_some() { routes::STORE } else { visit.entrance() };
                 Ok(pages::redirect(StatusCode::FOUND, next))
             }
             Asking::List => {
@@ -55,8 +56,18 @@ impl Portal {
     }
 
     /// Which ways to log in there are.
-    pub(super) fn auth_methods() -> Reply {
-        answer(XML, format!("{DECLARATION}<authMethods><method name=\"CitrixAGBasic\" url=\"/cgi/login\"/></authMethods>"))
+    pub(super) fn auth_methods(visit: &Visit<'_>) -> Reply {
+        let method = if visit.has_factors() {
+            r#"<method name="ExplicitForms" url="/nf/auth/getAuthenticationRequirements.do"/>"#
+        } else {
+            r#"<method name="CitrixAGBasic" url="/cgi/login"/>"#
+        };
+        answer(XML, format!("{DECLARATION}<authMethods>{method}</authMethods>"))
+    }
+
+    /// Passwords are encrypted by TLS.
+    pub(super) fn encryption() -> Reply {
+        answer(JSON, "{\"encrypt\": \"DISABLED\"}")
     }
 
     /// Where the rest is.

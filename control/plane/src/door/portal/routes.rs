@@ -2,6 +2,8 @@
 
 use hyper::Method;
 
+use super::assets;
+
 /// Who may call a route, and what it does. A route without one does not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -9,6 +11,10 @@ pub(crate) enum Class {
     Open(Open),
     /// Anybody. What is answered depends on whether there is a login; nothing is changed.
     Asking(Asking),
+    /// Anybody who takes part in a conversation on its way to a login, or begins one. Its cookie and its step decide what comes of it.
+    Conversation(Step),
+    /// Whoever holds the cookie of a conversation that wants a scan, or of a login whose scan is repeated.
+    Scan(Call),
     /// Takes the login form from anybody who holds its cookie and token, or who is no browser and brings neither.
     LoginForm,
     /// Who is logged in.
@@ -28,6 +34,40 @@ pub(crate) enum Open {
     AuthMethods,
     /// What clients with pages of their own want to know.
     Configuration,
+    /// Whether passwords are to be encrypted before they are sent: TLS does that.
+    Encryption,
+    /// The script of the page for a scan.
+    ScanScript,
+}
+
+/// Steps of a login in factors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The page with what is shown now.
+    Page,
+    /// The same, for programs.
+    First,
+    /// Takes a form.
+    Form,
+    /// The device was looked at.
+    Scanned,
+    /// Takes a new password.
+    NewPassword,
+    /// Gives up.
+    Cancel,
+}
+
+/// What the app asks that looks at a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// Whether it is to look.
+    Kind,
+    /// At what.
+    Question,
+    /// What it has found.
+    Answer,
+    /// Whether it has answered; the page asks that.
+    State,
 }
 
 /// What programs ask.
@@ -39,6 +79,8 @@ pub(crate) enum Asking {
     List,
     /// Who is logged in.
     UserName,
+    /// Where to go on, in the words of a login in factors.
+    Chosen,
 }
 
 /// Pages for those who are logged in.
@@ -62,11 +104,24 @@ pub(crate) enum Deed {
 }
 
 impl Class {
+    /// Its name, for tests that walk the table.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Open(_) => "open",
+            Self::Asking(_) => "asking",
+            Self::Conversation(_) => "conversation",
+            Self::Scan(_) => "scan",
+            Self::LoginForm => "login form",
+            Self::Login(_) => "login",
+            Self::LoginAndToken(_) => "login and token",
+        }
+    }
+
     /// Whether a request is refused when a browser says that another site has sent it.
     pub(crate) fn is_for_own_pages(self) -> bool {
         match self {
-            Self::LoginForm | Self::LoginAndToken(_) => true,
-            Self::Open(_) | Self::Asking(_) | Self::Login(_) => false,
+            Self::Conversation(_) | Self::LoginForm | Self::LoginAndToken(_) => true,
+            Self::Open(_) | Self::Asking(_) | Self::Scan(_) | Self::Login(_) => false,
         }
     }
 }
@@ -94,12 +149,23 @@ impl Verb {
             _ => None,
         }
     }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
 }
 
 pub(crate) const FRONT: &str = "/";
 pub(crate) const LOGIN_FORM: &str = "/vpn/index.html";
 pub(crate) const RESOURCES: &str = "/portal";
 pub(crate) const SET_CLIENT: &str = "/cgi/setclient?wica";
+/// The page of a login in factors.
+pub(crate) const PAGE: &str = "/logon/LogonPoint/index.html";
+/// Where that page asks how a scan is.
+pub(crate) const SCAN_STATE: &str = "/logon/LogonPoint/sg/scan";
 /// Where programs look for a store. They take its name out of this path.
 pub(crate) const STORE: &str = "/Citrix/StoreWeb/";
 
@@ -120,6 +186,36 @@ pub(crate) const ROUTES: &[Route] = &[
     get("/cgi/setclient", Class::Asking(Asking::SetClient)),
     post("/cgi/setclient", Class::Asking(Asking::SetClient)),
     get(STORE, Class::Login(Inside::Store)),
+    get(PAGE, Class::Conversation(Step::Page)),
+    get("/logon/LogonPoint/tmindex.html", Class::Conversation(Step::Page)),
+    get("/nf/auth/getAuthenticationRequirements.do", Class::Conversation(Step::First)),
+    post("/nf/auth/getAuthenticationRequirements.do", Class::Conversation(Step::First)),
+    post("/nf/auth/doAuthentication.do", Class::Conversation(Step::Form)),
+    post("/nf/auth/doEPA.do", Class::Conversation(Step::Scanned)),
+    post("/nf/auth/doCredentialUpdate.do", Class::Conversation(Step::NewPassword)),
+    post("/nf/auth/doCancelCredentialUpdate.do", Class::Conversation(Step::Cancel)),
+    post("/nf/auth/doLogoff.do", Class::Conversation(Step::Cancel)),
+    post("/nf/auth/setClient.do", Class::Asking(Asking::Chosen)),
+    get("/nf/auth/getECdetails", Class::Open(Open::Encryption)),
+    post("/nf/auth/getECdetails", Class::Open(Open::Encryption)),
+    get("/p/u/getAuthenticationRequirements.do", Class::Conversation(Step::First)),
+    post("/p/u/getAuthenticationRequirements.do", Class::Conversation(Step::First)),
+    post("/p/u/doAuthentication.do", Class::Conversation(Step::Form)),
+    post("/p/u/doEPA.do", Class::Conversation(Step::Scanned)),
+    post("/p/u/doCredentialUpdate.do", Class::Conversation(Step::NewPassword)),
+    post("/p/u/doCancelCredentialUpdate.do", Class::Conversation(Step::Cancel)),
+    post("/p/u/doLogoff.do", Class::Conversation(Step::Cancel)),
+    post("/p/u/setClient.do", Class::Asking(Asking::Chosen)),
+    get("/p/u/getECdetails", Class::Open(Open::Encryption)),
+    post("/p/u/getECdetails", Class::Open(Open::Encryption)),
+    get("/epatype", Class::Scan(Call::Kind)),
+    post("/epatype", Class::Scan(Call::Kind)),
+    get("/epaq", Class::Scan(Call::Question)),
+    post("/epaq", Class::Scan(Call::Question)),
+    get("/epas", Class::Scan(Call::Answer)),
+    post("/epas", Class::Scan(Call::Answer)),
+    get(SCAN_STATE, Class::Scan(Call::State)),
+    get(assets::SCAN_SCRIPT, Class::Open(Open::ScanScript)),
     get(RESOURCES, Class::Login(Inside::Resources)),
     post("/portal/launch", Class::LoginAndToken(Deed::Launch)),
     get("/cgi/logout", Class::Login(Inside::MayLeave)),

@@ -1,6 +1,6 @@
 //! What pages say in English.
 
-use super::Text;
+use super::{Over, Scan, Text};
 
 pub(super) const TEXT: Text = Text {
     language: "en",
@@ -17,6 +17,32 @@ pub(super) const TEXT: Text = Text {
     open: "Open",
     how_to_open: "Your browser downloads a small file. Open it within a minute or two: the ticket in it is short-lived and good once.",
     back: "Back to the start page",
+    start_over: "Start over",
+    next: "Continue",
     code: "Code",
     reference: "Reference",
+    scan: Scan {
+        title: "Checking your device",
+        what: "Before you go on, this gateway wants to know whether your device meets the rules of your organisation. The app on your device looks, and tells the gateway the result only.",
+        start: "Start the check",
+        go_on: "The check is done: continue",
+        skip: "Skip the check",
+        skip_means: "Skipping counts as a failed check.",
+        waiting: "Waiting for the app on your device …",
+        done: "The check is done. Going on …",
+        no_app: "Nothing happens? Then the app is missing on this device. Your help desk knows where to get it.",
+    },
+    over: Over {
+        failed: "Sign-in failed",
+        again: "Sign in again",
+        cancelled: "Signing in was cancelled.",
+        scan_failed: "Your device no longer meets the rules of your organisation, so your session was ended.",
+        scan_missing: "The app on your device has stopped reporting, so your session was ended.",
+        idle: "You were away for too long, so your session was ended.",
+        too_old: "Your session had lasted as long as a session may.",
+        by_operator: "An administrator has ended your session.",
+        user_gone: "Your account was changed, so your session was ended.",
+        elsewhere: "You have signed in somewhere else, so this session was ended.",
+        signed_out: "You have signed out.",
+    },
 };

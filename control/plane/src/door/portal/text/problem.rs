@@ -23,6 +23,10 @@ pub(crate) enum Problem {
     TryLater,
     /// Too many logins at once.
     Busy,
+    /// A step of this login is under way.
+    Conflict,
+    /// A form cannot be shown on a page.
+    Unshowable,
     /// The farm cannot be asked.
     FarmDown,
     /// The farm said no.
@@ -103,6 +107,18 @@ impl Problem {
                 ("Too busy", "Many people are signing in. Please try again in a moment."),
                 ("混み合っています", "多くの方がサインイン中です。少し待ってからやり直してください。"),
             ),
+            Self::Conflict => (
+                409,
+                "SG-2105",
+                ("Already under way", "Your last step is still being checked. Please wait a moment, then go on."),
+                ("処理中です", "前の操作をまだ確認しています。少し待ってから続けてください。"),
+            ),
+            Self::Unshowable => (
+                500,
+                "SG-2106",
+                ("Cannot be shown", "This form cannot be shown in a browser. Please tell your help desk."),
+                ("表示できません", "このフォームはブラウザーに表示できません。ヘルプデスクにお知らせください。"),
+            ),
             Self::FarmDown => (
                 503,
                 "SG-2201",
@@ -147,7 +163,7 @@ impl Problem {
 
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::NotFound,
         Self::Method,
         Self::WrongHost,
@@ -157,6 +173,8 @@ impl Problem {
         Self::WrongPassword,
         Self::TryLater,
         Self::Busy,
+        Self::Conflict,
+        Self::Unshowable,
         Self::FarmDown,
         Self::FarmRefused,
         Self::NoResource,

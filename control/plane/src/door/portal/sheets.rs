@@ -1,0 +1,247 @@
+//! What a step of a login comes to, for browsers: a page for each form, one for a scan, one for the end.
+//!
+//! ```text
+//!   Show ─► the same form as in answers.rs ─► Sheet ─► flow.html        Over, Cancelled ─► over.html
+//!   Scan ─► scan.html: link to the app on the device, "continue", "skip"  Granted ─► 303 /portal
+//! ```
+//!
+//! All of it works without JavaScript. The page for a scan has a small script that presses "continue" once the app has answered.
+
+use gate_auth::login::{Denial, ScanView, View, Why};
+use gate_auth::sessions::{End, Token};
+use gate_proto::forms::announced::Announced;
+use gate_proto::forms::compose::{CANCEL, Prefix, Reader, SCANNED};
+use hyper::StatusCode;
+use tracing::error;
+
+use super::answers::{self, told};
+use super::flow::Talk;
+use super::pages::{FlowPage, OverPage, ScanPage};
+use super::sheet::{CREDENTIALS, Cancel, LABELS, Lacking, PAGE, Sheet};
+use super::text::{Language, Problem, texts};
+use super::{Failed, Portal, Visit, assets, jar, pages, retry_after, routes};
+use crate::http::Reply;
+use crate::login::Turn;
+
+/// The app on the device is started with this, the gateway's name and a token.
+const LAUNCH: &str = "nsgcepa://nsgcepa/epav2plugin";
+
+impl Portal {
+    /// The page for a step.
+    pub(super) async fn sheet_of(&self, turn: Turn, talk: &Talk<'_>) -> Result<Reply, Failed> {
+        let visit = talk.visit;
+        let text = texts(visit.language);
+        match turn {
+            // A page that lay open for too long: the first form again, and why.
+            Turn::Unknown => {
+                let fresh = talk.ask(None).await?;
+                self.present(fresh, visit, Some(Problem::StaleForm.told(visit.language).advice))
+            }
+            Turn::Over(denial) => over(&denial, visit),
+            Turn::Cancelled => {
+                let page = OverPage {
+                    text,
+                    nonce: &pages::nonce()?,
+                    title: text.sign_in,
+                    reason: text.over.cancelled,
+                    code: None,
+                    alert: false,
+                    back: routes::PAGE,
+                };
+                let mut reply = pages::page(StatusCode::OK, page.nonce, &page);
+                jar::forget_flow(&mut reply, false)?;
+                Ok(reply)
+            }
+            Turn::NotEntered(why) => Err(why.into()),
+            Turn::Conflict => Err(Failed::new(Problem::Conflict, "a step of this login is under way")),
+            Turn::Busy => Err(Failed::new(Problem::Busy, "too many logins at once")),
+            turn @ (Turn::Show { .. } | Turn::Scan { .. } | Turn::Granted { .. }) => self.present(turn, visit, None),
+        }
+    }
+
+    fn present(&self, turn: Turn, visit: &Visit<'_>, notice: Option<&str>) -> Result<Reply, Failed> {
+        match turn {
+            Turn::Show { token, view } => flow(&token, &view, visit, notice),
+            Turn::Scan { token, view } => scan(&token, &view, visit, notice),
+            Turn::Granted { login, watched, .. } => {
+                let mut reply = pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES);
+                jar::give_login(&mut reply, &login)?;
+                jar::forget_flow(&mut reply, watched)?;
+                jar::forget_failure(&mut reply)?;
+                Ok(reply)
+            }
+            Turn::Over(denial) => over(&denial, visit),
+            Turn::NotEntered(why) => Err(why.into()),
+            Turn::Busy => Err(Failed::new(Problem::Busy, "too many logins at once")),
+            Turn::Cancelled | Turn::Unknown | Turn::Conflict => {
+                Err(Failed::new(Problem::Internal, "a conversation that has just begun is over"))
+            }
+        }
+    }
+}
+
+fn flow(token: &Token, view: &View, visit: &Visit<'_>, notice: Option<&str>) -> Result<Reply, Failed> {
+    let text = texts(visit.language);
+    let announced = Announced::read(Some(CREDENTIALS), Some(LABELS));
+    let reader = Reader { announced, language: visit.language, prefix: Prefix::Authentication };
+    let answer = answers::form(view, visit, &reader).map_err(|unfit| {
+        error!(factor = %view.factor, %unfit, "a form cannot be shown on a page");
+        Failed::new(Problem::Unshowable, unfit)
+    })?;
+    let form = answer.requirements.ok_or_else(|| Failed::new(Problem::Internal, "a form without requirements"))?;
+    let mut sheet = Sheet::of(form, &answer.state, &Lacking { heading: text.sign_in, deed: text.next });
+    if sheet.cancel.is_none() && view.step > 1 {
+        sheet.cancel = Some(Cancel { path: CANCEL.to_owned(), text: text.start_over.to_owned() });
+    }
+    let failed = sheet.problem.is_some();
+    let page =
+        FlowPage { text, nonce: &pages::nonce()?, sheet: &sheet, ended: notice.or_else(|| ended(visit)), page_field: PAGE };
+    // By the status a browser's password manager sees that the password was wrong.
+    let status = if failed { StatusCode::FORBIDDEN } else { StatusCode::OK };
+    let mut reply = pages::page_with(status, page.nonce, &page, pages::May { show_images: sheet.has_image, run_own: false });
+    view.wait.into_iter().for_each(|wait| retry_after(&mut reply, wait));
+    jar::give_flow(&mut reply, token)?;
+    told_once(&mut reply, visit)?;
+    Ok(reply)
+}
+
+fn scan(token: &Token, view: &ScanView, visit: &Visit<'_>, notice: Option<&str>) -> Result<Reply, Failed> {
+    let host = if visit.own.port == 443 { visit.own.host.clone() } else { format!("{}:{}", visit.own.host, visit.own.port) };
+    let page = ScanPage {
+        text: texts(visit.language),
+        nonce: &pages::nonce()?,
+        ended: notice.or_else(|| ended(visit)),
+        launch: &format!("{LAUNCH}/{host}/{}/", token.expose()),
+        script: assets::SCAN_SCRIPT,
+        poll: routes::SCAN_STATE,
+        post_back: SCANNED,
+        context: &visit.state(&view.factor, view.step).write(),
+        skipped: super::flow::SKIPPED,
+        page_field: PAGE,
+    };
+    let mut reply = pages::page_with(StatusCode::OK, page.nonce, &page, pages::May { show_images: false, run_own: true });
+    jar::give_flow(&mut reply, token)?;
+    told_once(&mut reply, visit)?;
+    Ok(reply)
+}
+
+fn over(denial: &Denial, visit: &Visit<'_>) -> Result<Reply, Failed> {
+    let text = texts(visit.language);
+    let reason = if denial.why == Why::Cancelled { text.over.cancelled.to_owned() } else { told(denial, visit) };
+    let page = OverPage {
+        text,
+        nonce: &pages::nonce()?,
+        title: text.over.failed,
+        reason: &reason,
+        code: Some(visit.number(denial.code)),
+        alert: true,
+        back: routes::PAGE,
+    };
+    let mut reply = pages::page(StatusCode::FORBIDDEN, page.nonce, &page);
+    denial.wait.into_iter().for_each(|wait| retry_after(&mut reply, wait));
+    jar::forget_flow(&mut reply, false)?;
+    Ok(reply)
+}
+
+/// Why the login is over that the browser still has a cookie of.
+fn ended(visit: &Visit<'_>) -> Option<&'static str> {
+    visit.ended.map(|end| why_ended(end, visit.language))
+}
+
+/// Why a login is over, as its user is told.
+pub(super) fn why_ended(end: End, language: Language) -> &'static str {
+    let over = &texts(language).over;
+    match end {
+        End::LoggedOut | End::Renewed => over.signed_out,
+        End::Crowded | End::Replaced => over.elsewhere,
+        End::Idle => over.idle,
+        End::Absolute => over.too_old,
+        End::Killed => over.by_operator,
+        End::ScanFailed => over.scan_failed,
+        End::ScanMissing => over.scan_missing,
+        End::UserGone => over.user_gone,
+    }
+}
+
+/// What was told is not told again.
+pub(super) fn told_once(reply: &mut Reply, visit: &Visit<'_>) -> Result<(), Failed> {
+    if visit.ended.is_some() { jar::forget_login(reply) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use askama::Template as _;
+    use gate_proto::forms::compose::Notice;
+    use gate_proto::forms::state::State;
+    use gate_proto::forms::{Answer, shipped};
+
+    use super::*;
+
+    fn page(answer: Answer, language: Language) -> String {
+        let text = texts(language);
+        let form = answer.requirements.unwrap();
+        let sheet = Sheet::of(form, &answer.state, &Lacking { heading: text.sign_in, deed: text.next });
+        FlowPage { text, nonce: "n", sheet: &sheet, ended: None, page_field: PAGE }.render().unwrap()
+    }
+
+    /// Ids of what is typed into, ticked or chosen from.
+    fn fields(html: &str) -> Vec<&str> {
+        let tags = html.split('<').filter(|tag| tag.starts_with("input ") || tag.starts_with("select "));
+        tags.filter(|tag| !tag.contains("type=\"hidden\""))
+            .map(|tag| tag.split("id=\"").nth(1).unwrap().split('"').next().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn each_shipped_form_is_a_page_for_everybody() {
+        for language in Language::ALL {
+            let announced = Announced::read(Some(CREDENTIALS), Some(LABELS));
+            let reader = Reader { announced, language, prefix: Prefix::Authentication };
+            let (state, wrong) = (State::first(), Notice::error(4001));
+            let answers = shipped::names().map(|name| {
+                let schema = shipped::schema(name).unwrap();
+                reader.form(&schema, "<b>ann", &state, Some(&wrong)).unwrap()
+            });
+            let more = [reader.change_password("ann", &state, None).unwrap(), reader.challenge("<i>", &state, None).unwrap()];
+            for answer in answers.chain(more) {
+                let html = page(answer, language);
+                let lang = format!("<html lang=\"{}\">", language.tag());
+                for needed in [&*lang, "<h1>", "<button", "name=\"StateContext\" value=\"bG9n", "name=\"viewport\"", "autofocus"]
+                {
+                    assert!(html.contains(needed), "{needed} in {html}");
+                }
+                for forbidden in ["<script", "<b>", "<i>", "onclick", "style=\"", "http://", "https://", "nsg_", "sg_"] {
+                    assert!(!html.contains(forbidden), "{forbidden} in {html}");
+                }
+                let fields = fields(&html);
+                assert!(!fields.is_empty());
+                for id in fields {
+                    assert!(html.contains(&format!("<label for=\"{id}\">")), "{id} has no label in {html}");
+                }
+                assert_eq!(html.matches("autofocus").count(), 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_form_of_an_operators_own_keeps_its_words() {
+        let text = r#"<AuthenticateResponse xmlns="http://citrix.com/authentication/response/1"><Status>success</Status>
+            <Result>more-info</Result><StateContext/><AuthenticationRequirements><PostBack>/nf/auth/doAuthentication.do</PostBack><Requirements>
+            <Requirement><Credential><ID>domain</ID><Type>domain</Type></Credential><Label><Text>Site &lt;1&gt;</Text><Type>plain</Type></Label>
+            <Input><ComboBox><InitialSelection>b</InitialSelection><DisplayValues><DisplayValue><Display>A&amp;B</Display><Value>"&gt;</Value></DisplayValue>
+            <DisplayValue><Display>Tokyo</Display><Value>b</Value></DisplayValue></DisplayValues></ComboBox></Input></Requirement>
+            </Requirements></AuthenticationRequirements></AuthenticateResponse>"#;
+        let schema = gate_proto::forms::schema::Schema::parse(text.as_bytes()).unwrap();
+        let reader = Reader { announced: Announced::read(Some(CREDENTIALS), Some(LABELS)), ..Reader::default() };
+        let html = page(reader.form(&schema, "", &State::first(), None).unwrap(), Language::English);
+        assert!(html.contains("Site &#60;1&#62;") && html.contains("<option value=\"&#34;&#62;\">A&#38;B</option>"), "{html}");
+        assert!(html.contains("<option value=\"b\" selected>Tokyo</option>"), "{html}");
+    }
+
+    #[test]
+    fn each_end_has_its_words_in_each_language() {
+        for end in End::ALL {
+            assert_ne!(why_ended(end, Language::English), why_ended(end, Language::Japanese));
+        }
+    }
+}
