@@ -27,9 +27,14 @@ mod splice;
 mod steady;
 mod tools;
 
+/// The program. For figures, `SLUICE_BINARY` names another build of it.
+fn binary() -> std::ffi::OsString {
+    std::env::var_os("SLUICE_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_sluicegate").into())
+}
+
 /// A gateway with one worker on `engine`.
 fn wish(engine: &'static str) -> Wish {
-    Wish::new(env!("CARGO_BIN_EXE_sluicegate"), engine)
+    Wish::new(binary(), engine)
 }
 
 /// Bytes that can be checked anywhere in the stream: a different sequence for each seed.

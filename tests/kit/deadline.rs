@@ -56,3 +56,11 @@ pub fn until<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
         std::thread::park_timeout(Duration::from_millis(2));
     }
 }
+
+/// How long `what` takes, for figures that are written down; no verdict depends on it.
+pub fn timed(what: impl FnOnce()) -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "the kit is the place where tests read the clock")]
+    let begun = Instant::now();
+    what();
+    begun.elapsed()
+}

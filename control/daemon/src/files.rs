@@ -1,6 +1,6 @@
 //! Files that a configuration names: read once, from one descriptor, with caps; keys that others could read are refused.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -33,16 +33,16 @@ pub fn read_configuration(path: &Path) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8"))
 }
 
-/// Opens a regular file once, without waiting and without following a last symbolic link, and gives its permission bits as they
-/// are on the descriptor that is read from.
-fn open(path: &Path, follow: bool) -> io::Result<(File, u32)> {
+/// Opens a regular file once, without waiting and, unless told so, without following a last symbolic link. Length and permission
+/// bits are those of the descriptor that is read from.
+fn open(path: &Path, follow: bool) -> io::Result<(File, Metadata)> {
     let flags = if follow { O_NONBLOCK } else { O_NONBLOCK | O_NOFOLLOW };
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let facts = file.metadata()?;
     if !facts.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    Ok((file, facts.mode()))
+    Ok((file, facts))
 }
 
 /// The machine's disk. Relative names are below the configuration's own folder.
@@ -85,14 +85,23 @@ impl Disk {
             Purpose::Certificate | Purpose::Roots => true,
             Purpose::Key | Purpose::Form => false,
         };
-        let (file, mode) = open(&self.base.join(path), follow).map_err(fault)?;
-        if purpose == Purpose::Key && mode & EXPOSED != 0 {
+        let (file, facts) = open(&self.base.join(path), follow).map_err(fault)?;
+        if purpose == Purpose::Key && facts.mode() & EXPOSED != 0 {
             return Err(FileError::Exposed);
         }
         let most = if purpose == Purpose::Form { FORM_BYTES_MAX } else { PEM_BYTES_MAX };
-        let mut bytes = Zeroizing::new(Vec::with_capacity(most + 1));
-        file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(fault)?;
-        if bytes.len() > most { Err(FileError::TooLong) } else { Ok(bytes) }
+        let length = usize::try_from(facts.len()).unwrap_or(usize::MAX);
+        if length > most {
+            return Err(FileError::TooLong);
+        }
+        // Room for all of it and one byte more, so that a key is read to its end without being copied to a larger place, which would
+        // leave a piece of it behind. The room stays as long as the key does: it is not the largest that there may be.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
+        file.take(length as u64 + 1).read_to_end(&mut bytes).map_err(fault)?;
+        if bytes.len() > length {
+            return Err(FileError::Other("it grew while it was being read".to_owned()));
+        }
+        Ok(bytes)
     }
 }
 
@@ -121,6 +130,9 @@ mod tests {
         let _ = disk.read(Path::new("link"), Purpose::Roots).unwrap();
         assert_eq!(disk.read(Path::new("none"), Purpose::Key).unwrap_err(), FileError::Missing);
         let _ = disk.read(Path::new("."), Purpose::Roots).unwrap_err();
+        // Keys stay in memory for as long as they are configured, so they take no more of it than they need.
+        let read = disk.read(Path::new("key"), Purpose::Key).unwrap();
+        assert_eq!((read.as_slice(), read.capacity()), (b"secret".as_slice(), b"secret".len() + 1));
     }
 
     #[test]

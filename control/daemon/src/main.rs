@@ -80,6 +80,7 @@ fn run(file: &Path, strictness: Strictness, ready_file: Option<&Path>, drain: u6
         Ok(text) => text,
         Err(source) => return fail(&format!("{}: {source}", file.display())),
     };
+    sluice_worker::give_large_memory_back();
     // Before the first thread is started: a signal that comes early must find its handler.
     let signals = match signal::listen() {
         Ok(signals) => signals,

@@ -79,6 +79,7 @@ async fn live(
     let (in_force, current) = Current::new();
     let tickets = Arc::default();
     let secrets = Arc::new(Secrets::beside(settings.file.clone()));
+    let known = Arc::new(passwords::Known::new().map_err(|_| PlaneFault::NoRandom)?);
     let tools = Tools {
         owner: owner.clone(),
         helpers: helpers.clone(),
@@ -86,9 +87,10 @@ async fn live(
         tickets: Arc::clone(&tickets),
         state,
         secrets: Arc::clone(&secrets),
+        passwords: Arc::clone(&known),
     };
 
-    passwords::seal(Arc::make_mut(&mut model)).map_err(crate::world::Unfit::from)?;
+    passwords::seal(Arc::make_mut(&mut model), &known).map_err(crate::world::Unfit::from)?;
     if let Err(why) = secrets.seal(Arc::make_mut(&mut model)) {
         warn!(%why, "secrets stay open in memory, and nothing can be saved");
     }
@@ -132,6 +134,7 @@ async fn live(
         login_pages: Arc::clone(&login_pages),
         tickets,
         secrets,
+        passwords: known,
         started: crate::change::now(),
         base: std::sync::Mutex::default(),
     };

@@ -84,6 +84,8 @@ pub(crate) struct Tools {
     pub(crate) state: Option<PathBuf>,
     /// Seals secrets that must be recovered.
     pub(crate) secrets: Arc<crate::secrets::Secrets>,
+    /// What is known about passwords.
+    pub(crate) passwords: Arc<passwords::Known>,
 }
 
 /// See the module.
@@ -193,7 +195,7 @@ impl Plan {
         let (stas, of_vserver) = stas(&model, &files, before.world, &farm, tools)?;
         let known = before.world.map(|world| &world.directories);
         let directories = Directories::of(&model, known, &tools.secrets, &tools.helpers);
-        let users = passwords::users(&model)?;
+        let users = passwords::users(&model, &tools.passwords)?;
         let tables = tables(&model, users, &farm)?;
         Ok(Self {
             model,

@@ -19,7 +19,7 @@ mod doors;
 mod errno;
 mod give_back;
 mod listen;
-#[expect(unsafe_code, reason = "clock_gettime and the resource limits have no safe form in std")]
+#[expect(unsafe_code, reason = "clock_gettime, the resource limits and mallopt have no safe form in std")]
 mod machine;
 #[expect(unsafe_code, reason = "std does not say who is at the other end of a Unix socket")]
 mod peer;
@@ -43,7 +43,7 @@ use sluice_flow::intent::Intent;
 use sluice_flow::port::{Door, Engine, EngineFault, Happening, ListenerId, SlotKey, Tally};
 
 pub use listen::bind;
-pub use machine::{now, raise_descriptor_limit, used};
+pub use machine::{give_large_memory_back, now, raise_descriptor_limit, used};
 pub use peer::{GROUPS_MAX, Peer, own_uid, peer};
 pub use poll::PollEngine;
 pub use report::{Item, Outcome, Report};

@@ -1,4 +1,5 @@
-//! What the engines and the workers ask of the machine besides sockets: the time, the kernel's version, the limit of descriptors.
+//! What the engines and the workers ask of the machine besides sockets: the time, the kernel's version, the limit of descriptors, and
+//! what becomes of memory that was needed for a moment.
 
 use std::io;
 use std::time::Duration;
@@ -49,6 +50,31 @@ pub fn raise_descriptor_limit(want: u64) -> io::Result<u64> {
         }
     }
     Ok(limit.rlim_cur)
+}
+
+/// Blocks of this many bytes and more are mapped by themselves and go back to the system when they are freed. Larger than every buffer
+/// of a worker, which would otherwise be mapped anew each time; smaller than the 19 MiB of a password check.
+#[cfg(target_env = "gnu")]
+const MAPPED_BYTES_MIN: libc::c_int = 1024 * 1024;
+/// So much free memory at its end an arena keeps: enough that a busy thread does not ask the system again and again.
+#[cfg(target_env = "gnu")]
+const KEPT_BYTES_MAX: libc::c_int = 4 * 1024 * 1024;
+#[cfg(target_env = "gnu")]
+const _: () = assert!(sluice_flow::buf::Class::Bulk.payload() < MAPPED_BYTES_MIN as usize / 2);
+
+/// Lets the allocator give large blocks back to the system as soon as they are freed. For a process of our own, before its first thread.
+///
+/// Left to itself, glibc takes the first large block that is freed as a sign that more will come, and keeps such blocks from then on, in
+/// the arena of each thread that ever had one. A password check takes 19 MiB on whichever helper thread is free, so a process would grow
+/// by that for each of them and never shrink. It costs a check the pages of its block, a few milliseconds in some tens.
+///
+/// Allocators other than glibc's are left as they are.
+pub fn give_large_memory_back() {
+    #[cfg(target_env = "gnu")]
+    for (what, value) in [(libc::M_MMAP_THRESHOLD, MAPPED_BYTES_MIN), (libc::M_TRIM_THRESHOLD, KEPT_BYTES_MAX)] {
+        // SAFETY: mallopt takes two numbers and no pointer, and refuses those that it does not know, which leaves things as they were.
+        unsafe { libc::mallopt(what, value) };
+    }
 }
 
 /// Major and minor number of the running kernel; zeroes if it does not say.

@@ -43,7 +43,7 @@ mod turn;
 pub mod wake;
 
 #[cfg(not(loom))]
-pub use sluice_engine::{Choice, Peer, SocketSettings, now, own_uid, peer};
+pub use sluice_engine::{Choice, Peer, SocketSettings, give_large_memory_back, now, own_uid, peer};
 
 #[cfg(not(loom))]
 pub use self::{

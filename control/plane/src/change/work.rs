@@ -105,8 +105,8 @@ impl Bench {
             }
         };
         let fail = |why: Problem| Box::new(Done { lines: lines.clone(), ..*failed(why) });
-        passwords::keep(&mut model, &self.before.model);
-        passwords::seal(&mut model).map_err(|why| fail(unfit(&Unfit::Password(why))))?;
+        passwords::keep(&mut model, &self.before.model, &self.tools.passwords);
+        passwords::seal(&mut model, &self.tools.passwords).map_err(|why| fail(unfit(&Unfit::Password(why))))?;
         if let Err(why) = self.tools.secrets.seal(&mut model) {
             let cause = format!("{}; secrets stay open in memory, and nothing can be saved", chain(&why));
             warnings.push(Problem { severity: Severity::Warning, ..problem(Code::InvalidArgument, "", cause) });

@@ -68,6 +68,8 @@ pub(crate) struct Live {
     pub(crate) tickets: Arc<Counts>,
     /// Seals secrets that must be recovered.
     pub(crate) secrets: Arc<Secrets>,
+    /// What is known about passwords.
+    pub(crate) passwords: Arc<passwords::Known>,
     pub(crate) started: SystemTime,
     /// What is taken away from what is counted, since an operator began anew.
     pub(crate) base: Mutex<Base>,
@@ -219,10 +221,11 @@ impl Live {
         let (path, text) = self.read_file().await?;
         let world = self.world()?;
         let (files, strictness, secrets) = (self.files.clone(), self.strictness, self.secrets.clone());
+        let passwords = self.passwords.clone();
         let compared = self.helpers.change(move || {
             let checked = check(&path.display().to_string(), &text, strictness, &*files);
             let Some(mut saved) = checked.model else { return Err(checked.problems.into_iter().find(Problem::is_error)) };
-            passwords::keep(&mut saved, &world.model);
+            passwords::keep(&mut saved, &world.model, &passwords);
             secrets.seal_as_before(&mut saved);
             Ok(diff(&saved, &world.model))
         });

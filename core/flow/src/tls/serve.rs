@@ -41,18 +41,28 @@ impl Served {
         Self::build_after(None, snapshot, keys)
     }
 
-    /// The same, in place of `before`: what virtual servers have let through at a rate that stays is not forgotten.
+    /// The same, in place of `before`. Of what is as it was then, nothing is parsed again; and what virtual servers have let through
+    /// at a rate that stays is not forgotten.
     ///
     /// # Errors
     /// [`PublishProblem`], naming the object at fault.
     pub fn build_after(before: Option<&Self>, snapshot: Arc<Snapshot>, keys: &Arc<TicketKeys>) -> Result<Self, PublishProblem> {
         let listeners = snapshot.listeners.iter().map(|listener| {
-            let before = before.and_then(|before| before.listener(listener.id));
-            ServedListener::build(listener, keys, before.map(|before| &before.together))
+            let was = before.and_then(|before| before.listener(listener.id));
+            if let (Some(before), Some(was)) = (before, was)
+                && before.snapshot.listeners.contains(listener)
+            {
+                return Ok(Arc::clone(was));
+            }
+            ServedListener::build(listener, keys, was.map(|was| &was.together))
                 .map(Arc::new)
                 .map_err(|detail| PublishProblem::Listener { listener: listener.name.clone(), detail })
         });
         let hosts = snapshot.host_tls.iter().map(|profile| {
+            let was = before.filter(|before| before.snapshot.host_tls.contains(profile));
+            if let Some(was) = was.and_then(|before| before.host_profile(&profile.id)) {
+                return Ok(Arc::clone(was));
+            }
             HostProfile::build(profile)
                 .map(Arc::new)
                 .map_err(|detail| PublishProblem::HostTls { profile: profile.id.to_string(), detail })

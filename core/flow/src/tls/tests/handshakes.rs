@@ -59,6 +59,23 @@ fn lookups_find_what_the_snapshot_has() {
 }
 
 #[test]
+fn what_has_not_changed_is_not_built_again() {
+    let keys = ticket_keys();
+    let listeners = |of_second: Tls| vec![listener(1, tls(&[&ECDSA])), listener(2, of_second)];
+    let after = |before: &Served, tls: Tls, roots: &Pair| {
+        let served = Served::build_after(Some(before), snapshot(listeners(tls), &[roots]), &keys).unwrap();
+        let same = |id| Arc::ptr_eq(before.listener(ListenerId(id)).unwrap(), served.listener(ListenerId(id)).unwrap());
+        let hosts = |served: &Served| Arc::clone(served.host_profile(&"hosts".into()).unwrap());
+        [same(1), same(2), Arc::ptr_eq(&hosts(before), &hosts(&served))]
+    };
+    let before = Served::build(snapshot(listeners(tls(&[&RSA])), &[&ECDSA]), &keys).unwrap();
+    assert_eq!(after(&before, tls(&[&RSA]), &ECDSA), [true, true, true]);
+    assert_eq!(after(&before, Tls { tls12: false, ..tls(&[&RSA]) }, &ECDSA), [true, false, true]);
+    // Another certificate under the same name.
+    assert_eq!(after(&before, tls(&[&ECDSA]), &RSA), [true, false, false]);
+}
+
+#[test]
 fn however_slowly_it_comes_and_however_small_the_buffers() {
     // A chain that no small buffer holds.
     let long = Pair { chain: [&ECDSA.chain[..], &RSA.chain, &RSA.chain, &RSA.chain].concat(), key: ECDSA.key.clone() };
