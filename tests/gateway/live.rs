@@ -293,6 +293,10 @@ fn a_session_is_ended_by_name_and_only_that(engine: &'static str) {
         let moved = rows.iter().any(|row| row["upBytes"] == 1000 && row["downBytes"] == 1000);
         (rows.len() == 3 && moved).then_some(rows)
     });
+    for row in &shown {
+        let suite = row["cipherSuite"].as_str().unwrap_or_default();
+        assert!(row["tlsVersion"] == "TLSv1.3" && suite.starts_with("TLS_") && row["postQuantum"].is_boolean(), "{row}");
+    }
     let second = shown.iter().find(|row| row["upBytes"] == 1000).unwrap();
     let id = second["id"].as_str().unwrap().to_owned();
     assert_eq!(console.run(&format!("kill vpn icaConnection -id {id}")).code, 0);

@@ -165,7 +165,7 @@ mod tests {
             "{text:?}"
         );
         assert!(help(&["vpn", "vserver"], false).unwrap().len() > 5);
-        assert_eq!(help(&["drain"], false).unwrap()[0], "drain [-within <number>] [-format text|json]");
+        assert_eq!(help(&["drain"], false).unwrap()[0], "drain [-within <number>] [-cancel] [-format text|json]");
         assert_eq!(help(&["banana"], false), Err("nothing is called banana".to_owned()));
         assert_eq!(help(&["add", "vpn", "vserver", "x"], false).ok(), None);
     }

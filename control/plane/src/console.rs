@@ -341,7 +341,8 @@ impl Console {
             | What::Exit => self.live.answer(by, order).await,
         };
         let result = result.map(|answer| answer.map(|answer| if order.summary { answer.summarised() } else { answer }));
-        let drains = order.ask.what == What::Drain && result.is_ok() && order.format == Format::Text;
+        let begins = order.ask.what == What::Drain && !order.has("cancel");
+        let drains = begins && result.is_ok() && order.format == Format::Text;
         Outcome { result, warnings, format: order.format, drains }
     }
 

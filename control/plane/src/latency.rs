@@ -290,6 +290,7 @@ mod tests {
                 redeem: Some(took / 8),
                 connect: Some(took / 8),
             },
+            secured: None,
         }
     }
 

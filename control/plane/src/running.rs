@@ -19,6 +19,7 @@ use std::time::Duration;
 use gate_auth::Now;
 use gate_auth::oldest::OldestOut;
 use gate_auth::sessions::plain;
+use sluice_link::ask::{Opened, Secured};
 use sluice_link::id::{LaunchId, SessionKey, WorkerId};
 
 /// Launches remembered that no session has begun with.
@@ -74,6 +75,8 @@ pub(crate) struct Running {
     pub(crate) since: Now,
     /// What was launched.
     pub(crate) launch: Launch,
+    /// What the client's TLS came to.
+    pub(crate) secured: Option<Secured>,
 }
 
 /// Which sessions. What is not said does not matter.
@@ -124,10 +127,11 @@ impl Launches {
     }
 
     /// Its session runs. `None` for a launch that is not known any more.
-    pub(crate) fn opened(&mut self, id: LaunchId, key: SessionKey, now: Now) -> Option<Begun<'_>> {
+    pub(crate) fn opened(&mut self, opened: &Opened, now: Now) -> Option<Begun<'_>> {
+        let (id, key, secured) = (opened.launch, opened.key, opened.secured);
         let Waiting { launch, is_doomed } = self.waiting.remove(&id.0)?;
         self.opened += 1;
-        let launch = &self.running.entry(id.0).or_insert(Running { id, key, since: now, launch }).launch;
+        let launch = &self.running.entry(id.0).or_insert(Running { id, key, since: now, launch, secured }).launch;
         Some(Begun { launch, is_doomed })
     }
 
@@ -207,7 +211,8 @@ impl Launches {
 
 #[cfg(test)]
 mod tests {
-    use sluice_link::id::{Generation, Slot, SlotKey};
+    use sluice_link::ask::Phases;
+    use sluice_link::id::{Generation, ListenerId, Slot, SlotKey};
 
     use super::*;
 
@@ -229,6 +234,10 @@ mod tests {
         SessionKey { worker: WorkerId(worker), at: SlotKey { slot: Slot(slot), generation: Generation(0) } }
     }
 
+    fn opened(launch: LaunchId, key: SessionKey) -> Opened {
+        Opened { key, listener: ListenerId(1), launch, took: Duration::ZERO, phases: Phases::default(), secured: None }
+    }
+
     const fn at(seconds: u64) -> Now {
         Now::from_secs(seconds)
     }
@@ -241,9 +250,9 @@ mod tests {
             .map(|(user, vserver)| all.launched(launch(user, vserver)))
             .collect();
         for (slot, id) in (0..).zip(&ids[..3]) {
-            assert!(all.opened(*id, key(0, slot), at(u64::from(slot) * 10)).is_some());
+            assert!(all.opened(&opened(*id, key(0, slot)), at(u64::from(slot) * 10)).is_some());
         }
-        assert!(all.opened(ids[0], key(0, 0), at(9)).is_none(), "said twice");
+        assert!(all.opened(&opened(ids[0], key(0, 0)), at(9)).is_none(), "said twice");
         let found = |wanted: Wanted| all.find(&wanted, at(25)).map(|running| running.id.0).collect::<Vec<_>>();
         assert_eq!(found(Wanted::default()), [1, 2, 3]);
         assert_eq!(found(Wanted { user: Some("ALICE@demo".into()), ..Wanted::default() }), [1, 2]);
@@ -259,7 +268,7 @@ mod tests {
     fn ends_are_ends_whether_it_ran_or_not() {
         let mut all = Launches::default();
         let (ran, never) = (all.launched(launch("a", "gw")), all.launched(launch("b", "gw")));
-        all.opened(ran, key(1, 0), at(0));
+        all.opened(&opened(ran, key(1, 0)), at(0));
         assert_eq!(all.closed(ran), Some(launch("a", "gw")));
         assert_eq!(all.closed(never), Some(launch("b", "gw")));
         assert_eq!(all.closed(never), None);
@@ -271,7 +280,7 @@ mod tests {
         let mut all = Launches::default();
         for worker in [0, 1, 1] {
             let id = all.launched(launch("a", "gw"));
-            all.opened(id, key(worker, 0), at(0));
+            all.opened(&opened(id, key(worker, 0)), at(0));
         }
         assert_eq!(all.lost(WorkerId(1)), 2);
         assert_eq!(all.lost(WorkerId(1)), 0);
@@ -284,11 +293,11 @@ mod tests {
         let of = |login| Launch { login, ..launch("a", "gw") };
         let ids: Vec<_> = [Some(7), Some(7), Some(8), None].into_iter().map(|login| all.launched(of(login))).collect();
         for (slot, id) in [(0, ids[0]), (2, ids[2]), (3, ids[3])] {
-            assert!(!all.opened(id, key(0, slot), at(0)).unwrap().is_doomed);
+            assert!(!all.opened(&opened(id, key(0, slot)), at(0)).unwrap().is_doomed);
         }
         assert_eq!((all.running_of(7), all.running_of(8), all.running_of(9)), (1, 1, 0));
         assert_eq!(all.doom(7), [key(0, 0)]);
-        assert!(all.opened(ids[1], key(0, 1), at(1)).unwrap().is_doomed, "it waited when its login ended");
+        assert!(all.opened(&opened(ids[1], key(0, 1)), at(1)).unwrap().is_doomed, "it waited when its login ended");
         assert_eq!(all.doom(9), []);
         let found =
             all.find(&Wanted { login: Some(8), ..Wanted::default() }, at(1)).map(|running| running.id).collect::<Vec<_>>();

@@ -71,6 +71,8 @@ pub(crate) enum Order {
         /// How it stands now.
         reply: ReplyTo<Draining>,
     },
+    /// New sessions again. Answers whether there was a drain.
+    Resume(ReplyTo<Result<bool, PublishProblem>>),
 }
 
 /// Why the workers did not take a snapshot. They run on as before.
@@ -315,6 +317,7 @@ impl Turn {
             }
             Order::Look(reply) => drop(reply.send(Box::new(self.look()))),
             Order::Drain { within, reply } => drop(reply.send(self.drain(within))),
+            Order::Resume(reply) => drop(reply.send(self.resume())),
         }
     }
 
@@ -340,6 +343,17 @@ impl Turn {
         let drain = Drain { began: self.drain.map_or(now, |drain| drain.began), by: now + within, sessions_before };
         self.drain = Some(drain);
         self.draining(drain)
+    }
+
+    /// Ends a drain before its time. What it has ended stays ended.
+    fn resume(&mut self) -> Result<bool, PublishProblem> {
+        if self.drain.is_none() {
+            return Ok(false);
+        }
+        self.sluice.resume()?;
+        self.drain = None;
+        info!("no longer draining: new sessions are taken again");
+        Ok(true)
     }
 
     fn draining(&self, drain: Drain) -> Draining {

@@ -15,7 +15,7 @@ use gate_config::{ListenerIds, Strictness, check, snapshot};
 use gate_plane::Command;
 use kit::operator::{ADMIN, Live, Operator, READER, until};
 use kit::{CLIENT, FakeSta, SOON, data, write_sta};
-use sluice_link::ask::{Ask, Closed, Opened, Phases};
+use sluice_link::ask::{Ask, Closed, Opened, Phases, Secured};
 use sluice_link::id::{ListenerId, SessionKey, SnapshotId};
 use sluice_link::live::Traffic;
 use sluice_link::reason::Reason;
@@ -65,7 +65,9 @@ fn run_session(live: &Live, farm: SocketAddr, user: &str, listener: ListenerId) 
     let target = live.house.workers.verdict(key).unwrap();
     let phases = Phases::default();
     live.house.workers.set_traffic(key, Some(Traffic { up_bytes: 10, down_bytes: 20, last: Moment(0) }));
-    live.house.workers.ask(Ask::Opened(Opened { key, listener, launch: target.launch, took: Duration::from_millis(3), phases }));
+    let secured = Some(Secured { tls13: true, suite: "TLS_AES_256_GCM_SHA384", post_quantum: true });
+    let (launch, took) = (target.launch, Duration::from_millis(3));
+    live.house.workers.ask(Ask::Opened(Opened { key, listener, launch, took, phases, secured }));
     key
 }
 
@@ -306,6 +308,8 @@ fn sessions_are_shown_and_ended() {
     let keys = ["alice", "alice", "bob"].map(|user| run_session(&live, farm, user, gw));
     until("three sessions", || operator.say("show vpn icaConnection -format json").done().text.matches("userName").count() == 3);
     let shown = operator.say("show vpn icaConnection -userName bob").done();
+    let secured = (shown.value("TLS version"), shown.value("Cipher suite"), shown.value("Post quantum"));
+    assert_eq!(secured, ("TLSv1.3", "TLS_AES_256_GCM_SHA384", "YES"));
     assert_eq!((shown.value("User name"), shown.value("Vserver"), shown.value("Sta")), ("bob", "gw", "STA01"));
     assert_eq!((shown.value("Dest IP"), shown.value("Up"), shown.value("Down")), ("10.11.12.13", "10 bytes", "20 bytes"));
     let id = shown.value("Id").to_owned();
@@ -485,9 +489,20 @@ fn a_drain_is_watched_and_ends_the_gateway() {
     live.house.workers.set_sessions(1);
     let shown = other.say("show ns drain").done();
     assert_eq!((shown.value("Sessions"), shown.value("Ended")), ("1", "2"));
+    // Taken back: not while an address is somebody else's, then it is, and whoever watched it is told no more.
+    live.house.workers.refuse_next("gw");
+    assert_eq!(other.say("drain -cancel").number, 304);
+    assert_eq!(other.say("show ns drain").done().value("State"), "DRAINING");
+    assert_eq!(other.say("drain -cancel").done().value("State"), "RUNNING");
+    draining.join().unwrap().done();
+    assert_eq!(other.say("drain -cancel").number, 1093, "there is none");
+    other.say("add aaa group g").done();
+    let mut operator = live.operator(ADMIN);
+    let draining = std::thread::spawn(move || operator.say("drain -within 3600"));
+    until("the drain", || other.say("show ns drain").done().value("State") == "DRAINING");
     live.house.workers.set_sessions(0);
     let told = draining.join().unwrap();
-    assert!(told.progress.iter().any(|line| line.starts_with("3 sessions left")), "{told:?}");
+    assert!(told.progress.iter().any(|line| line.starts_with("1 sessions left")), "{told:?}");
 }
 
 #[test]

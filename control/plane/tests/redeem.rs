@@ -392,6 +392,7 @@ fn launches_are_counted_until_their_session_ends() {
         listener: ListenerId(1),
         took: Duration::from_millis(3),
         phases: Phases { redeem: Some(Duration::from_millis(2)), ..Phases::default() },
+        secured: None,
     }));
     let status = house.wait_status(|status| !status.latencies.is_empty());
     let [latency] = status.latencies[..] else { panic!("{:?}", status.latencies) };

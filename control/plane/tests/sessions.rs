@@ -42,7 +42,7 @@ fn live(more: &str) -> (Live, Operator, ListenerId) {
 fn open(house: &House, listener: ListenerId, key: SessionKey, launch: LaunchId) {
     let phases = Phases::default();
     house.workers.set_traffic(key, Some(Traffic { up_bytes: 10, down_bytes: 20, last: Moment(0) }));
-    house.workers.ask(Ask::Opened(Opened { key, listener, launch, took: Duration::from_millis(3), phases }));
+    house.workers.ask(Ask::Opened(Opened { key, listener, launch, took: Duration::from_millis(3), phases, secured: None }));
 }
 
 /// A session that runs, from the click to the first byte.

@@ -332,6 +332,13 @@ impl PoolSizes {
             Class::Bulk => self.bulk,
         }
     }
+
+    /// Of all classes together.
+    #[must_use]
+    pub fn all(self) -> u32 {
+        let sum = Class::ALL.iter().fold(0, |sum: usize, class| sum.saturating_add(self.of(*class)));
+        u32::try_from(sum).unwrap_or(u32::MAX)
+    }
 }
 
 impl PoolSizes {

@@ -57,6 +57,19 @@ pub struct Opened {
     pub took: Duration,
     /// What that time was spent on; all of them are there.
     pub phases: Phases,
+    /// What the client's TLS came to. `None` for one that has shaken no hands, which none does whose bytes flow.
+    pub secured: Option<Secured>,
+}
+
+/// What a client's TLS came to, for those who look at running sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Secured {
+    /// TLS 1.3; else TLS 1.2.
+    pub tls13: bool,
+    /// Cipher suite, by its IANA name.
+    pub suite: &'static str,
+    /// The key exchange was a post-quantum hybrid.
+    pub post_quantum: bool,
 }
 
 /// What the time of a beginning session was spent on: one behind the other, without gaps. A phase that was not completed is not

@@ -44,6 +44,12 @@ pub trait Sluice: Send {
     /// [`PublishProblem`], naming the object at fault.
     fn publish(&mut self, snapshot: Arc<Snapshot>) -> Result<(), PublishProblem>;
 
+    /// Takes new clients again after [`Tell::Drain`]: virtual servers listen again where they did. Sessions that run go on.
+    ///
+    /// # Errors
+    /// [`PublishProblem`]: an address is in use by now. The drain goes on.
+    fn resume(&mut self) -> Result<(), PublishProblem>;
+
     /// The counters of every worker, in order of worker.
     fn totals(&self) -> Vec<Totals>;
 
@@ -91,6 +97,10 @@ pub struct WorkerReport {
     pub fallback: Option<String>,
     /// Sessions that its table holds. Settings may allow fewer, never more.
     pub sessions: u32,
+    /// Questions that may wait for control, those of the other workers included: they share one queue.
+    pub asks: u32,
+    /// Buffers that it may have, of all classes together.
+    pub buffers: u32,
 }
 
 /// A tell that could not be delivered.

@@ -72,6 +72,24 @@ impl Doors {
         Ok(change)
     }
 
+    /// Binds all of `snapshot` once more, where it listened before: for workers that have closed theirs. An address may be in use by
+    /// somebody else by now.
+    ///
+    /// # Errors
+    /// [`PublishProblem`], naming the virtual server.
+    pub(crate) fn anew(&self, snapshot: &Snapshot, workers: usize) -> Result<Change, PublishProblem> {
+        let mut open: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+        for door in &self.0 {
+            let name = snapshot.listeners.iter().find(|listener| listener.id == door.id).map(|listener| listener.name.clone());
+            for sockets in &mut open {
+                let refused =
+                    |source| PublishProblem::Bind { listener: name.clone().unwrap_or_default(), address: door.bound, source };
+                sockets.push((door.id, sluice_engine::bind(door.bound).map_err(refused)?));
+            }
+        }
+        Ok(Change { doors: self.0.clone(), close: Vec::new(), open })
+    }
+
     /// Takes a change for true, and gives back which worker has to do what.
     pub(crate) fn commit(&mut self, change: Change) -> (Vec<ListenerId>, Vec<Vec<(ListenerId, TcpListener)>>) {
         self.0 = change.doors;

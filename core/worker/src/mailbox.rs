@@ -69,6 +69,8 @@ pub(crate) struct Publication {
     pub(crate) shares: Vec<Share>,
     /// This worker's own sockets of those that are new or listen elsewhere now.
     pub(crate) open: Vec<(ListenerId, std::net::TcpListener)>,
+    /// A drain is over before its time: new clients are taken again.
+    pub(crate) resumes: bool,
 }
 
 /// Wakes through an eventfd.

@@ -16,7 +16,7 @@ use sluice_link::spread::Times;
 use sluice_link::tell::{Refusal, Tell};
 
 use crate::counted::Ledger;
-use crate::listen::Doors;
+use crate::listen::{Change, Doors};
 use crate::mailbox::{Letter, Publication, Slit};
 use crate::start::Shared;
 
@@ -46,6 +46,29 @@ impl Post {
         served: Arc<Served>,
     ) -> Self {
         Self { shared, slits, wake, doors, ledger, reports, served, unanswered: HashSet::new() }
+    }
+}
+
+impl Post {
+    /// Room for one more letter to each worker. Only this thread puts letters in, so what is there now stays.
+    fn have_room(&self) -> Result<(), PublishProblem> {
+        for (worker, slit) in (0..).map(WorkerId).zip(&self.slits) {
+            slit.has_room().map_err(|source| PublishProblem::Worker { worker, source })?;
+        }
+        Ok(())
+    }
+
+    /// Gives every worker its part. Nothing in here can fail.
+    fn hand_out(&mut self, served: Arc<Served>, change: Change, resumes: bool) {
+        let (close, open) = self.doors.commit(change);
+        self.shared.set_addresses(self.doors.addresses());
+        self.served = Arc::clone(&served);
+        let shares = self.ledger.publish(&served.snapshot, self.slits.len());
+        for ((slit, open), shares) in self.slits.iter_mut().zip(open).zip(shares) {
+            let publication = Publication { served: served.clone(), close: close.clone(), open, shares, resumes };
+            // A worker that has died since has no sessions and no listeners; the others go on with the new settings.
+            let _ = slit.put(Letter::Publish(publication));
+        }
     }
 }
 
@@ -88,18 +111,15 @@ impl Sluice for Post {
     fn publish(&mut self, snapshot: Arc<Snapshot>) -> Result<(), PublishProblem> {
         let served = Arc::new(Served::build_after(Some(&self.served), snapshot, &self.shared.keys)?);
         let change = self.doors.change(&served.snapshot, self.slits.len())?;
-        // Only this thread puts letters in, so room that is there now will be there below.
-        for (worker, slit) in (0..).map(WorkerId).zip(&self.slits) {
-            slit.has_room().map_err(|source| PublishProblem::Worker { worker, source })?;
-        }
-        let (close, open) = self.doors.commit(change);
-        self.shared.set_addresses(self.doors.addresses());
-        self.served = Arc::clone(&served);
-        let shares = self.ledger.publish(&served.snapshot, self.slits.len());
-        for ((slit, open), shares) in self.slits.iter_mut().zip(open).zip(shares) {
-            // A worker that has died since has no sessions and no listeners; the others go on with the new settings.
-            let _ = slit.put(Letter::Publish(Publication { served: served.clone(), close: close.clone(), open, shares }));
-        }
+        self.have_room()?;
+        self.hand_out(served, change, false);
+        Ok(())
+    }
+
+    fn resume(&mut self) -> Result<(), PublishProblem> {
+        let change = self.doors.anew(&self.served.snapshot, self.slits.len())?;
+        self.have_room()?;
+        self.hand_out(Arc::clone(&self.served), change, true);
         Ok(())
     }
 

@@ -31,7 +31,7 @@ use thiserror::Error;
 
 use crate::counted::{Counted, Ledger, Share};
 use crate::listen::Doors;
-use crate::mailbox::{Asks, Eventfd, Mailbox, Slit, ring};
+use crate::mailbox::{ASK_FULL, Asks, Eventfd, Mailbox, Slit, ring};
 use crate::meter::{Presence, Seen, Troubles};
 use crate::pin::{self, Misplaced, Placement};
 use crate::post::Post;
@@ -371,12 +371,13 @@ impl Birth {
         let (worker, core) = (self.worker, self.core);
         let pinned = core.is_some_and(pin::pin);
         let sessions = self.engine.sessions;
+        let (asks, buffers) = (u32::try_from(ASK_FULL).unwrap_or(u32::MAX), self.engine.pool.all());
         let _presence = Presence(self.seen.clone());
         match self.set_up() {
             Ok((born, found)) => {
                 let engine = born.engine.name().to_owned();
                 let fallback = found.fallback.clone();
-                let report = WorkerReport { worker, core, pinned, engine, fallback, sessions };
+                let report = WorkerReport { worker, core, pinned, engine, fallback, sessions, asks, buffers };
                 let _ = ready.send(Ok(Started { report, found }));
                 born.run()
             }

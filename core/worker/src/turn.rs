@@ -262,6 +262,9 @@ impl<E: Engine> Worker<E> {
     }
 
     fn publish(&mut self, publication: Publication) {
+        if publication.resumes && matches!(self.phase, Phase::Draining(_)) {
+            self.phase = Phase::Running;
+        }
         for id in publication.close {
             self.engine.unlisten(id);
         }
@@ -356,6 +359,7 @@ mod tests {
     use sluice_link::id::{Generation, ListenerId};
 
     use super::*;
+    use crate::counted::Ledger;
     use crate::fake::{Bench, later, passing};
     use crate::mailbox::Letter;
 
@@ -517,6 +521,20 @@ mod tests {
         assert_eq!(reasons(&bench), [Reason::Drained; 2]);
         assert!(bench.arrive(1).is_empty());
         assert_eq!(bench.log().refused, 1);
+        // Taken back: its doors are open again. A stop is not taken back.
+        let resume = |bench: &mut Bench| {
+            let served = bench.worker.served.clone();
+            let shares = Ledger::default().publish(&served.snapshot, 1).remove(0);
+            let publication = Publication { served, close: Vec::new(), shares, open: Vec::new(), resumes: true };
+            bench.slit.put(Letter::Publish(publication)).unwrap();
+            bench.turn(vec![]);
+        };
+        resume(&mut bench);
+        assert_eq!(bench.arrive(1).len(), 1);
+        bench.slit.put(Letter::Tell(Tell::Stop)).unwrap();
+        bench.turn(vec![]);
+        resume(&mut bench);
+        assert!(bench.arrive(1).is_empty());
     }
 
     #[test]

@@ -37,7 +37,7 @@ use crate::live::figures::Place;
 use crate::turn::{NotTaken, Order};
 use crate::world::{self, Tools, World};
 
-pub(crate) use self::work::Depth;
+pub(crate) use self::work::{Depth, refused};
 
 /// What is to be done.
 pub(crate) enum Work {

@@ -184,7 +184,7 @@ fn unreadable(action: &str, keyword: &str) -> Problem {
 }
 
 /// Why the workers did not take it, likewise.
-pub(super) fn refused(why: &PublishProblem) -> Problem {
+pub(crate) fn refused(why: &PublishProblem) -> Problem {
     let (code, about) = match why {
         PublishProblem::Listener { listener, .. } => (Code::InvalidArgument, format!("vpn vserver {listener}")),
         PublishProblem::Bind { listener, .. } => (Code::AddressInUse, format!("vpn vserver {listener}")),

@@ -286,7 +286,14 @@ impl Live {
     }
 
     async fn drain(&self, order: &AskOrder) -> Result<Answer, Problem> {
-        let draining = if order.ask.what == What::Drain {
+        let begins = order.ask.what == What::Drain;
+        let draining = if begins && order.has("cancel") {
+            match self.order(Order::Resume).await? {
+                Ok(true) => None,
+                Ok(false) => return Err(order.problem("cancel", Code::PrerequisiteMissing, "no drain is under way")),
+                Err(refused) => return Err(crate::change::refused(&refused)),
+            }
+        } else if begins {
             let within = Duration::from_secs(order.number("within").unwrap_or(DRAIN_SECONDS));
             Some(self.order(|reply| Order::Drain { within, reply }).await?)
         } else {

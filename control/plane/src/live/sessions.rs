@@ -40,6 +40,12 @@ impl Live {
                 .text("sta", launch.sta)
                 .maybe("sessionKey", launch.login.map(|login| login.to_string()).as_deref())
                 .number("ageSeconds", found.now.saturating_sub(running.since).as_secs());
+            if let Some(secured) = running.secured {
+                row = row
+                    .text("tlsVersion", if secured.tls13 { "TLSv1.3" } else { "TLSv1.2" })
+                    .text("cipherSuite", secured.suite)
+                    .flag("postQuantum", secured.post_quantum);
+            }
             if let Some(traffic) = traffic {
                 let idle = found.now.saturating_sub(Duration::from_nanos(traffic.last.0));
                 row = row

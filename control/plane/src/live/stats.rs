@@ -112,6 +112,7 @@ impl Live {
                 .number("downBytes", totals.down_bytes);
             if let Some(report) = &worker.report {
                 row = row.text("engine", report.engine.to_uppercase()).number("sessionsMax", report.sessions);
+                row = row.number("askQueueMax", report.asks).number("buffersMax", report.buffers);
                 if let Some(core) = report.core {
                     row = row.count("core", core);
                 }

@@ -454,7 +454,7 @@ async fn launch(owner: &Owned, login: u64, code: &str) -> SessionKey {
     let slot = Slot(u32::try_from(launch.0).unwrap());
     let key = SessionKey { worker: WorkerId(0), at: SlotKey { slot, generation: Generation(0) } };
     let (listener, took, phases) = (ListenerId(1), Duration::ZERO, Phases::default());
-    owner.tell(Action::Opened(Opened { key, listener, launch, took, phases })).await;
+    owner.tell(Action::Opened(Opened { key, listener, launch, took, phases, secured: None })).await;
     key
 }
 

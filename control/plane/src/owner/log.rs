@@ -13,7 +13,7 @@ impl Owner {
     pub(super) fn opened(&mut self, opened: &Opened, now: Duration) {
         self.latencies.record(opened);
         self.times_shown.record(opened);
-        let Some(begun) = self.launches.opened(opened.launch, opened.key, now) else { return };
+        let Some(begun) = self.launches.opened(opened, now) else { return };
         let launch = begun.launch;
         info!(
             event = "ICASTART",

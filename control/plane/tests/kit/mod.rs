@@ -115,6 +115,14 @@ impl Sluice for FakeSluice {
         Ok(())
     }
 
+    fn resume(&mut self) -> Result<(), PublishProblem> {
+        if let Some(listener) = self.shared.refused.lock().unwrap().take() {
+            let (address, source) = ("192.0.2.9:443".parse().unwrap(), std::io::ErrorKind::AddrInUse.into());
+            return Err(PublishProblem::Bind { listener, address, source });
+        }
+        Ok(())
+    }
+
     fn totals(&self) -> Vec<Totals> {
         vec![Totals { sessions: self.shared.sessions.load(SeqCst), ..Totals::default() }, Totals::default()]
     }
@@ -166,6 +174,8 @@ impl Workers {
             engine: "fake".into(),
             fallback: None,
             sessions: 8192,
+            asks: 2048,
+            buffers: 25_000,
         };
         let workers = Self { shared: shared.clone(), wake: Arc::new(ours), next: Arc::new(AtomicU64::new(0)) };
         (workers, FakeSluice { shared, wake: theirs, reports: vec![report(0), report(1)] })

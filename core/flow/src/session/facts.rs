@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_link::ask::{Closed, Phases};
+use sluice_link::ask::{Closed, Phases, Secured};
 use sluice_link::id::{LaunchId, SessionKey};
 use sluice_link::reason::Reason;
 use sluice_link::snapshot::Limits;
@@ -31,6 +31,8 @@ pub(super) struct Facts {
     pub(super) down_bytes: u64,
     /// What the time was spent on.
     pub(super) phases: Phases,
+    /// What the client's handshake came to, once it has.
+    pub(super) secured: Option<Secured>,
     /// When the phase under way began.
     since: Moment,
 }
@@ -51,6 +53,7 @@ impl Facts {
             up_bytes: 0,
             down_bytes: 0,
             phases: Phases::default(),
+            secured: None,
             since: at,
         }
     }

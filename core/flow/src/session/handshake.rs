@@ -75,6 +75,7 @@ impl Handshake {
             Shaken::On(shake) => Go::Stay(State::Handshake(Box::new(Self { facts, shake, hello: None }))),
             Shaken::Done { established, out, receiving, left } => {
                 facts.phases.handshake = facts.lap(turn.now);
+                facts.secured = Some(established.facts.secured());
                 turn.count.handshakes.one();
                 turn.listener.handshakes.one();
                 if established.facts.resumed {

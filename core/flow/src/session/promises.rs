@@ -563,6 +563,7 @@ fn a_launch_says_what_its_time_was_spent_on() {
     let whole = Phases { handshake: Some(ms(1)), preface: Some(ms(20)), redeem: Some(ms(300)), connect: Some(ms(400)) };
     let opened = rig.opened().expect("no report of the launch");
     assert_eq!((opened.listener, opened.took, opened.phases), (REJECTS, ms(721), whole));
+    assert!(opened.secured.is_some_and(|tls| tls.tls13 && tls.suite.starts_with("TLS_")), "{:?}", opened.secured);
     rig.pass(ms(10_000));
     rig.event(Event::End(Reason::Killed));
     rig.eof(Leg::Client);

@@ -188,6 +188,7 @@ impl Splice {
                 launch,
                 took: turn.now.since(self.facts.at),
                 phases: self.facts.phases,
+                secured: self.facts.secured,
             })));
         }
         if let Some(left) = self.left.take()

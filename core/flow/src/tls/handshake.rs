@@ -19,6 +19,7 @@ use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{AlertDescription, CommonState, Error, ExtractedSecrets, HandshakeKind, NamedGroup, ProtocolVersion};
+use sluice_link::ask::Secured;
 use sluice_proto::hello::{self, HELLO_BYTES_MAX};
 
 use super::alert::{Cause, TlsFault};
@@ -416,6 +417,12 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// What of it control is told.
+    #[must_use]
+    pub fn secured(&self) -> Secured {
+        Secured { tls13: self.version == Version::Tls13, suite: self.suite, post_quantum: self.post_quantum }
+    }
+
     fn of(common: &CommonState, sni: Option<Box<str>>) -> Result<Self, TlsFault> {
         let version = match common.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => Version::Tls13,

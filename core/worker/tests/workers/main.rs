@@ -263,6 +263,17 @@ fn a_drain_lets_streams_run_until_its_deadline(engine: Choice) {
     assert_eq!(rig.control.closed().reason, Reason::Drained);
     until("nobody is let in", || TcpStream::connect(rig.address()).is_err().then_some(()));
     assert_eq!(client.echo(b"flows on"), b"flows on");
+    // Taken back: clients come in again where they did before, and the stream has not noticed.
+    let address = rig.address();
+    rig.control.with(|post| post.resume()).unwrap();
+    assert_eq!(rig.address(), address);
+    let mut second = until("clients to be let in", || Client::handshake(address, rig.trust()).ok());
+    assert_eq!(client.echo(b"flows still"), b"flows still");
+    for worker in [WorkerId(0), WorkerId(1)] {
+        rig.tell(worker, Tell::Drain { deadline: Moment::NEVER }).unwrap();
+    }
+    second.expect_end();
+    assert_eq!(rig.control.closed().reason, Reason::Drained);
     for worker in [WorkerId(0), WorkerId(1)] {
         rig.tell(worker, Tell::Drain { deadline: sluice_engine::now() }).unwrap();
     }

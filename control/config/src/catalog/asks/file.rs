@@ -182,14 +182,15 @@ pub(super) const DRAIN: Ask = Ask {
     title: "drain",
     summary: "Takes no new sessions, waits for the running ones, then stops.",
     notes: "The listeners are closed at once. When the last session has ended, or the time is over, the gateway stops; sessions that still \
-            run then end with `SG-1501`, `drained`. `show ns drain` says how far it is.",
+            run then end with `SG-1501`, `drained`. `show ns drain` says how far it is. Said again, it moves the end.\n\n\
+            Until then `drain -cancel` takes it back: virtual servers listen again where they did, and sessions that still run go on. \
+            If an address is in use by somebody else meanwhile, that is refused and the drain goes on.",
     origin: Origin::Sluicegate,
-    keywords: &[Argument::optional(
-        "within",
-        Kind::Number { min: 0, max: DRAIN_SECONDS_MAX, unit: "seconds" },
-        "How long to wait.",
-    )
-    .or("300")],
+    keywords: &[
+        Argument::optional("within", Kind::Number { min: 0, max: DRAIN_SECONDS_MAX, unit: "seconds" }, "How long to wait.")
+            .or("300"),
+        Argument::optional("cancel", Kind::Switch, "Ends a drain before its time: new sessions are taken again."),
+    ],
     fields: DRAIN_FIELDS,
     layout: Layout::Single,
     level: Level::Change,

@@ -43,6 +43,9 @@ pub(super) const SHOW_ICA: Ask = Ask {
         Field::text("destIp", "Dest IP", "Address of the host."),
         Field::number("destPort", "Dest port", "", "Port of the host."),
         Field::text("transProto", "Trans proto", "Always TCP."),
+        Field::text("tlsVersion", "TLS version", "Of the client's connection: TLSv1.3 or TLSv1.2."),
+        Field::text("cipherSuite", "Cipher suite", "Of the client's connection, by its IANA name."),
+        Field::flag("postQuantum", "Post quantum", "Whether its keys were agreed on with X25519MLKEM768."),
         Field::number("worker", "Worker", "", "The worker that carries it."),
         Field::text("sta", "Sta", "Id of the authority that redeemed its ticket."),
         Field::text(
@@ -151,10 +154,10 @@ pub(super) const WORKER_FIELDS: &[Field] = &[
     Field::number("sessions", "Sessions", "", "Sessions in any state."),
     Field::number("spliced", "Spliced", "", "Sessions whose bytes flow."),
     Field::number("portal", "Portal", "", "Connections being carried to the portal."),
-    Field::number("askQueue", "Ask queue", "", "Questions that wait for the control thread."),
-    Field::number("askQueueMax", "Ask queue max", "", "Room for them."),
+    Field::number("askQueue", "Ask queue", "", "Its questions that wait for the control thread."),
+    Field::number("askQueueMax", "Ask queue max", "", "Room for those of all workers together: they share a queue."),
     Field::number("buffersLent", "Buffers lent", "", "Buffers in use."),
-    Field::number("buffersMax", "Buffers max", "", "Buffers there are."),
+    Field::number("buffersMax", "Buffers max", "", "Buffers that it may have, of all classes together."),
     Field::number("busyPercent", "Busy", "percent", "Share of the last second in which it was not waiting."),
     Field::number(
         "turnP99Micros",
