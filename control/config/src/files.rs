@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -38,6 +39,61 @@ pub trait Files {
     /// # Errors
     /// [`FileError`] says why not.
     fn read(&self, path: &Path, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, FileError>;
+
+    /// Looks into the first certificate of a file, and whether `key` is its key. Both are PEM of the right kind. This crate reads neither:
+    /// whoever knows certificates and the time does. Where nobody does, since the files are not the real ones, all is well.
+    ///
+    /// # Errors
+    /// [`Useless`] says what is wrong with which.
+    fn examine(&self, certificate: &[u8], key: Option<&[u8]>) -> Result<Life, Useless> {
+        let _ = (certificate, key);
+        Ok(Life::Current)
+    }
+}
+
+/// How a certificate stands to the time of day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It is valid now.
+    Current,
+    /// It will be, from then on.
+    NotYet(SystemTime),
+    /// It was, until then.
+    Over(SystemTime),
+}
+
+/// Why a certificate or its key is of no use. All are the operator's.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Useless {
+    /// The certificate.
+    #[error("the certificate cannot be used: {0}")]
+    Certificate(String),
+    /// What stands where the key should be.
+    #[error("the private key cannot be read, or is of no kind that is supported: RSA, ECDSA, Ed25519")]
+    Key,
+    /// They are no pair.
+    #[error("the private key does not belong to the certificate")]
+    Strangers,
+}
+
+impl Useless {
+    pub(crate) const fn code(&self) -> Code {
+        match self {
+            Self::Certificate(_) => Code::InvalidCertificate,
+            Self::Key => Code::InvalidKey,
+            Self::Strangers => Code::KeyMismatch,
+        }
+    }
+
+    pub(crate) const fn cure(&self) -> &'static str {
+        match self {
+            Self::Certificate(_) => "the server's own certificate comes first in its file: openssl x509 -in FILE -noout -text",
+            Self::Key => "convert it: openssl pkey -in FILE -out key.pem",
+            Self::Strangers => {
+                "both must show the same key: openssl x509 -in CERT -noout -pubkey, and openssl pkey -in KEY -pubout"
+            }
+        }
+    }
 }
 
 /// Why a file was not read.

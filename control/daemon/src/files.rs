@@ -4,8 +4,9 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use gate_config::files::{FORM_BYTES_MAX, FileError, Files, PEM_BYTES_MAX, Purpose};
+use gate_config::files::{FORM_BYTES_MAX, FileError, Files, Life, PEM_BYTES_MAX, Purpose, Useless};
 use zeroize::Zeroizing;
 
 /// Largest configuration file, in bytes.
@@ -102,6 +103,15 @@ impl Disk {
             return Err(FileError::Other("it grew while it was being read".to_owned()));
         }
         Ok(bytes)
+    }
+
+    fn examine(&self, certificate: &[u8], key: Option<&[u8]>) -> Result<Life, Useless> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "certificates are valid by the time of day; a line is warned of, nothing more"
+        )]
+        let now = SystemTime::now();
+        gate_plane::examine(certificate, key, now)
     }
 }
 

@@ -65,6 +65,8 @@ use crate::files::{ConfigFile, ReadFiles};
 use crate::peer::Credentials;
 use latency::VserverLatency;
 
+pub use live::certificate::examine;
+
 /// Commands that may wait for the control thread.
 pub const COMMANDS_MAX: usize = 16;
 

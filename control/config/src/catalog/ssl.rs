@@ -1,12 +1,16 @@
 //! `ssl`: certificates, and TLS towards clients.
 
+use std::time::SystemTime;
+
 use sluice_link::snapshot::{KeyGroup, Suite};
 
 use crate::code::Code;
-use crate::files::{Loaded, Purpose};
+use crate::files::{Files, Life, Loaded, Purpose, Useless};
 use crate::model::authentication::Action;
 use crate::model::{CertKey, CertKeyName, Model, VserverTls};
 use crate::print::{Writer, enabled};
+use crate::problem::Severity;
+use crate::text::time::Utc;
 
 use super::ns::something;
 use super::site::{Note, Refused, Site, in_use, incomplete, missing, taken};
@@ -27,7 +31,9 @@ pub(super) const CERT_KEY: Command = Command {
             the gateway.\n\n\
             A certificate is renewed in place with `update`: its files are read anew, even if their names are the same, and new \
             connections see them. `link` names the certificate of its issuer, which is then shown behind it; whoever has whole \
-            chains in one file needs no links.",
+            chains in one file needs no links.\n\n\
+            A key that does not belong to its certificate is refused where it is named. A certificate that is not yet valid or has expired \
+            is a warning: it is shown all the same.",
     origin: Origin::NetScaler,
     feature: None,
     effect: Effect::NewSessions,
@@ -113,10 +119,46 @@ fn add_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let pair = CertKey { certificate: certificate.into(), key: said.text("key").map(Into::into), issuer: None };
     site.load(said, "cert", Purpose::Certificate)?;
     site.load(said, "key", Purpose::Key)?;
+    match examine(said, site.files, site.loaded, &pair) {
+        Ok(warning) => warning.into_iter().for_each(|note| site.warn(note)),
+        Err(note) if site.firm => return Err(note.into()),
+        Err(note) => site.notes.push((Severity::Error, note)),
+    }
     let added = site.model.certificates.add(name.clone(), pair);
     added.map_err(|there| taken(said, "name", Code::AlreadyExists, "certificate", there.0.as_str()))?;
     site.keep_arguments(said, name.as_str());
     Ok(())
+}
+
+/// What is wrong with a pair whose files have been read; or what is to be told about its certificate.
+fn examine(said: &Said<'_>, files: &dyn Files, loaded: &Loaded, pair: &CertKey) -> Result<Option<Note>, Note> {
+    let key = pair.key.as_deref();
+    let (Some(pem), false) = (loaded.certificate(&pair.certificate), key.is_some_and(|key| loaded.key(key).is_none())) else {
+        // Of a file that cannot be read it has been told.
+        return Ok(None);
+    };
+    let certificate = pair.certificate.display().to_string();
+    let life = files.examine(pem, key.and_then(|key| loaded.key(key)).map(|key| key.as_slice())).map_err(|useless| {
+        let (argument, file) = match (&useless, key) {
+            (Useless::Key | Useless::Strangers, Some(key)) => ("key", key.display().to_string()),
+            (Useless::Key | Useless::Strangers, None) | (Useless::Certificate(_), _) => ("cert", certificate.clone()),
+        };
+        let cause = format!("cannot use {file}: {useless}");
+        Note::new(useless.code(), said.place(argument), file, cause).cure(useless.cure())
+    })?;
+    let day = |time: SystemTime| Utc::from(time).to_string();
+    let (code, cause, cure) = match life {
+        Life::Current => return Ok(None),
+        Life::NotYet(from) => {
+            let cause = format!("{certificate} is valid from {}; clients refuse it until then", day(from));
+            (Code::NotYetValid, cause, "is the clock of this machine right?")
+        }
+        Life::Over(until) => {
+            let cause = format!("{certificate} was valid until {}; clients refuse it", day(until));
+            (Code::Expired, cause, "put a new one in its place; a running gateway takes it with `update ssl certKey NAME`")
+        }
+    };
+    Ok(Some(Note::new(code, said.place("cert"), certificate, cause).cure(cure)))
 }
 
 fn refuse_locked(said: &Said<'_>) -> Result<(), Refused> {
@@ -179,6 +221,9 @@ fn update_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> 
             Note::new(not.code(), said.place(argument), shown.as_str(), format!("cannot use {shown}: {not}"))
                 .cure(not.cure(purpose))
         })?;
+    }
+    if let Some(warning) = examine(said, site.files, &renewed, &pair)? {
+        site.warn(warning);
     }
     site.loaded.renew(renewed);
     if let Some(there) = site.model.certificates.find_mut(name) {

@@ -1,8 +1,9 @@
 //! Files that exist in memory only, and comparison with files that are written anew with `UPDATE=1`.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
-use gate_config::files::{FileError, Files, Purpose};
+use gate_config::files::{FileError, Files, Life, Purpose, Useless};
 use gate_config::model::{HashFailed, Hasher, NotOpened, SEAL_EXTRA_BYTES, SealFailed, Sealer, Secret};
 use gate_config::{Checked, Strictness, check};
 
@@ -27,6 +28,20 @@ impl Files for Paper {
             name if name.ends_with(".key") => block("PRIVATE KEY"),
             name if name.ends_with(".xml") => Ok(b"<AuthenticateResponse/>".to_vec().into()),
             _ => Err(FileError::Missing),
+        }
+    }
+
+    /// What the name says, too: `expired.pem`, `future.pem`, `junk.pem`; `other.key` belongs to none, and `odd.key` is no key.
+    fn examine(&self, certificate: &[u8], key: Option<&[u8]>) -> Result<Life, Useless> {
+        let says = |pem: &[u8], name: &str| String::from_utf8_lossy(pem).lines().any(|line| line == name);
+        let day = |number: u64| UNIX_EPOCH + Duration::from_secs(number * 86_400);
+        match key {
+            _ if says(certificate, "junk.pem") => Err(Useless::Certificate("BadEncoding".to_owned())),
+            Some(key) if says(key, "odd.key") => Err(Useless::Key),
+            Some(key) if says(key, "other.key") => Err(Useless::Strangers),
+            _ if says(certificate, "expired.pem") => Ok(Life::Over(day(20_000))),
+            _ if says(certificate, "future.pem") => Ok(Life::NotYet(day(40_000))),
+            Some(_) | None => Ok(Life::Current),
         }
     }
 }

@@ -1,14 +1,16 @@
-//! What a certificate says of itself, for `show ssl certKey`.
+//! What a certificate says of itself: for `show ssl certKey`, and for whoever checks a configuration.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gate_config::answer::{Datum, Row};
-use gate_config::files::Loaded;
+use gate_config::files::{Life, Loaded, Useless};
 use gate_config::model::Model;
 use gate_config::text::time::Utc;
-use rustls::pki_types::CertificateDer;
+use rustls::crypto::aws_lc_rs::sign;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
@@ -39,6 +41,36 @@ pub(crate) fn expiries(model: &Model, files: &Loaded) -> Vec<(String, SystemTime
         Some(UNIX_EPOCH + Duration::from_secs(seconds))
     };
     model.certificates.iter().filter_map(|(name, pair)| Some((name.to_string(), ends(pair)?))).collect()
+}
+
+/// Whether the first certificate in a PEM text can be used, `key` is its key, and it is valid `now`.
+///
+/// # Errors
+/// [`Useless`] says what is wrong with which.
+pub fn examine(certificate: &[u8], key: Option<&[u8]>, now: SystemTime) -> Result<Life, Useless> {
+    let unusable = |why: &str| Useless::Certificate(why.to_owned());
+    // Without the parser's own words, which quote what it read: a key may have been taken for a certificate.
+    let chain = CertificateDer::pem_slice_iter(certificate).collect::<Result<Vec<_>, _>>();
+    let chain = chain.map_err(|_| unusable("it is not readable PEM"))?;
+    let first = chain.first().ok_or_else(|| unusable("there is none"))?;
+    let (_, read) = X509Certificate::from_der(first).map_err(|_| unusable("it is no X.509 certificate"))?;
+    let at = |seconds: i64| UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+    let (from, until) = (at(read.validity().not_before.timestamp()), at(read.validity().not_after.timestamp()));
+    if let Some(key) = key {
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Useless::Key)?;
+        let key = sign::any_supported_type(&key).map_err(|_| Useless::Key)?;
+        CertifiedKey::new(chain, key).keys_match().map_err(|why| match why {
+            rustls::Error::InconsistentKeys(_) => Useless::Strangers,
+            other => Useless::Certificate(other.to_string()),
+        })?;
+    }
+    Ok(if now < from {
+        Life::NotYet(from)
+    } else if now > until {
+        Life::Over(until)
+    } else {
+        Life::Current
+    })
 }
 
 fn facts(der: &[u8], now: SystemTime) -> Option<Vec<(&'static str, Datum)>> {
@@ -102,5 +134,49 @@ mod tests {
         assert_eq!(said(at(begin), "notAfter"), Datum::Text("2026-01-11T00:00:00.000000Z".to_owned()));
         assert_eq!(said(at(begin), "publicKey"), Datum::Text("EC 256".to_owned()));
         assert!(facts(b"rubbish", at(begin)).is_none());
+        // The same for whoever checks a configuration.
+        let (pem, own) = (certificate.pem(), key.serialize_pem());
+        let look = |now: u64| examine(pem.as_bytes(), Some(own.as_bytes()), at(now));
+        assert_eq!(look(begin), Ok(Life::Current));
+        assert_eq!(look(begin - 1), Ok(Life::NotYet(at(begin))));
+        assert_eq!(look(begin + 11 * 86_400), Ok(Life::Over(at(begin + 10 * 86_400))));
+    }
+
+    #[test]
+    fn a_pair_is_one_or_is_not() {
+        let pair = |algorithm| {
+            let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+            let certificate =
+                rcgen::CertificateParams::new(vec!["gw.example.test".to_owned()]).unwrap().self_signed(&key).unwrap();
+            (certificate.pem(), key.serialize_pem())
+        };
+        let kinds =
+            [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519, &rcgen::PKCS_RSA_SHA256];
+        let pairs: Vec<_> = kinds.into_iter().map(pair).collect();
+        let look = |certificate: &str, key: &str| examine(certificate.as_bytes(), Some(key.as_bytes()), now());
+        let now_valid = |certificate: &str, key: &str| look(certificate, key).map(|_| ());
+        for (at, (certificate, _)) in pairs.iter().enumerate() {
+            for (other, (_, key)) in pairs.iter().enumerate() {
+                assert_eq!(
+                    now_valid(certificate, key),
+                    if at == other { Ok(()) } else { Err(Useless::Strangers) },
+                    "{at} {other}"
+                );
+            }
+        }
+        let (certificate, key) = &pairs[0];
+        let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let junk_key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        assert_eq!(now_valid(certificate, junk_key), Err(Useless::Key));
+        for no_certificate in [junk, "", key] {
+            assert!(matches!(look(no_certificate, key), Err(Useless::Certificate(_))), "{no_certificate}");
+        }
+        // A problem never quotes what was read: it may be a key.
+        let told = look(&key.replace("PRIVATE KEY", "CERTIFICATE"), key).unwrap_err().to_string();
+        assert!(key.lines().all(|line| !told.contains(line)), "{told}");
+    }
+
+    fn now() -> SystemTime {
+        crate::change::now()
     }
 }
