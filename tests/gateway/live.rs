@@ -257,16 +257,22 @@ fn what_cannot_be_put_into_force_changes_nothing(engine: &'static str) {
     let (gateway, host) = (wish(engine).start(), Host::echo());
     let mut console = gateway.console();
     let mut client = gateway.launch(host.address);
-    let before = console.run("show ns runningConfig").done();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    // Right in itself, and the machine refuses: the whole batch is without effect, and says so.
+    // Right in itself, and the machine refuses: a listener costs its own lines, not those beside them.
     let said = console.batch(&format!(
         "set ns hostName new\nadd vpn vserver vpn2 SSL 127.0.0.1 {port}\nbind ssl vserver vpn2 -certkeyName gw\n"
     ));
-    assert_ne!(said.code, 0, "{said:?}");
-    assert!(said.errors.iter().any(|error| error.contains("vpn2")), "{said:?}");
-    assert_eq!(console.run("show ns runningConfig").done(), before);
+    assert_eq!(said.code, 1059, "{said:?}");
+    assert!(said.errors.iter().any(|error| error.starts_with("line 2") && error.contains("vpn2")), "{said:?}");
+    let after = console.run("show ns runningConfig").done();
+    assert!(after.contains("hostName new") && !after.contains("vpn2"), "{after}");
+    // By itself it fails by itself.
+    let said = console.run(&format!("add vpn vserver vpn2 SSL 127.0.0.1 {port}\n"));
+    assert_eq!(said.code, 0, "without a certificate it is not served: {said:?}");
+    assert_eq!(console.run("bind ssl vserver vpn2 -certkeyName gw").code, 304);
+    assert_eq!(console.run("rm vpn vserver vpn2").code, 0);
+    assert_eq!(console.run("show ns runningConfig").done(), after);
     // A line that is wrong does not stop the others.
     let said = console
         .batch("set ns hostName new\nadd vpn vserver vpn2 SSL 127.0.0.1 99999\nbanana\nset ns limits -lingerTimeoutMs 1000\n");

@@ -57,6 +57,21 @@ pub struct Edited {
     pub late: Vec<Applied>,
     /// Warnings about objects of these lines that only show now.
     pub whole: Vec<Problem>,
+    /// What the lines that were carried out are about, in the order in which they were.
+    pub touched: Vec<Touched>,
+}
+
+/// What a line is about that was carried out: for whoever finds out later that its object cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// Number of the line, as [`Applied::number`].
+    pub line: usize,
+    /// What kind of object: `vpn vserver`, also for a line of `ssl vserver`, which speaks of the same ones.
+    pub kind: &'static str,
+    /// Its name; empty if there is only one of its kind.
+    pub object: Box<str>,
+    /// It says of the object itself how it shall be. Else it ties it to another, or says something else of it.
+    pub is_own: bool,
 }
 
 impl Editor {
@@ -100,6 +115,6 @@ impl Editor {
         // What was so before these lines is nothing to tell about them.
         let mut whole = self.lowering.told();
         whole.retain(|problem| problem.place.is_some());
-        Edited { model: self.lowering.model, files: self.lowering.loaded, late, whole }
+        Edited { model: self.lowering.model, files: self.lowering.loaded, late, whole, touched: self.lowering.touched }
     }
 }

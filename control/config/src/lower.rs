@@ -14,9 +14,10 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use crate::catalog::resolve::{Grammar, NotFound, Place as At, Target, arguments, find, span};
-use crate::catalog::{Effect, Feature, Note, Op, Rank, Said, Site, Support};
+use crate::catalog::{Effect, Feature, Note, Op, Rank, Said, Site, Support, namesake};
 use crate::code::Code;
 use crate::draft::Draft;
+use crate::edit::Touched;
 use crate::expr::NAMES_DEPTH_MAX;
 use crate::files::{Files, Loaded};
 use crate::mask;
@@ -111,6 +112,8 @@ pub(crate) struct Lowering {
     /// Problems that have been handed out. Looking for what was perhaps meant costs time, which is bounded.
     told: usize,
     origins: Origins,
+    /// What lines that were carried out are about; empty for a file, which is in force as a whole or not at all.
+    pub(crate) touched: Vec<Touched>,
     /// Kinds of lines that are kept without effect: where in `problems` the first one is, and how many others there are.
     accepted: BTreeMap<String, (usize, usize)>,
 }
@@ -141,6 +144,7 @@ impl Lowering {
             problems: Vec::new(),
             told: 0,
             origins,
+            touched: Vec::new(),
             accepted: BTreeMap::new(),
         }
     }
@@ -311,6 +315,12 @@ impl Lowering {
             self.origins.features.entry(feature).or_insert_with(|| masked.place(line, said.span));
         }
         let first = said.form.positionals.first();
+        if self.firm {
+            let kind = namesake(said.command);
+            let is_own = kind == said.command.words && !matches!(said.form.op, Op::Bind | Op::Unbind | Op::Link | Op::Unlink);
+            let object = first.and_then(|argument| said.text(argument.name)).unwrap_or_default().into();
+            self.touched.push(Touched { line, kind, object, is_own });
+        }
         if let (Op::Add, Some(name)) = (said.form.op, first.and_then(|argument| said.text(argument.name))) {
             let place = masked.place(line, said.place(first.map_or("", |argument| argument.name)));
             self.origins.objects.insert((said.command.words, name.into()), place);

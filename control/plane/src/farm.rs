@@ -26,7 +26,7 @@ use tracing::info;
 use crate::action::FarmNumber;
 use crate::door::inside::Inside;
 use crate::http::AbortOnDrop;
-use crate::world::{Current, Unfit};
+use crate::world::{Culprit, Current, Unfit};
 use crate::{PlaneFault, random};
 
 /// A farm server as the configuration wants it.
@@ -109,7 +109,7 @@ pub(crate) fn plan(
         let name = name.as_str();
         let unfit = |why: String| Unfit::Object { what: format!("farm server {name}"), why };
         let bound = Bound::take_or_bind(name, server.address, there).map_err(|source| Unfit::Bind {
-            what: format!("farm server {name}"),
+            what: Culprit::new("farm server", name),
             address: server.address,
             source,
         })?;

@@ -240,7 +240,7 @@ impl From<world::Unfit> for PlaneFault {
     fn from(unfit: world::Unfit) -> Self {
         match unfit {
             world::Unfit::Object { what, why } => Self::Unusable { what, why },
-            world::Unfit::Bind { what, source, .. } => Self::Watch { what, source },
+            world::Unfit::Bind { what, source, .. } => Self::Watch { what: what.to_string(), source },
             world::Unfit::Password(passwords::Unusable::Password { user, why }) => {
                 Self::Unusable { what: format!("user {user}"), why: why.to_string() }
             }

@@ -9,6 +9,7 @@
 //! A request or redemption that has begun finishes with the world it began with.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -57,7 +58,7 @@ pub(crate) enum Unfit {
     #[error("{what}: cannot listen on {address}")]
     Bind {
         /// The object.
-        what: String,
+        what: Culprit,
         /// The address.
         address: SocketAddr,
         /// The system's reason.
@@ -70,6 +71,27 @@ pub(crate) enum Unfit {
     /// The machine's.
     #[error("the system's random generator does not answer")]
     NoRandom(#[from] random::NoRandom),
+}
+
+/// The object on whose account a configuration cannot be put into force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Culprit {
+    /// What kind of object: `vpn vserver`.
+    pub(crate) kind: &'static str,
+    /// Its name; empty if there is only one of its kind.
+    pub(crate) object: String,
+}
+
+impl Culprit {
+    pub(crate) fn new(kind: &'static str, object: impl Into<String>) -> Self {
+        Self { kind, object: object.into() }
+    }
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(format!("{} {}", self.kind, self.object).trim_end())
+    }
 }
 
 /// What worlds are built with.
@@ -174,7 +196,7 @@ impl Plan {
         let mut hosts = Vec::new();
         for (name, host) in model.farm.hosts.iter() {
             let bound = Bound::take_or_bind(name.as_str(), host.address, before.hosts).map_err(|source| Unfit::Bind {
-                what: format!("farm host {name}"),
+                what: Culprit::new("farm host", name.as_str()),
                 address: host.address,
                 source,
             })?;
@@ -183,9 +205,8 @@ impl Plan {
         let metrics = match model.metrics {
             None => None,
             Some(address) => {
-                let what = || "set ns metrics".to_owned();
                 let bound = Bound::take_or_bind("metrics", address, before.metrics.map_or(&[], std::slice::from_ref));
-                Some(bound.map_err(|source| Unfit::Bind { what: what(), address, source })?)
+                Some(bound.map_err(|source| Unfit::Bind { what: Culprit::new("ns metrics", ""), address, source })?)
             }
         };
         let expiries = certificate::expiries(&model, &files);

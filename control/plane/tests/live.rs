@@ -111,29 +111,45 @@ fn a_certificate_is_swapped_without_touching_anything_else() {
 }
 
 #[test]
-fn what_the_workers_refuse_leaves_all_as_it_was() {
+fn what_the_workers_refuse_costs_its_own_lines_only() {
     let (live, mut operator) = live();
-    let before = operator.say("show ns runningConfig").done().text;
     live.house.workers.refuse_next("two");
     let lines = "add vpn vserver two SSL 192.0.2.9 443\nbind ssl vserver two -certkeyName gw\nadd farm server more 127.0.0.1 0 -authorityID STA02\n\
                  rm aaa user bob\nadd nonsense\n";
     let told = operator.batch(lines);
-    assert_eq!((told.number, told.errors.len()), (1060, 6), "{told:?}");
-    for error in &told.errors[..4] {
-        assert!(error.contains("Address already in use") && error.contains("vpn vserver two"), "{error}");
-    }
-    assert!(told.errors[4].contains("line 5") && told.errors[4].contains("No such command"), "{told:?}");
-    assert_eq!(operator.say("show ns runningConfig").done().text, before);
-    assert_eq!(live.house.workers.publications(), 0);
-    // The listener of the farm server that never came was closed: nothing else has it.
-    assert!(!operator.say("show farm server").done().text.contains("more"));
-    assert_eq!(live.house.try_login(CLIENT, "bob", "hunter2").status, 303, "bob is still there");
-    // A listener of our own that cannot be bound is as good a reason.
+    assert_eq!((told.number, told.errors.len()), (1059, 4), "{told:?}");
+    assert!(told.errors[0].contains("line 1") && told.errors[0].contains("Address already in use"), "{told:?}");
+    // What it is bound to is not there.
+    assert!(told.errors[1].contains("line 2") && told.errors[1].contains("No such resource"), "{told:?}");
+    assert!(told.errors[2].contains("line 5") && told.errors[2].contains("No such command"), "{told:?}");
+    // The others have taken effect, together.
+    assert_eq!(live.house.workers.publications(), 1);
+    let after = operator.say("show ns runningConfig").done().text;
+    assert!(after.contains("add farm server more") && !after.contains("two") && !after.contains("user bob"), "{after}");
+    // Listeners of our own that cannot be bound are as good a reason; and one line by itself fails by itself.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let told = operator.say(&format!("add farm server more 127.0.0.1 {} -authorityID STA02", taken.local_addr().unwrap().port()));
+    let port = taken.local_addr().unwrap().port();
+    let told = operator.batch(&format!(
+        "add farm host h1 127.0.0.1 {port}\nadd farm server s1 127.0.0.1 {port} -authorityID STA03\nset ns metrics -address 127.0.0.1:{port}\nset ns hostName n1\n"
+    ));
+    assert_eq!((told.number, told.errors.len()), (1059, 4), "{told:?}");
+    assert!(told.errors[..3].iter().all(|error| error.contains("already in use")), "{told:?}");
+    let told = operator.say(&format!("add farm server s2 127.0.0.1 {port} -authorityID STA04"));
     assert_eq!(told.number, 304, "{told:?}");
-    assert!(told.errors[0].contains("farm server more"), "{told:?}");
-    assert_eq!(operator.say("stat ns").done().value("Changes failed"), "2");
+    assert!(told.errors[0].contains("farm server s2"), "{told:?}");
+    let after = operator.say("show ns runningConfig").done().text;
+    assert!(after.contains("hostName n1") && !after.contains(&format!("{port}")), "{after}");
+    // What hangs on an object that was there before: the line that ties to it.
+    live.house.workers.refuse_next("gw");
+    let told = operator.batch("set ssl vserver gw -tls12 DISABLED\nset ns hostName n2\n");
+    assert_eq!((told.number, told.errors.len()), (1059, 2), "{told:?}");
+    let after = operator.say("show ns runningConfig").done().text;
+    assert!(after.contains("hostName n2") && !after.contains("-tls12 DISABLED"), "{after}");
+    // On the account of nothing that was said: nothing of it takes effect.
+    live.house.workers.refuse_next("gw");
+    let told = operator.batch("set ns hostName n3\nrm farm server more\n");
+    assert_eq!(told.number, 1060, "{told:?}");
+    assert_eq!(operator.say("show ns runningConfig").done().text, after);
 }
 
 #[test]
@@ -475,6 +491,63 @@ fn ten_thousand_lines_are_one_change() {
         operator.say("show ns runningConfig").done().text.lines().filter(|line| line.starts_with("add aaa group")).count(),
         2500
     );
+}
+
+/// What a file becomes under somebody's hands.
+fn nearly(text: &str, random: &mut impl FnMut(u32) -> u32) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for _ in 0..=random(3) {
+        let (at, other) =
+            (random(u32::try_from(lines.len()).unwrap()) as usize, random(u32::try_from(lines.len()).unwrap()) as usize);
+        match random(6) {
+            0 => drop(lines.remove(at)),
+            1 => lines.insert(other, lines[at].clone()),
+            2 => lines.swap(at, other),
+            3 => {
+                let mut words: Vec<&str> = lines[at].split(' ').collect();
+                words.remove(other % words.len());
+                lines[at] = words.join(" ");
+            }
+            4 => {
+                let mut end = other * 3 % (lines[at].len() + 1);
+                while !lines[at].is_char_boundary(end) {
+                    end -= 1;
+                }
+                lines[at].truncate(end);
+            }
+            _ => lines[at] = lines[at].replacen(['1', 'e', '-'], ["9", "\"", "x"][other % 3], 1),
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn a_file_that_is_nearly_right_is_in_force_as_a_whole_or_not_at_all() {
+    let (live, mut operator) = live();
+    let mut seed = 0x2026_1129_u32;
+    let mut random = |below: u32| {
+        seed ^= seed << 13;
+        seed ^= seed >> 17;
+        seed ^= seed << 5;
+        seed % below
+    };
+    let (mut taken, mut refused) = (0, 0);
+    for round in 0..500 {
+        let before = (operator.say("show ns runningConfig").done().text, live.house.workers.publications());
+        let text = nearly(&config(), &mut random);
+        live.disk.put("ns.conf", text.clone());
+        let told = operator.say("reload");
+        let after = (operator.say("show ns runningConfig").done().text, live.house.workers.publications());
+        if told.number == 0 {
+            taken += 1;
+        } else {
+            refused += 1;
+            assert_eq!(after, before, "round {round}: {text}\n{told:?}");
+        }
+        assert!(!told.errors.iter().any(|error| error.contains("see the log")), "it broke: {text}{told:?}");
+    }
+    assert!(taken > 50 && refused > 50, "{taken} taken, {refused} refused");
+    agrees(&live, &mut operator);
 }
 
 #[test]

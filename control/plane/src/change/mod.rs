@@ -13,12 +13,14 @@
 mod queue;
 mod work;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use gate_config::catalog::Effect;
 use gate_config::code::Code;
+use gate_config::edit::Touched;
 use gate_config::model::{Log, Model, Operators};
 use gate_config::problem::{Problem, Severity};
 use gate_config::{Change, ListenerIds, Strictness};
@@ -35,9 +37,13 @@ use crate::farm_host::Hosts;
 use crate::files::{ConfigFile, ReadFiles};
 use crate::live::figures::Place;
 use crate::turn::{NotTaken, Order};
-use crate::world::{self, Tools, World};
+use crate::world::{self, Culprit, Tools, World};
 
 pub(crate) use self::work::{Depth, refused};
+
+/// Objects of one batch that cannot be had and cost their own lines only; with more of them, nothing of it takes effect. Each is
+/// found out by trying, so this is how often a batch is made.
+const CULPRITS_MAX: usize = 8;
 
 /// What is to be done.
 pub(crate) enum Work {
@@ -64,6 +70,10 @@ pub(crate) struct Done {
     pub(crate) changes: Vec<Change>,
     /// What was written, and how many lines it has.
     pub(crate) saved: Option<(PathBuf, usize)>,
+    /// On whose account nothing has changed, if it is one object's.
+    pub(crate) culprit: Option<Culprit>,
+    /// What the lines are about, if there is one.
+    pub(crate) touched: Vec<Touched>,
 }
 
 /// Nobody carries out changes now.
@@ -171,7 +181,7 @@ impl Changer {
     async fn work(&mut self, work: Work) -> Done {
         match work {
             Work::Save => self.save().await,
-            Work::Lines(lines) => self.change(Material::Lines(lines)).await,
+            Work::Lines(lines) => self.change(Material::Lines(lines.into(), BTreeMap::new())).await,
             Work::Clear(depth) => self.change(Material::Clear(depth)).await,
             Work::Reload => match self.file.clone() {
                 Some(file) => {
@@ -192,14 +202,21 @@ impl Changer {
         }
     }
 
-    async fn change(&mut self, material: Material) -> Done {
+    async fn change(&mut self, mut material: Material) -> Done {
         let Some(before) = self.tools.current.now() else { return broke("nothing is in force yet") };
         let count = material.lines();
-        let made = self.make(&before, material).await;
-        let mut done = match made {
-            Ok(made) => self.put_into_force(&before, *made).await,
-            Err(done) => *done,
-        };
+        let mut done = self.try_to_change(&before, material.clone()).await;
+        // A listener that cannot be had costs its own lines, not those beside them: these are tried without it.
+        for _ in 0..CULPRITS_MAX {
+            let (Some(culprit), [why]) = (&done.culprit, done.failed.as_slice()) else { break };
+            let Material::Lines(_, refused) = &mut material else { break };
+            let guilty = work::lines_of(culprit, &done.touched);
+            if guilty.is_empty() {
+                break;
+            }
+            refused.extend(guilty.into_iter().map(|line| (line, why.clone())));
+            done = self.try_to_change(&before, material.clone()).await;
+        }
         // Every line is told why nothing has come of it.
         if !done.failed.is_empty() {
             done.lines.resize(count, Vec::new());
@@ -215,6 +232,14 @@ impl Changer {
             book.failed += 1;
         }
         done
+    }
+
+    /// All of it or nothing.
+    async fn try_to_change(&mut self, before: &Arc<World>, material: Material) -> Done {
+        match self.make(before, material).await {
+            Ok(made) => self.put_into_force(before, *made).await,
+            Err(done) => *done,
+        }
     }
 
     /// Everything that takes its time, on a helper thread.
@@ -240,7 +265,7 @@ impl Changer {
 
     /// Everything that changes something. What can fail comes first.
     async fn put_into_force(&mut self, before: &Arc<World>, made: Made) -> Done {
-        let Made { lines, warnings, changes, plan, snapshot, ids } = made;
+        let Made { lines, warnings, changes, plan, snapshot, ids, touched } = made;
         let mut done = Done { lines, warnings, ..Done::default() };
         let Some(plan) = plan else { return done };
         let ready = self.doors.ready(plan.farm(), plan.listeners.clone());
@@ -259,7 +284,10 @@ impl Changer {
         };
         let listening = match published {
             Some(Ok(listening)) => listening,
-            Some(Err(NotTaken::Problem(refused))) => return Done { failed: vec![work::refused(&refused)], ..done },
+            Some(Err(NotTaken::Problem(refused))) => {
+                let culprit = work::culprit_of_workers(&refused);
+                return Done { failed: vec![work::refused(&refused)], culprit, touched, ..done };
+            }
             Some(Err(NotTaken::Draining)) => {
                 let cause = "the gateway drains and takes no new sessions: nothing can be changed any more".to_owned();
                 return Done { failed: vec![problem(Code::InUse, "drain", cause)], ..done };

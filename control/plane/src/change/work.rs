@@ -1,10 +1,11 @@
 //! The part of a change that takes its time: from what was said to what can be put into force. It touches nothing that is.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use gate_config::code::Code;
-use gate_config::edit::Editor;
+use gate_config::edit::{Editor, Touched};
 use gate_config::model::Model;
 use gate_config::problem::{Problem, Severity};
 use gate_config::{Change, Checked, ListenerIds, Strictness, check, diff, snapshot};
@@ -17,7 +18,7 @@ use super::{Done, problem};
 use crate::farm::{Bound, Numbers};
 use crate::files::{ConfigFile, ReadFiles};
 use crate::passwords;
-use crate::world::{Before, Plan, Tools, Unfit, World, chain};
+use crate::world::{Before, Culprit, Plan, Tools, Unfit, World, chain};
 
 /// How much `clear ns config` takes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +32,10 @@ pub(crate) enum Depth {
 }
 
 /// What a change is made of.
+#[derive(Clone)]
 pub(super) enum Material {
-    Lines(Vec<Zeroizing<String>>),
+    /// All but those that are refused already, with why.
+    Lines(Arc<[Zeroizing<String>]>, BTreeMap<usize, Problem>),
     File(Arc<dyn ConfigFile>),
     Clear(Depth),
 }
@@ -40,7 +43,7 @@ pub(super) enum Material {
 impl Material {
     pub(super) fn lines(&self) -> usize {
         match self {
-            Self::Lines(lines) => lines.len(),
+            Self::Lines(lines, _) => lines.len(),
             Self::File(_) | Self::Clear(_) => 0,
         }
     }
@@ -55,6 +58,8 @@ pub(super) struct Made {
     pub(super) plan: Option<Plan>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) ids: ListenerIds,
+    /// What the lines are about that were carried out.
+    pub(super) touched: Vec<Touched>,
 }
 
 /// What is needed to make it.
@@ -75,11 +80,19 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn make(self, material: Material) -> Result<Box<Made>, Box<Done>> {
-        let mut lines = Vec::new();
+        let (mut lines, mut touched) = (Vec::new(), Vec::new());
         let (mut model, files, mut warnings) = match material {
-            Material::Lines(said) => {
+            Material::Lines(said, refused) => {
                 let mut editor = Editor::new(&self.before.model, &self.before.files, self.strictness);
-                lines = said.iter().map(|line| editor.line(line, &*self.files).problems).collect::<Vec<_>>();
+                let one = |(at, line): (usize, &Zeroizing<String>)| match refused.get(&at) {
+                    Some(why) => {
+                        // It counts as a line all the same, so that the others keep their numbers.
+                        editor.line("", &*self.files);
+                        vec![why.clone()]
+                    }
+                    None => editor.line(line, &*self.files).problems,
+                };
+                lines = said.iter().enumerate().map(one).collect::<Vec<_>>();
                 drop(said);
                 let edited = editor.finish(&*self.files);
                 for late in edited.late {
@@ -90,6 +103,7 @@ impl Bench {
                 if lines.iter().all(|problems| problems.iter().any(Problem::is_error)) {
                     return Err(Box::new(Done { lines, ..Done::default() }));
                 }
+                touched = edited.touched;
                 (edited.model, edited.files, edited.whole)
             }
             Material::File(file) => {
@@ -105,8 +119,9 @@ impl Bench {
             }
         };
         let fail = |why: Problem| Box::new(Done { lines: lines.clone(), ..*failed(why) });
+        let fail_of = |why: &Unfit| Box::new(Done { culprit: culprit_of(why), touched: touched.clone(), ..*fail(unfit(why)) });
         passwords::keep(&mut model, &self.before.model, &self.tools.passwords);
-        passwords::seal(&mut model, &self.tools.passwords).map_err(|why| fail(unfit(&Unfit::Password(why))))?;
+        passwords::seal(&mut model, &self.tools.passwords).map_err(|why| fail_of(&Unfit::Password(why)))?;
         if let Err(why) = self.tools.secrets.seal(&mut model) {
             let cause = format!("{}; secrets stay open in memory, and nothing can be saved", chain(&why));
             warnings.push(Problem { severity: Severity::Warning, ..problem(Code::InvalidArgument, "", cause) });
@@ -128,8 +143,8 @@ impl Bench {
             metrics: self.metrics.as_ref(),
             numbers: &self.numbers,
         };
-        let plan = Plan::make(Arc::new(model), Arc::new(files), &before, &self.tools).map_err(|why| fail(unfit(&why)))?;
-        Ok(Box::new(Made { lines, warnings, changes, plan: Some(plan), snapshot: Arc::new(snapshot), ids }))
+        let plan = Plan::make(Arc::new(model), Arc::new(files), &before, &self.tools).map_err(|why| fail_of(&why))?;
+        Ok(Box::new(Made { lines, warnings, changes, plan: Some(plan), snapshot: Arc::new(snapshot), ids, touched }))
     }
 }
 
@@ -167,7 +182,7 @@ fn left(model: &Model, depth: Depth) -> String {
 pub(super) fn unfit(why: &Unfit) -> Problem {
     match why {
         Unfit::Object { what, why } => problem(Code::InvalidArgument, what, why.clone()),
-        Unfit::Bind { what, .. } => problem(Code::AddressInUse, what, chain(why)),
+        Unfit::Bind { what, .. } => problem(Code::AddressInUse, &what.to_string(), chain(why)),
         Unfit::Password(passwords::Unusable::Password { user, why }) => {
             problem(Code::InvalidValue, &format!("aaa user {user}"), why.to_string())
         }
@@ -181,6 +196,36 @@ fn unreadable(action: &str, keyword: &str) -> Problem {
     let cause = "this secret was sealed under another key, so the action fails".to_owned();
     let told = problem(Code::ValueMissing, &format!("{action} -{keyword}"), cause);
     Problem { severity: Severity::Warning, cure: Some("set it anew".to_owned()), ..told }
+}
+
+/// The object on whose account it cannot, if it is one.
+pub(super) fn culprit_of(why: &Unfit) -> Option<Culprit> {
+    match why {
+        Unfit::Bind { what, .. } => Some(what.clone()),
+        Unfit::Password(passwords::Unusable::Password { user, .. }) => Some(Culprit::new("aaa user", user.as_str())),
+        Unfit::Object { .. } | Unfit::Password(passwords::Unusable::NoRandom(_)) | Unfit::NoRandom(_) => None,
+    }
+}
+
+/// Likewise, if the workers did not take it.
+pub(super) fn culprit_of_workers(why: &PublishProblem) -> Option<Culprit> {
+    match why {
+        PublishProblem::Listener { listener, .. } | PublishProblem::Bind { listener, .. } => {
+            Some(Culprit::new("vpn vserver", listener.as_str()))
+        }
+        PublishProblem::HostTls { profile, .. } => Some(Culprit::new("farm hostTls", profile.as_str())),
+        PublishProblem::Worker { .. } => None,
+    }
+}
+
+/// The lines on whose account `culprit` is as it is: those that say how it shall be, or else whatever speaks of it.
+pub(super) fn lines_of(culprit: &Culprit, touched: &[Touched]) -> Vec<usize> {
+    let of = |own: bool| -> Vec<usize> {
+        let about = touched.iter().filter(|one| one.kind == culprit.kind && *one.object == *culprit.object);
+        about.filter(|one| one.is_own || !own).filter_map(|one| one.line.checked_sub(1)).collect()
+    };
+    let own = of(true);
+    if own.is_empty() { of(false) } else { own }
 }
 
 /// Why the workers did not take it, likewise.
