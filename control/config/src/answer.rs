@@ -231,13 +231,19 @@ pub struct Answer {
     pub fields: Vec<Field>,
     /// The things.
     pub rows: Vec<Row>,
+    /// Names of the fields that a table is made of; empty: all of them, as far as there is room.
+    pub columns: &'static [&'static str],
 }
+
+/// Characters of a line of a table: what a window shows beside something else. The first column is always there.
+pub const TABLE_CHARS_MAX: usize = 120;
 
 impl Answer {
     /// An answer to `ask`, without rows yet.
     #[must_use]
     pub fn of(ask: &Ask) -> Self {
-        Self { title: Cow::Borrowed(ask.title), layout: ask.layout, fields: ask.all_fields(), rows: Vec::new() }
+        let (title, columns) = (Cow::Borrowed(ask.title), crate::catalog::columns(ask.words));
+        Self { title, layout: ask.layout, fields: ask.all_fields(), rows: Vec::new(), columns }
     }
 
     /// Adds a thing.
@@ -278,7 +284,7 @@ impl Answer {
         match self.layout {
             Layout::Numbered => numbered(&mut text, &self.fields, &self.rows, ""),
             Layout::Single => self.rows.iter().for_each(|row| values(&mut text, &self.fields, row, "\t", "\t")),
-            Layout::Table => table(&mut text, &self.fields, &self.rows),
+            Layout::Table => table(&mut text, &self.columns(), &self.rows),
             Layout::Lines => {
                 for datum in self.rows.iter().filter_map(|row| row.data.first()).map(|(_, datum)| datum) {
                     // Lines are ours, and begin with tabs where that helps to read; whatever else acts is shown.
@@ -292,6 +298,14 @@ impl Answer {
             }
         }
         text
+    }
+
+    /// What a table shows of each thing.
+    fn columns(&self) -> Vec<&Field> {
+        match self.columns {
+            [] => self.fields.iter().collect(),
+            names => names.iter().filter_map(|name| self.fields.iter().find(|field| field.name == *name)).collect(),
+        }
     }
 
     /// As a program reads it: one JSON object on one line, without line end. Without rows the key of the rows is missing, as
@@ -365,8 +379,8 @@ fn shown<'d>(datum: &'d Datum, kind: &FieldKind) -> Cow<'d, str> {
     }
 }
 
-/// Columns as wide as what stands in them; the last one hangs out.
-fn table(text: &mut String, fields: &[Field], rows: &[Row]) {
+/// Columns as wide as what stands in them, as many as there is room for; the last one hangs out.
+fn table(text: &mut String, fields: &[&Field], rows: &[Row]) {
     if rows.is_empty() {
         return;
     }
@@ -376,12 +390,22 @@ fn table(text: &mut String, fields: &[Field], rows: &[Row]) {
         lines.push(fields.iter().map(|field| shown(row.find(&field.name), &field.kind).into_owned()).collect());
     }
     let width = |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..fields.len()).map(width).collect();
+    let mut room = TABLE_CHARS_MAX + BETWEEN.len();
+    let fits = |(at, width): &(usize, usize)| {
+        let takes = width + BETWEEN.len();
+        let fits = *at == 0 || takes <= room;
+        room = room.saturating_sub(takes);
+        fits
+    };
+    let widths: Vec<usize> = (0..fields.len()).map(width).enumerate().take_while(fits).map(|(_, width)| width).collect();
     for line in &lines {
         let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        put(text, &[cells.join("  ").trim_end()]);
+        put(text, &[cells.join(BETWEEN).trim_end()]);
     }
 }
+
+/// What stands between two columns.
+const BETWEEN: &str = "  ";
 
 struct Whole<'a>(&'a Answer);
 
@@ -452,7 +476,7 @@ mod tests {
             Field::list("groups", "Groups", ""),
             Field::rows("bindings", "Bindings", BINDINGS, ""),
         ];
-        Answer { title: "vpnVserver".into(), layout: Layout::Numbered, fields, rows }
+        Answer { title: "vpnVserver".into(), layout: Layout::Numbered, fields, rows, columns: &[] }
     }
 
     fn two() -> Answer {
@@ -475,6 +499,18 @@ mod tests {
             "Name  Age        Groups      Bindings\ngw    5 seconds  g, h        1\nb                (nobody's)\n"
         );
         assert_eq!(answer(Vec::new()).text(), "");
+        let chosen = Answer { columns: &["ageSeconds", "name", "nothing"], ..two() };
+        assert_eq!(chosen.summarised().text(), "Age        Name\n5 seconds  gw\n           b\n");
+        // As many columns as there is room for, and the first in any case.
+        let long = |name: usize, group: usize| {
+            let row = Row::new().text("name", "n".repeat(name)).list("groups", ["g".repeat(group)]);
+            answer(vec![row]).summarised().text()
+        };
+        let head =
+            |text: String| text.lines().next().unwrap_or_default().split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(head(long(9, 96)), ["Name", "Age", "Groups"]);
+        assert_eq!(head(long(9, TABLE_CHARS_MAX)), ["Name", "Age"]);
+        assert_eq!(head(long(TABLE_CHARS_MAX + 1, 1)), ["Name"]);
     }
 
     #[test]

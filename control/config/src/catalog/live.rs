@@ -31,6 +31,29 @@ pub(crate) fn show_positionals(command: &Command) -> &'static [Argument] {
 
 const NAMESAKES: &[(&str, &str)] = &[("ssl vserver", "vpn vserver")];
 
+/// The fields of a command that `-summary` shows, the most important first; empty: all, as far as there is room. `words` are those of a
+/// command (`vpn vserver`) or of an ask (`show worker`).
+pub(crate) fn columns(words: &str) -> &'static [&'static str] {
+    COLUMNS.iter().find(|(known, _)| *known == words).map_or(&[], |(_, columns)| columns)
+}
+
+const COLUMNS: &[(&str, &[&str])] = &[
+    ("vpn vserver", &["name", "curState", "address", "curIcaConnections", "curSessions", "totSessions", "stateReason"]),
+    ("ssl certKey", &["name", "status", "daysToExpiration", "notAfter", "publicKey", "subject"]),
+    ("ssl vserver", &["vServerName", "tls12", "tls13", "sessReuse", "postQuantum", "maxRecord", "recordRamp"]),
+    ("farm server", &["name", "address", "authorityId", "certkeyName"]),
+    (
+        "show vpn icaConnection",
+        &["id", "userName", "vserver", "srcIp", "destIp", "destPort", "ageSeconds", "idleSeconds", "upBytes", "downBytes"],
+    ),
+    ("show aaa session", &["sessionKey", "userName", "vserver", "publicIp", "ageSeconds", "idleSeconds", "expiresSeconds"]),
+    (
+        "show worker",
+        &["worker", "state", "engine", "sessions", "spliced", "portal", "busyPercent", "turnP99Micros", "upBytes", "downBytes"],
+    ),
+    ("show sta", &["staServer", "staAuthId", "staState", "asked", "redeemed", "refused", "failed", "lastMillis"]),
+];
+
 const LISTENS: &[Field] = &[Field::text("address", "Address", "Where it listens, with the port that the system chose.")];
 
 const LIVE: &[(&str, &[Field])] = &[
@@ -81,6 +104,16 @@ mod tests {
     fn the_tables_speak_of_commands_that_exist() {
         let known = |words: &str| commands().iter().any(|command| command.words == words);
         assert!(LIVE.iter().all(|(words, _)| known(words)));
+        for (words, columns) in COLUMNS {
+            let fields = match commands().iter().find(|command| command.words == *words) {
+                Some(command) => crate::show::fields(command),
+                None => {
+                    crate::catalog::asks().iter().find(|ask| ask.words == *words).map(|ask| ask.all_fields()).unwrap_or_default()
+                }
+            };
+            let missing = columns.iter().find(|column| fields.iter().all(|field| field.name != **column));
+            assert_eq!(missing, None, "of {words}");
+        }
         assert!(NAMESAKES.iter().all(|(words, other)| known(words) && known(other)));
     }
 }

@@ -20,7 +20,7 @@ pub(crate) use document::{synopsis, takes};
 pub use kind::{Kind, PATH_BYTES_MAX, SECRET_BYTES_MAX, SOCKET_PATH_BYTES_MAX, TEXT_CHARS_MAX, Value};
 pub(crate) use label::{label, lower_camel};
 pub use live::live;
-pub(crate) use live::{namesake, show_positionals};
+pub(crate) use live::{columns, namesake, show_positionals};
 pub(crate) use near::nearest;
 pub use said::{Given, Said};
 pub(crate) use site::{Note, Refused, Site};

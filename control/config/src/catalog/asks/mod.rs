@@ -197,7 +197,11 @@ pub enum What {
 const FORMATS: &[&str] = &["text", "json"];
 
 const FORMAT: Argument = Argument::optional("format", Kind::Choice(FORMATS), "How the answer is written.").or("text");
-const SUMMARY: Argument = Argument::optional("summary", Kind::Switch, "One line for each.");
+const SUMMARY: Argument = Argument::optional(
+    "summary",
+    Kind::Switch,
+    "One line for each, with the columns that matter most, as many as fit into 120 characters.",
+);
 
 /// Arguments that every `show` and `stat` of rows takes.
 pub(crate) const COMMON: &[Argument] = &[SUMMARY, FORMAT];
