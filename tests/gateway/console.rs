@@ -64,6 +64,32 @@ fn a_file_is_compared_and_carried_out() {
 }
 
 #[test]
+fn the_gateway_compares_by_itself_too() {
+    let mut gateway = wish("AUTO").start();
+    let (socket, file) = (gateway.dir().join("control.sock"), gateway.dir().join("ns.conf"));
+    let diff = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+        finish(command.args(["diff", "running"]).arg(&file).arg("--socket").arg(&socket).args(more), "")
+    };
+    assert_eq!(diff(&[]), (0, String::new(), String::new()));
+    let plain = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{plain}set ns hostName demo\n")).unwrap();
+    let name = file.display();
+    assert_eq!(diff(&[]), (1, format!("--- running\n+++ {name}\n+ set ns hostName demo\n"), String::new()));
+    let (code, json, _) = diff(&["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((code, &json["equal"], &json["changes"][0]["change"]), (1, &false.into(), &"ADDED".into()));
+    std::fs::write(&file, "set ns worker -count 0\n").unwrap();
+    let (code, out, told) = diff(&[]);
+    assert!(code == 2 && out.is_empty() && told.contains("ns.conf:1:"), "{told}");
+    std::fs::write(&file, plain).unwrap();
+    gateway.signal("TERM");
+    assert!(gateway.wait().success());
+    let (code, _, told) = diff(&[]);
+    assert!(code == 3 && told.contains("no gateway answers"), "{told}");
+}
+
+#[test]
 fn the_live_view_sees_a_session() {
     let gateway = wish("AUTO").start();
     let host = Host::echo();

@@ -24,6 +24,7 @@
 pub mod answer;
 pub mod catalog;
 pub mod code;
+pub mod compare;
 pub mod complete;
 pub mod draft;
 pub mod edit;

@@ -13,6 +13,7 @@
 
 pub mod check;
 mod credentials;
+pub mod diff;
 pub mod files;
 mod gateway;
 pub mod import;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use gate_config::Strictness;
-use gate_daemon::{Gateway, Options, StartProblem, chain, check, files, import, ready, signal};
+use gate_daemon::{Gateway, Options, StartProblem, chain, check, diff, files, import, ready, signal};
 
 /// The ICA gateway: TLS in front, tickets in the middle, hosts behind.
 #[derive(Debug, Parser)]
@@ -44,6 +44,20 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Compare what runs with what a file says; nothing is applied. Exit code 0: they are equal; 1: they differ; 2: the file cannot be
+    /// read; 3: no gateway.
+    Diff {
+        /// What the file is compared with.
+        what: Side,
+        /// The file, in the gateway's language.
+        file: PathBuf,
+        /// Where the gateway listens. Without it, /run/sluicegate/control.sock.
+        #[arg(long, value_name = "PATH")]
+        socket: Option<PathBuf>,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Read a NetScaler's ns.conf and write ours, with a report of what became of every line. Exit code 1 if a line was refused.
     Import {
         /// The other product's configuration.
@@ -57,12 +71,21 @@ enum Command {
     },
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Side {
+    /// The gateway as it runs.
+    Running,
+}
+
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { file, lenient, ready_file, drain } => run(&file, strictness(lenient), ready_file.as_deref(), drain),
         Command::Check { file, lenient, json } => {
             let mut out = std::io::stdout().lock();
             check::report(&file, strictness(lenient), json, &mut out)
+        }
+        Command::Diff { what: Side::Running, file, socket, json } => {
+            diff::running(&file, socket.as_deref(), json, &mut std::io::stdout().lock())
         }
         Command::Import { file, output, json } => {
             let (mut out, mut report) = (std::io::stdout().lock(), std::io::stderr().lock());
