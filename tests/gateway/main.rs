@@ -19,6 +19,7 @@ mod hostile;
 mod launch;
 mod live;
 mod metrics;
+mod planted;
 mod portal;
 mod posture;
 mod refuse;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::answer::safe;
 use crate::code::Code;
 use crate::text::lex::Span;
 use crate::text::visible::is_unseen;
@@ -106,8 +107,7 @@ impl Problem {
     /// One JSON object, on one line.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Text and numbers always serialise; an empty object would be the honest answer if they did not.
-        serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned())
+        safe(serde_json::to_string(self))
     }
 
     /// Whether there is no configuration because of this.

@@ -93,6 +93,33 @@ mod tests {
     }
 
     #[test]
+    fn whatever_a_line_says_only_the_named_file_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = dir.path().join("ns.conf");
+        let inside = dir.path().display();
+        let text = format!(
+            "source {inside}/other.conf\nbatch -fileName {inside}/other.conf -outfile {inside}/written\nsave ns config\n\
+             shell touch {inside}/touched\nadd ssl certKey c -cert {inside}/c.pem -key {inside}/c.key\n\
+             set ns auditParam -file {inside}/audit.log\nset ns config -controlSocket {inside}/control.sock\n\
+             add system backup b\nimport ssl certKeyFile x http://192.0.2.1/x\ncreate ssl rsakey {inside}/made.key 2048\n\
+             add authentication loginSchema s -authenticationSchema {inside}/s.xml\n"
+        );
+        fs::write(&old, &text).unwrap();
+        let there = || {
+            let mut names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let before = there();
+        let (_, out, _) = run(&old, None, false);
+        assert!(!out.is_empty());
+        assert_eq!(there(), before);
+        run(&old, Some(&dir.path().join("new.conf")), true);
+        assert_eq!(there(), ["new.conf", "ns.conf"]);
+        assert_eq!(fs::read_to_string(&old).unwrap(), text);
+    }
+
+    #[test]
     fn a_refused_line_and_a_missing_file_have_their_exit_codes() {
         let dir = tempfile::tempdir().unwrap();
         let old = dir.path().join("ns.conf");

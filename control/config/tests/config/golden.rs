@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use gate_config::Strictness;
+use gate_config::catalog::{Op, commands};
 use gate_config::check;
 
 use crate::kit::{Paper, compare, lenient, strict, told};
@@ -34,6 +35,54 @@ fn golden_files() {
         seen += 1;
     }
     assert!(seen >= 8, "only {seen} golden files");
+}
+
+/// Everything that can be said stands in a golden file. `UPDATE=1` writes one from the examples of the catalogue: `every.conf` makes
+/// everything, `every-after.conf` changes and takes away again. Read what becomes of a new command in their `.out`.
+#[test]
+fn every_form_of_every_command_stands_in_a_golden_file() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut makes = "# Written by UPDATE=1: the examples of the catalogue that make something.\n".to_owned();
+    let mut takes = "# Written by UPDATE=1: everything is made, then changed and taken away.\n".to_owned();
+    let forms = || commands().iter().flat_map(|command| command.forms.iter().map(move |form| (command, form)));
+    let is_making = |op: Op| matches!(op, Op::Add | Op::Set | Op::Bind | Op::Enable | Op::Link);
+    for (_, form) in forms().filter(|(_, form)| is_making(form.op)) {
+        writeln!(makes, "{}", form.example).unwrap();
+        writeln!(takes, "{}", form.example).unwrap();
+    }
+    // Of those that take away an example may also make what it needs; that is there already.
+    let last = |example: &'static str| example.lines().last().unwrap_or_default();
+    let undoing = |op: Op| match op {
+        Op::Unset | Op::Disable | Op::Update => 0,
+        Op::Unlink | Op::Unbind => 1,
+        Op::Rm | Op::Rename => 2,
+        Op::Add | Op::Set | Op::Bind | Op::Enable | Op::Link => 3,
+    };
+    for stage in 0..3 {
+        let mut of_stage: Vec<&str> =
+            forms().filter(|(_, form)| undoing(form.op) == stage).map(|(_, form)| last(form.example)).collect();
+        // Who refers stands behind what is referred to, and goes first.
+        of_stage.reverse();
+        of_stage.iter().for_each(|example| writeln!(takes, "{example}").unwrap());
+    }
+    compare(&folder.join("every.conf"), &makes);
+    compare(&folder.join("every-after.conf"), &takes);
+    let mut said = String::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "conf") {
+            said.push_str(&std::fs::read_to_string(&path).unwrap());
+            said.push('\n');
+        }
+    }
+    let lines: Vec<String> = said.lines().map(str::to_lowercase).collect();
+    let missing: Vec<String> = forms()
+        .map(|(command, form)| format!("{} {}", form.op.word(), command.words))
+        .filter(|words| {
+            !lines.iter().any(|line| line.starts_with(&format!("{} ", words.to_lowercase())) || *line == words.to_lowercase())
+        })
+        .collect();
+    assert!(missing.is_empty(), "in no golden file: {missing:#?}");
 }
 
 #[test]

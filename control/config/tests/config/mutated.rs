@@ -1,4 +1,4 @@
-//! Ten thousand socket lines that are nearly right: no panic, no guess, no half of a change, nothing that acts on a terminal.
+//! Ten thousand socket lines and as many files that are nearly right: no panic, no guess, no half of a change, nothing that acts on a terminal.
 
 use gate_config::catalog::{Op, asks, commands};
 use gate_config::complete::complete;
@@ -7,16 +7,53 @@ use gate_config::files::Loaded;
 use gate_config::model::Model;
 use gate_config::order::{Order, read, split};
 use gate_config::text::visible::is_unseen;
-use gate_config::{Strictness, schema, show};
+use gate_config::{Strictness, check, schema, show};
 
 use crate::kit::{Paper, strict};
 
 const LINES: usize = 10_000;
 
+/// Whole files, made of short ones.
+const FILES: usize = 10_000;
+
 /// A small generator of numbers (SplitMix64), so that a seed is all that a failure needs.
 struct Dice(u64);
 
 impl Dice {
+    /// One to three lines of a file changed, taken away, said twice, put elsewhere; or the file cut off.
+    fn mutate_file(&mut self, text: &str, others: &[&str]) -> String {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for _ in 0..=self.roll(3) {
+            let (at, other) = (self.roll(lines.len()), self.roll(lines.len()));
+            match self.roll(8) {
+                0 => drop(lines.remove(at)),
+                1 => lines.insert(other, lines[at].clone()),
+                2 => lines.swap(at, other),
+                3 => lines.insert(at, self.pick(others).to_owned()),
+                4 => {
+                    // Two lines become one, as when a line end is lost.
+                    let line = lines.remove(at);
+                    if let Some(next) = lines.get_mut(at) {
+                        next.insert_str(0, &line);
+                    }
+                }
+                _ => lines[at] = self.mutate(&lines[at], others),
+            }
+            if lines.is_empty() {
+                break;
+            }
+        }
+        let mut text = lines.join(self.pick(&["\n", "\n", "\n", "\r\n"]));
+        if self.roll(8) == 0 {
+            let mut end = self.roll(text.len() + 1);
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            text.truncate(end);
+        }
+        text
+    }
+
     fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -84,6 +121,50 @@ fn rich() -> Model {
 
 fn unseen(text: &str) -> bool {
     text.chars().any(|c| is_unseen(c) && c != '\n' && c != '\t')
+}
+
+#[test]
+fn ten_thousand_mutated_files_are_a_configuration_or_none() {
+    let makes: Vec<&str> = commands()
+        .iter()
+        .flat_map(|command| command.forms)
+        .filter(|form| matches!(form.op, Op::Add | Op::Set | Op::Bind | Op::Enable | Op::Link))
+        .map(|form| form.example)
+        .collect();
+    let gateway = "enable ns feature SSLVPN AAA\nadd ssl certKey gw -cert gw.pem -key gw.key\nadd aaa user ann -password hunter2\n\
+                   add vpn vserver gw SSL 192.0.2.1 443 -vserverFqdn gw.example.test\nbind ssl vserver gw -certkeyName gw\n\
+                   add farm server farm 127.0.0.1 8080 -authorityID STA01\nbind vpn vserver gw -staServer http://127.0.0.1:8080\n\
+                   add vpn allowedHost all 10.0.0.0/8 -port 1494\nadd farm resource pad -host 10.0.0.1\n\
+                   bind farm resource pad -userName ann\nset ns limits -idleTimeoutMs 600000\n";
+    let sources: Vec<String> = makes.chunks(6).map(|some| some.join("\n")).chain([gateway.to_owned()]).collect();
+    let mut dice = Dice(20_261_129);
+    let (mut right, mut wrong) = (0, 0);
+    for number in 0..FILES {
+        let of_all = if dice.roll(2) == 0 { sources.len() - 1 } else { dice.roll(sources.len()) };
+        let text = dice.mutate_file(&sources[of_all], &makes);
+        let mode = if number % 2 == 0 { Strictness::Strict } else { Strictness::Lenient };
+        let checked = check("ns.conf", &text, mode, &Paper);
+        // There is a configuration or an error, never both and never neither: nothing is taken in part.
+        assert_eq!(checked.model.is_some(), checked.errors().next().is_none(), "{number}: {text:?}");
+        for problem in &checked.problems {
+            let told = problem.to_string();
+            assert!(!unseen(&told) && !unseen(&problem.to_json()), "{number}: {text:?}");
+        }
+        let Some(model) = checked.model else {
+            wrong += 1;
+            continue;
+        };
+        right += 1;
+        // What it is taken for is what is saved.
+        if number % 4 == 0 {
+            let printed = model.print();
+            assert!(!printed.contains("hunter2") && !unseen(&printed), "{number}: {text:?}");
+            let again = check("ns.conf", &printed, mode, &Paper);
+            assert_eq!(again.model.map(|model| model.print()), Some(printed), "{number}: {text:?}");
+        }
+    }
+    // Both kinds are there, or the changes are too great or too small to say anything.
+    assert!(right > FILES / 20 && wrong > FILES / 4, "{right} right, {wrong} wrong");
 }
 
 #[test]
