@@ -32,7 +32,7 @@ const WARM_UP: Duration = Duration::from_millis(400);
 /// Handshakes per second for which tickets are fetched in advance, per second of the window.
 const TICKETS_PER_SECOND: f64 = 6000.0;
 /// Longest latency that is told apart, in microseconds.
-const LATENCY_MICROS_MAX: u64 = 60_000_000;
+pub(crate) const LATENCY_MICROS_MAX: u64 = 60_000_000;
 /// Bytes offered to a connection at once in bulk mode.
 const BLOCK: usize = 256 * 1024;
 /// Blocks that one connection may send before the next has its turn.
@@ -213,7 +213,7 @@ impl Share {
 }
 
 /// TLS 1.3 with AES-128-GCM and X25519 and no resumption: the same work whatever the peer would prefer.
-fn client_config(load: &Load) -> Result<Arc<ClientConfig>, Fault> {
+pub(crate) fn client_config(load: &Load) -> Result<Arc<ClientConfig>, Fault> {
     let pem = fs::read(&load.ca).map_err(machine(load.ca.display().to_string()))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {

@@ -16,9 +16,12 @@ mod clock;
 mod compare;
 mod drive;
 mod fault;
+mod logins;
 mod measure;
 mod report;
 mod sink;
+mod stage;
+mod storm;
 mod tickets;
 
 use std::net::SocketAddr;
@@ -70,6 +73,15 @@ enum Command {
     },
     /// Connections that say nothing: memory per session.
     Idle(Load),
+    /// Logins with name and password, as scripts do them.
+    Logins {
+        #[command(flatten)]
+        load: Load,
+        #[command(flatten)]
+        crowd: logins::Crowd,
+    },
+    /// Logins through a real directory, and what running streams notice of them, in a network namespace of its own.
+    Storm(storm::Plan),
     /// The gateway against Debian's HAProxy, in turns, in a network namespace of its own.
     Compare(compare::Plan),
 }
@@ -135,6 +147,8 @@ fn main() -> ExitCode {
             drive::run(&load, drive::Work::Echo { size, rate }).and_then(|result| report::show(&load, &result))
         }
         Command::Idle(load) => drive::run(&load, drive::Work::Idle).and_then(|result| report::show(&load, &result)),
+        Command::Logins { load, crowd } => logins::run(&load, &crowd).and_then(|result| report::show(&load, &result)),
+        Command::Storm(plan) => storm::run(&plan),
         Command::Compare(plan) => compare::run(&plan),
     };
     match done {

@@ -1,0 +1,242 @@
+//! A login storm through a real directory: what a login costs, and what running streams notice of it.
+//!
+//! ```text
+//!   core 0: sluicegate (1 worker, control thread)        core 1: slapd, the crowd, the streams' two ends (streams first)
+//!
+//!   streams alone ─► logins alone, closed loop ─► streams while logins come at a rate that the machine bears
+//! ```
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::Args;
+
+use crate::drive::free_port;
+use crate::fault::{Fault, machine};
+use crate::report::{Outcome, Provenance, say};
+use crate::stage::{self, Ended, Gateway, NAME, spread, wait_for};
+
+/// The password of all users.
+const PASSWORD: &str = "load-test-password";
+/// The directory's own account for the gateway.
+const SERVICE_PASSWORD: &str = "service-password";
+/// Of what comes through alone, the part at which logins come while streams are watched, in percent.
+const RATE_PERCENT: f64 = 60.0;
+
+/// How to do it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Plan {
+    /// The gateway's binary.
+    #[arg(long)]
+    gateway: PathBuf,
+    /// The directory's binary.
+    #[arg(long, default_value = "/usr/sbin/slapd")]
+    slapd: PathBuf,
+    /// Users in the directory.
+    #[arg(long, default_value_t = 5000)]
+    users: usize,
+    /// Logins at a time.
+    #[arg(long, default_value_t = 32)]
+    crowd: usize,
+    /// A few seconds in all: shows that everything works, its figures mean nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Rounds; medians and ranges are over these.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds of a window.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Write the table into this file, between its marks.
+    #[arg(long)]
+    write: Option<PathBuf>,
+    /// The network namespace is there already.
+    #[arg(long, hide = true)]
+    inside: bool,
+}
+
+impl Plan {
+    /// The same plan for this program run again, inside.
+    fn args(&self) -> Vec<String> {
+        let path = |path: &Path| path.display().to_string();
+        let mut args: Vec<String> = ["storm", "--inside", "--gateway"].map(str::to_owned).to_vec();
+        args.extend([path(&self.gateway), "--slapd".into(), path(&self.slapd), "--users".into(), self.users.to_string()]);
+        args.extend(["--crowd".into(), self.crowd.to_string(), "--rounds".into(), self.rounds.to_string()]);
+        args.extend(["--seconds".into(), self.seconds.to_string()]);
+        args.extend(self.quick.then(|| "--quick".to_owned()));
+        args.extend(self.write.iter().flat_map(|file| ["--write".to_owned(), path(file)]));
+        args
+    }
+}
+
+/// Runs it.
+pub(crate) fn run(plan: &Plan) -> Result<(), Fault> {
+    if !plan.inside && stage::in_namespace(&plan.args())? {
+        return Ok(());
+    }
+    stage::in_folder(|dir| storm(plan, dir))
+}
+
+/// What came of one round.
+struct Round {
+    quiet: Outcome,
+    logins: Outcome,
+    beside: Outcome,
+    /// Logins per second while streams were watched.
+    rate: u32,
+}
+
+fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
+    let (rounds, seconds, users) = if plan.quick { (1, 0.5, 50) } else { (plan.rounds, plan.seconds, plan.users) };
+    stage::certificates(dir)?;
+    let (_sink, host) = stage::sink()?;
+    let (_slapd, directory) = slapd(plan, dir, users)?;
+    let gateway = Gateway::start(&plan.gateway, dir, host, &lines(directory))?;
+    let mut done = Vec::new();
+    for number in 1..=rounds {
+        let quiet = streams(&gateway, dir, host, seconds)?.finish("streams alone")?;
+        let logins = crowd(plan, &gateway, dir, users, seconds, None)?.finish("logins alone")?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate of logins is small and positive")]
+        let rate = (logins.units / logins.seconds * RATE_PERCENT / 100.0).max(1.0) as u32;
+        // The streams are up and warm before their window begins; the crowd goes on for longer than that window.
+        let around = crowd(plan, &gateway, dir, users, seconds + 4.0, Some(rate))?;
+        let beside = streams(&gateway, dir, host, seconds)?.finish("streams beside logins")?;
+        let _: Outcome = around.finish("logins beside streams")?;
+        say(&format!(
+            "round {number}: {:.0} logins/s at {:.0} µs CPU; streams p99 {} µs alone, {} µs beside {rate} logins/s",
+            logins.units / logins.seconds,
+            logins.cpu_per_unit.unwrap_or(0.0) * 1e6,
+            p99(&quiet),
+            p99(&beside)
+        ));
+        done.push(Round { quiet, logins, beside, rate });
+    }
+    let table = table(&done, users, plan.crowd);
+    say(&table);
+    if let Some(path) = &plan.write {
+        stage::write_between(path, "storm", &table)?;
+    }
+    Ok(())
+}
+
+/// The gateway's side: one factor, the directory.
+fn lines(directory: SocketAddr) -> String {
+    format!(
+        "add authentication ldapAction directory -serverIP {} -serverPort {} -ldapBase \"dc=load,dc=test\" \
+         -ldapBindDn \"cn=gateway,dc=load,dc=test\" -ldapBindDnPassword {SERVICE_PASSWORD} -ldapLoginName uid -secType PLAINTEXT\n\
+         add authentication Policy ask -rule true -action directory\n\
+         add authentication vserver logins SSL 0.0.0.0\nbind authentication vserver logins -policy ask -priority 10\n\
+         add authentication authnProfile logins -authnVsName logins\nset vpn vserver vpn1 -authnProfile logins\n",
+        directory.ip(),
+        directory.port()
+    )
+}
+
+/// A directory with `users` in it, on core 1 and behind the streams.
+fn slapd(plan: &Plan, dir: &Path, users: usize) -> Result<(Ended, SocketAddr), Fault> {
+    let (data, config, ldif) = (dir.join("ldap"), dir.join("slapd.conf"), dir.join("users.ldif"));
+    fs::create_dir_all(&data).map_err(machine("make a folder"))?;
+    let text = format!(
+        "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\ninclude /etc/ldap/schema/inetorgperson.schema\n\
+         modulepath /usr/lib/ldap\nmoduleload back_mdb\npidfile {0}/slapd.pid\nloglevel 0\nthreads 4\n\
+         database mdb\nsuffix dc=load,dc=test\nrootdn cn=gateway,dc=load,dc=test\nrootpw {SERVICE_PASSWORD}\n\
+         directory {1}\nmaxsize 268435456\nindex uid eq\n",
+        dir.display(),
+        data.display()
+    );
+    fs::write(&config, text).map_err(machine("write a file"))?;
+    let mut people = "dn: dc=load,dc=test\nobjectClass: dcObject\nobjectClass: organization\no: load\ndc: load\n".to_owned();
+    for number in 0..users {
+        let _ = write!(
+            people,
+            "\ndn: uid=user{number},dc=load,dc=test\nobjectClass: inetOrgPerson\nuid: user{number}\ncn: User {number}\nsn: {number}\n\
+             userPassword: {PASSWORD}\n"
+        );
+    }
+    fs::write(&ldif, people).map_err(machine("write a file"))?;
+    let [config, ldif] = [config, ldif].map(|path| path.display().to_string());
+    stage::tool("slapadd", &["-q", "-f", &config, "-l", &ldif], dir)?;
+    let address = free_port()?;
+    let log = dir.join("slapd.log");
+    let out = fs::File::create(&log).map_err(machine("write a file"))?;
+    let mut command = Command::new("nice");
+    command.args(["-n", "5", "taskset", "-c", "1"]).arg(&plan.slapd);
+    command.args(["-d", "0", "-f", &config, "-h", &format!("ldap://{address}")]);
+    let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(out).spawn();
+    let mut process = Ended(started.map_err(machine("start slapd"))?);
+    wait_for("slapd", &mut process, &log, || std::net::TcpStream::connect(address).ok())?;
+    Ok((process, address))
+}
+
+/// A load that runs.
+struct Begun(std::process::Child);
+
+impl Begun {
+    fn finish(self, what: &str) -> Result<Outcome, Fault> {
+        let done = self.0.wait_with_output().map_err(machine("wait for a load"))?;
+        let text = String::from_utf8_lossy(&done.stdout).into_owned();
+        serde_json::from_str(&text).map_err(|_| Fault::Tool { tool: what.to_owned(), said: text })
+    }
+}
+
+fn begin(nice: &str, args: &[String], gateway: &Gateway, dir: &Path, seconds: f64) -> Result<Begun, Fault> {
+    let mut command = Command::new("nice");
+    command.args(["-n", nice]).arg(stage::own_binary()?).args(args);
+    command.args(["--target", &gateway.target.to_string(), "--name", NAME, "--core", "1", "--json", "-"]);
+    command.arg("--ca").arg(dir.join("ca.pem")).args(["--seconds", &seconds.to_string(), "--pid", &gateway.pid().to_string()]);
+    let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
+    started.map(Begun).map_err(machine("run a load"))
+}
+
+/// Keystrokes of 50 sessions, 20 a second each, on schedule.
+fn streams(gateway: &Gateway, dir: &Path, host: SocketAddr, seconds: f64) -> Result<Begun, Fault> {
+    let args = ["echo", "--size", "64", "--connections", "50", "--rate", "1000", "--sta", &gateway.sta.to_string()];
+    let args: Vec<String> = args.into_iter().map(str::to_owned).chain(["--host".to_owned(), host.to_string()]).collect();
+    begin("-10", &args, gateway, dir, seconds)
+}
+
+fn crowd(plan: &Plan, gateway: &Gateway, dir: &Path, users: usize, seconds: f64, rate: Option<u32>) -> Result<Begun, Fault> {
+    let mut args: Vec<String> = ["logins", "--password", PASSWORD, "--users"].map(str::to_owned).to_vec();
+    args.extend([users.to_string(), "--connections".into(), plan.crowd.to_string()]);
+    args.extend(rate.iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string()]));
+    begin("5", &args, gateway, dir, seconds)
+}
+
+fn p99(outcome: &Outcome) -> u64 {
+    outcome.latency_us.get(2).copied().unwrap_or(0)
+}
+
+fn table(rounds: &[Round], users: usize, crowd: usize) -> String {
+    let from = Provenance::here();
+    #[expect(clippy::cast_precision_loss, reason = "figures to print")]
+    let latency = |outcome: &Outcome, at: usize| outcome.latency_us.get(at).copied().unwrap_or(0) as f64;
+    let shown = |figure: &dyn Fn(&Round) -> f64| {
+        let (median, low, high) = spread(rounds.iter().map(figure).collect());
+        format!("{median:.0} ({low:.0}–{high:.0})")
+    };
+    let percentiles = |outcome: fn(&Round) -> &Outcome| {
+        (0..5).map(|at| shown(&|round| latency(outcome(round), at))).collect::<Vec<_>>().join(" | ")
+    };
+    let (ratio, low, high) =
+        spread(rounds.iter().map(|round| latency(&round.beside, 2) / latency(&round.quiet, 2).max(1.0)).collect());
+    format!(
+        "Machine: {}. Commit: `{}`.\nCommand: `{}`.\n\n\
+         | logins of {users} users, {crowd} at a time, each with a TLS handshake of its own | |\n| --- | --- |\n\
+         | logins per second, gateway on one core, directory and crowd on the other | {} |\n| CPU of the gateway, µs a login | {} |\n\n\
+         | µs | p50 | p90 | p99 | p99.9 | highest |\n| --- | --- | --- | --- | --- | --- |\n| a login, closed loop | {} |\n\
+         | keystrokes of 50 streams, alone | {} |\n| the same beside {} logins/s | {} |\n\n\
+         p99 of streams beside logins to p99 alone: **{ratio:.2}** ({low:.2}–{high:.2}).",
+        from.machine,
+        from.commit,
+        from.command,
+        shown(&|round| round.logins.units / round.logins.seconds),
+        shown(&|round| round.logins.cpu_per_unit.unwrap_or(0.0) * 1e6),
+        percentiles(|round| &round.logins),
+        percentiles(|round| &round.quiet),
+        shown(&|round| f64::from(round.rate)),
+        percentiles(|round| &round.beside),
+    )
+}
