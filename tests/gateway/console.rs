@@ -77,7 +77,7 @@ fn the_gateway_compares_by_itself_too() {
     let name = file.display();
     assert_eq!(diff(&[]), (1, format!("--- running\n+++ {name}\n+ set ns hostName demo\n"), String::new()));
     let (code, json, _) = diff(&["--json"]);
-    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((code, &json["equal"], &json["changes"][0]["change"]), (1, &false.into(), &"ADDED".into()));
     std::fs::write(&file, "set ns worker -count 0\n").unwrap();
     let (code, out, told) = diff(&[]);

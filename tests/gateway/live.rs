@@ -1,4 +1,5 @@
 //! Changes while sessions run: no byte of theirs is lost, and what cannot be put into force changes nothing.
+#![expect(clippy::print_stdout, reason = "figures for whoever runs these with --nocapture")]
 
 use std::fs;
 use std::io::{Read as _, Write as _};

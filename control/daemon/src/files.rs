@@ -67,6 +67,15 @@ impl Files for Disk {
         }
         self.whole(path, purpose)
     }
+
+    fn examine(&self, certificate: &[u8], key: Option<&[u8]>) -> Result<Life, Useless> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "certificates are valid by the time of day; a line is warned of, nothing more"
+        )]
+        let now = SystemTime::now();
+        gate_plane::examine(certificate, key, now)
+    }
 }
 
 impl Disk {
@@ -103,15 +112,6 @@ impl Disk {
             return Err(FileError::Other("it grew while it was being read".to_owned()));
         }
         Ok(bytes)
-    }
-
-    fn examine(&self, certificate: &[u8], key: Option<&[u8]>) -> Result<Life, Useless> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "certificates are valid by the time of day; a line is warned of, nothing more"
-        )]
-        let now = SystemTime::now();
-        gate_plane::examine(certificate, key, now)
     }
 }
 

@@ -131,6 +131,7 @@ fn add_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
 }
 
 /// What is wrong with a pair whose files have been read; or what is to be told about its certificate.
+#[expect(clippy::result_large_err, reason = "a note is told once for each line")]
 fn examine(said: &Said<'_>, files: &dyn Files, loaded: &Loaded, pair: &CertKey) -> Result<Option<Note>, Note> {
     let key = pair.key.as_deref();
     let (Some(pem), false) = (loaded.certificate(&pair.certificate), key.is_some_and(|key| loaded.key(key).is_none())) else {

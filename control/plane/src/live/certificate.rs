@@ -59,9 +59,9 @@ pub fn examine(certificate: &[u8], key: Option<&[u8]>, now: SystemTime) -> Resul
     if let Some(key) = key {
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Useless::Key)?;
         let key = sign::any_supported_type(&key).map_err(|_| Useless::Key)?;
-        CertifiedKey::new(chain, key).keys_match().map_err(|why| match why {
-            rustls::Error::InconsistentKeys(_) => Useless::Strangers,
-            other => Useless::Certificate(other.to_string()),
+        CertifiedKey::new(chain, key).keys_match().map_err(|why| {
+            let strangers = matches!(why, rustls::Error::InconsistentKeys(_));
+            if strangers { Useless::Strangers } else { Useless::Certificate(why.to_string()) }
         })?;
     }
     Ok(if now < from {

@@ -94,7 +94,7 @@ impl Bench {
         let outside = Outside::new(Box::new(move |action| directories.find(action)), helpers, queue.downgrade());
         let tables = Tables {
             nt_domain: "DEMO".into(),
-            users: passwords::users(&model).unwrap(),
+            users: passwords::users(&model, &passwords::Known::new().unwrap()).unwrap(),
             farm: Vec::new(),
             listeners: Vec::new(),
             rules: Rules::of(&model),

@@ -65,8 +65,14 @@ fn run(owner: &mut Owner, login: u64, slot: u32) -> SessionKey {
     assert!(ask(owner, T0, |reply| Action::Ticketed { login, ticket, resource: "Notepad".to_owned(), reply }));
     let launch = ask(owner, T0, |reply| Action::Launched(launch(), presented(&code), reply)).unwrap();
     let key = SessionKey { worker: WorkerId(0), at: SlotKey { slot: Slot(slot), generation: Generation(0) } };
-    let opened =
-        sluice_link::ask::Opened { key, listener: ListenerId(1), launch, took: Duration::ZERO, phases: Phases::default(), secured: None };
+    let opened = sluice_link::ask::Opened {
+        key,
+        listener: ListenerId(1),
+        launch,
+        took: Duration::ZERO,
+        phases: Phases::default(),
+        secured: None,
+    };
     owner.act(Action::Opened(opened), T0);
     key
 }
