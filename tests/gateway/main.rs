@@ -18,6 +18,7 @@ mod control;
 mod hostile;
 mod launch;
 mod live;
+mod login;
 mod metrics;
 mod planted;
 mod portal;

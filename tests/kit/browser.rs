@@ -39,6 +39,50 @@ impl Answer {
     }
 }
 
+/// A form of a page: where it goes, and what it carries unseen.
+#[derive(Clone, Debug)]
+pub struct SeenForm {
+    /// Path that it is posted to.
+    pub action: String,
+    /// Its hidden fields.
+    pub hidden: Vec<(String, String)>,
+}
+
+impl Answer {
+    /// The form number `at` of the page.
+    ///
+    /// # Panics
+    /// If the page has no so many.
+    #[must_use]
+    pub fn form(&self, at: usize) -> SeenForm {
+        let form = self.body.split("<form").nth(at + 1).unwrap_or_else(|| panic!("no form {at} in {}", self.body));
+        let form = form.split("</form>").next().unwrap_or_default();
+        let attribute = |tag: &str, name: &str| {
+            let value = tag.split_once(&format!("{name}=\"")).map_or("", |(_, rest)| rest);
+            plain(value.split('"').next().unwrap_or_default())
+        };
+        let hidden = form.split("<input").skip(1).map(|tag| tag.split('>').next().unwrap_or_default());
+        let hidden =
+            hidden.filter(|tag| tag.contains("type=\"hidden\"")).map(|tag| (attribute(tag, "name"), attribute(tag, "value")));
+        SeenForm { action: attribute(form, "action"), hidden: hidden.collect() }
+    }
+}
+
+/// Without the escapes of HTML.
+fn plain(text: &str) -> String {
+    let named = [
+        ("&#38;", "&"),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#60;", "<"),
+        ("&#62;", ">"),
+        ("&quot;", "\""),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+    ];
+    named.iter().fold(text.to_owned(), |text, (escape, char)| text.replace(escape, char)).replace("&amp;", "&")
+}
+
 /// A browser with its cookies.
 #[derive(Debug)]
 pub struct Browser {

@@ -19,6 +19,7 @@ pub mod directory;
 pub mod gateway;
 pub mod host;
 pub mod records;
+pub mod scanner;
 pub mod sta;
 pub mod tools;
 pub mod web;

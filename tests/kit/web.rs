@@ -14,6 +14,7 @@ pub struct Web {
     client: Client,
     cookies: BTreeMap<String, String>,
     origin: String,
+    announced: String,
 }
 
 impl Web {
@@ -31,7 +32,12 @@ impl Web {
 
     fn over(client: Client, gateway: &Gateway) -> Self {
         let origin = format!("https://{NAME}:{}", gateway.public().port());
-        Self { client, cookies: BTreeMap::new(), origin }
+        Self { client, cookies: BTreeMap::new(), origin, announced: String::new() }
+    }
+
+    /// Sends this header with every request from now on.
+    pub fn announce(&mut self, name: &str, value: &str) {
+        self.announced = format!("{}{name}: {value}\r\n", self.announced);
     }
 
     /// Sends `bytes` as they are. What cannot be sent any more since the gateway has closed is nobody's loss.
@@ -96,12 +102,27 @@ impl Web {
         self.answer()
     }
 
+    /// Sends a request with exactly these headers beside `Host` and the length of `body`, and without the cookies kept so far.
+    ///
+    /// # Errors
+    /// As [`Web::answer`].
+    pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Answer> {
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: {}\r\n{lines}\r\n", body.len());
+        self.send(&[head.as_bytes(), body].concat());
+        self.answer()
+    }
+
+    /// The cookie `name` that the gateway has given, empty if there is none.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> &str {
+        self.cookies.get(name).map_or("", String::as_str)
+    }
+
     fn cookie_line(&self) -> String {
-        if self.cookies.is_empty() {
-            return String::new();
-        }
         let all: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        format!("Cookie: {}\r\n", all.join("; "))
+        let cookies = if all.is_empty() { String::new() } else { format!("Cookie: {}\r\n", all.join("; ")) };
+        cookies + &self.announced
     }
 }
 
