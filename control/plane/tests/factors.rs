@@ -384,6 +384,26 @@ fn a_browser_logs_in_without_scripts() {
 }
 
 #[test]
+fn two_tabs_are_one_conversation() {
+    fn fields<'f>(password: &'f str, context: &'f str) -> [(&'f str, &'f str); 4] {
+        [("login", "alice"), ("passwd", password), ("StateContext", context), ("sg-page", "1")]
+    }
+    let live = password();
+    let mut browser = Somebody::new(&live, "Sec-Fetch-Site: same-origin\r\n");
+    let (one, other) = (browser.get(PAGE).hidden("StateContext"), browser.get(PAGE).hidden("StateContext"));
+    assert_eq!(one, other);
+    let wrong = browser.post(FORM, &fields("wrong", &one));
+    let stale = browser.post(FORM, &fields("s3cret", &other));
+    assert_eq!(stale.hidden("StateContext"), wrong.hidden("StateContext"), "the form of now, and no login");
+    assert!(browser.cookie("__Host-sg-login").is_none());
+    let now = stale.hidden("StateContext");
+    assert_eq!(browser.post(FORM, &fields("s3cret", &now)).field("location"), "/portal");
+    let late = browser.post(FORM, &fields("s3cret", &other));
+    assert_eq!((late.status, late.field("location")), (303, "/portal"), "in already");
+    assert!(late.fields("set-cookie").is_empty());
+}
+
+#[test]
 fn a_browser_is_told_why_there_is_no_login() {
     let live = password_and_scan("");
     let mut browser = Somebody::new(&live, "Sec-Fetch-Site: same-origin\r\n");

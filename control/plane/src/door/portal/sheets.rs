@@ -32,6 +32,10 @@ impl Portal {
         let visit = talk.visit;
         let text = texts(visit.language);
         match turn {
+            // The other tab was faster.
+            Turn::Unknown if self.visitor(visit).await?.is_some() => {
+                Ok(pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES))
+            }
             // A page that lay open for too long: the first form again, and why.
             Turn::Unknown => {
                 let fresh = talk.ask(None).await?;
