@@ -231,19 +231,25 @@ pub struct Answer {
     pub fields: Vec<Field>,
     /// The things.
     pub rows: Vec<Row>,
-    /// Names of the fields that a table is made of; empty: all of them, as far as there is room.
+    /// Names of the fields that a summary is made of; empty: all of them, as far as there is room.
     pub columns: &'static [&'static str],
+    /// It is a summary of what can be had in full: columns for which there is no room are left out.
+    pub is_summary: bool,
 }
 
-/// Characters of a line of a table: what a window shows beside something else. The first column is always there.
+/// Characters of a line of a summary: what a window shows beside something else. The first column is always there.
 pub const TABLE_CHARS_MAX: usize = 120;
 
 impl Answer {
     /// An answer to `ask`, without rows yet.
     #[must_use]
     pub fn of(ask: &Ask) -> Self {
-        let (title, columns) = (Cow::Borrowed(ask.title), crate::catalog::columns(ask.words));
-        Self { title, layout: ask.layout, fields: ask.all_fields(), rows: Vec::new(), columns }
+        Self::about(Cow::Borrowed(ask.title), ask.layout, ask.all_fields(), ask.words)
+    }
+
+    /// An answer about what `words` ask for, without rows yet.
+    pub(crate) fn about(title: Cow<'static, str>, layout: Layout, fields: Vec<Field>, words: &str) -> Self {
+        Self { title, layout, fields, rows: Vec::new(), columns: crate::catalog::columns(words), is_summary: false }
     }
 
     /// Adds a thing.
@@ -273,6 +279,7 @@ impl Answer {
     pub fn summarised(mut self) -> Self {
         if self.layout == Layout::Numbered {
             self.layout = Layout::Table;
+            self.is_summary = true;
         }
         self
     }
@@ -284,7 +291,10 @@ impl Answer {
         match self.layout {
             Layout::Numbered => numbered(&mut text, &self.fields, &self.rows, ""),
             Layout::Single => self.rows.iter().for_each(|row| values(&mut text, &self.fields, row, "\t", "\t")),
-            Layout::Table => table(&mut text, &self.columns(), &self.rows),
+            Layout::Table => {
+                let most = if self.is_summary { TABLE_CHARS_MAX } else { usize::MAX };
+                table(&mut text, &self.columns(), &self.rows, most);
+            }
             Layout::Lines => {
                 for datum in self.rows.iter().filter_map(|row| row.data.first()).map(|(_, datum)| datum) {
                     // Lines are ours, and begin with tabs where that helps to read; whatever else acts is shown.
@@ -303,6 +313,7 @@ impl Answer {
     /// What a table shows of each thing.
     fn columns(&self) -> Vec<&Field> {
         match self.columns {
+            _ if !self.is_summary => self.fields.iter().collect(),
             [] => self.fields.iter().collect(),
             names => names.iter().filter_map(|name| self.fields.iter().find(|field| field.name == *name)).collect(),
         }
@@ -380,7 +391,7 @@ fn shown<'d>(datum: &'d Datum, kind: &FieldKind) -> Cow<'d, str> {
 }
 
 /// Columns as wide as what stands in them, as many as there is room for; the last one hangs out.
-fn table(text: &mut String, fields: &[&Field], rows: &[Row]) {
+fn table(text: &mut String, fields: &[&Field], rows: &[Row], chars_max: usize) {
     if rows.is_empty() {
         return;
     }
@@ -390,7 +401,7 @@ fn table(text: &mut String, fields: &[&Field], rows: &[Row]) {
         lines.push(fields.iter().map(|field| shown(row.find(&field.name), &field.kind).into_owned()).collect());
     }
     let width = |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let mut room = TABLE_CHARS_MAX + BETWEEN.len();
+    let mut room = chars_max.saturating_add(BETWEEN.len());
     let fits = |(at, width): &(usize, usize)| {
         let takes = width + BETWEEN.len();
         let fits = *at == 0 || takes <= room;
@@ -476,7 +487,7 @@ mod tests {
             Field::list("groups", "Groups", ""),
             Field::rows("bindings", "Bindings", BINDINGS, ""),
         ];
-        Answer { title: "vpnVserver".into(), layout: Layout::Numbered, fields, rows, columns: &[] }
+        Answer { title: "vpnVserver".into(), layout: Layout::Numbered, fields, rows, columns: &[], is_summary: false }
     }
 
     fn two() -> Answer {
@@ -511,6 +522,9 @@ mod tests {
         assert_eq!(head(long(9, 96)), ["Name", "Age", "Groups"]);
         assert_eq!(head(long(9, TABLE_CHARS_MAX)), ["Name", "Age"]);
         assert_eq!(head(long(TABLE_CHARS_MAX + 1, 1)), ["Name"]);
+        // What is a table in any case is shown whole: there is no other way to see it.
+        let whole = Answer { layout: Layout::Table, ..answer(vec![Row::new().text("name", "n".repeat(TABLE_CHARS_MAX))]) };
+        assert_eq!(head(whole.text()), ["Name", "Age", "Groups", "Bindings"]);
     }
 
     #[test]

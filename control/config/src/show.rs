@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use crate::answer::{Answer, Datum, Field, FieldKind, Layout, Row};
 use crate::catalog::resolve::{Grammar, Place, Target, arguments, find, span};
 use crate::catalog::{
-    Argument, Command, Feature, Given, Kind, Note, Op, Support, What, columns, commands, label, live, lower_camel, namesake,
-    nearest, show_positionals,
+    Argument, Command, Feature, Given, Kind, Note, Op, Support, What, commands, label, live, lower_camel, namesake, nearest,
+    show_positionals,
 };
 use crate::code::Code;
 use crate::help;
@@ -76,8 +76,7 @@ pub fn configured(model: &Model, order: &ShowOrder) -> Result<Answer, Problem> {
 /// An answer about objects of `command`, without rows.
 fn answer(command: &Command) -> Answer {
     let layout = if show_positionals(command).is_empty() { Layout::Single } else { Layout::Numbered };
-    let (title, columns) = (lower_camel(command.words).into(), columns(command.words));
-    Answer { title, layout, fields: fields(command), rows: Vec::new(), columns }
+    Answer::about(lower_camel(command.words).into(), layout, fields(command), command.words)
 }
 
 /// What `show` says about each object of `command`: arguments, what only the running gateway knows, what is kept without effect, and
