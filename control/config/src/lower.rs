@@ -77,21 +77,12 @@ pub fn check(name: &str, text: &str, mode: Strictness, files: &dyn Files) -> Che
 pub(crate) struct Origins {
     objects: BTreeMap<(&'static str, Box<str>), Place>,
     features: BTreeMap<Feature, Place>,
-    /// There were objects of logins before the first line.
-    pub(crate) logins_before: bool,
 }
 
 impl Origins {
     /// Where an object was made.
     pub(crate) fn object(&self, command: &'static str, name: &str) -> Option<Place> {
         self.objects.get(&(command, name.into())).cloned()
-    }
-
-    /// Where the first object of a group was made.
-    pub(crate) fn first_of(&self, group: &str) -> Option<Place> {
-        let of_group = |command: &str| command.split(' ').next() == Some(group);
-        let places = self.objects.iter().filter(|((command, _), _)| of_group(command)).map(|(_, place)| place);
-        places.min_by_key(|place| place.line).cloned()
     }
 
     /// Where something first needed a feature.
@@ -134,7 +125,6 @@ impl Lowering {
 
     /// From what there is. A line with a file that cannot be used is refused.
     pub(crate) fn onto(model: Model, loaded: Loaded, mode: Strictness) -> Self {
-        let origins = Origins { logins_before: !model.authentication.is_empty(), ..Origins::default() };
         Self {
             file: "".into(),
             mode,
@@ -143,7 +133,7 @@ impl Lowering {
             loaded,
             problems: Vec::new(),
             told: 0,
-            origins,
+            origins: Origins::default(),
             touched: Vec::new(),
             accepted: BTreeMap::new(),
         }

@@ -14,9 +14,9 @@ use super::{Argument, Kind, Said};
 const BINDINGS_MAX: usize = 1024;
 
 pub(super) const POLICY: Argument =
-    Argument::held("policy", Kind::Name, "A policy: one of sessions, or one of logins.").names("vpn sessionPolicy");
+    Argument::optional("policy", Kind::Name, "A policy: one of sessions, or one of logins.").names("vpn sessionPolicy");
 pub(super) const POLICY_NAME: Argument =
-    Argument::held("policyName", Kind::Name, "A policy: one of sessions, or one of logins.").names("vpn sessionPolicy");
+    Argument::optional("policyName", Kind::Name, "A policy: one of sessions, or one of logins.").names("vpn sessionPolicy");
 pub(super) const PRIORITY: Argument = Argument::optional(
     "priority",
     Kind::Number { min: 0, max: PRIORITY_MAX as u64, unit: "place" },
@@ -97,7 +97,13 @@ pub(super) fn one_binding(said: &Said<'_>, these: &[&'static str]) -> Result<(),
 pub(super) fn known(said: &Said<'_>, site: &mut Site<'_>, policy: &str, binding: &PolicyBinding) -> Result<(), Refused> {
     let (model, name) = (&*site.model, binding.policy.as_str());
     let preauthentication = &model.preauthentication.policies;
-    if model.sessions.policies.has(name) || model.authentication.policies.has(name) || preauthentication.has(name) {
+    if model.sessions.policies.has(name) {
+        return Ok(());
+    }
+    if model.authentication.policies.has(name) || preauthentication.has(name) {
+        let cause = "users log in by what is bound to an authentication virtual server; this binding is kept for printing back";
+        let note = Note::new(Code::NotImplemented, said.place(policy), name, cause);
+        site.warn(note.cure("bind authentication vserver NAME -policy POLICY, and set vpn vserver NAME -authnProfile PROFILE"));
         return Ok(());
     }
     if said.may_wait {

@@ -28,7 +28,9 @@ pub(super) const PARAMETER: Command = Command {
     summary: "Settings of all logins.",
     notes: "The last scan of a login that has an interval, such as `proc_2_firefox`, is repeated while the session lasts. An answer of no, \
             or none within interval and grace, ends the session and its ICA connections. `-strictPeriodicEPA OFF` holds to this only those \
-            clients that have said that they will repeat it; a browser does not.",
+            clients that have said that they will repeat it; a browser does not.\n\n\
+            Scans, lock-outs and session policies are for logins by factors: virtual servers with `-authnProfile`. Without it, local users \
+            log in with one form, and guessing is slowed down.",
     origin: Origin::Extended,
     feature: Some(Feature::Aaa),
     effect: Effect::AtOnce,
@@ -53,10 +55,10 @@ pub(super) const PARAMETER: Command = Command {
 };
 
 const KEYWORDS: &[Argument] = &[
-    Argument::held("maxAAAUsers", Kind::Number { min: 1, max: u32::MAX as u64, unit: "users" }, "Most users at a time.")
+    Argument::optional("maxAAAUsers", Kind::Number { min: 1, max: u32::MAX as u64, unit: "users" }, "Most users at a time.")
         .or("no limit"),
-    Argument::held("maxLoginAttempts", ATTEMPTS, "After so many failures a user is locked out."),
-    Argument::held("failedLoginTimeout", LOCKOUT, "For so long. Needs -maxLoginAttempts."),
+    Argument::optional("maxLoginAttempts", ATTEMPTS, "After so many failures a user is locked out."),
+    Argument::optional("failedLoginTimeout", LOCKOUT, "For so long. Needs -maxLoginAttempts."),
     Argument::held(
         "pwdExpiryNotificationDays",
         Kind::Number { min: 0, max: 255, unit: "days" },
@@ -71,20 +73,22 @@ const KEYWORDS: &[Argument] = &[
     .or("2"),
     Argument::always("defaultAuthType", "LOCAL", "Where nothing else is said, local users log in.")
         .takes(Kind::Choice(&["LOCAL", "LDAP", "RADIUS", "TACACS", "CERT"])),
-    Argument::held("enableEnhancedAuthFeedback", YES_NO, "Whether a failed login says why. It tells attackers, too.").or("NO"),
-    Argument::held(
+    Argument::optional("enableEnhancedAuthFeedback", YES_NO, "Whether a failed login says why. It tells attackers, too.")
+        .or("NO"),
+    Argument::optional(
         "periodicEpaMinute",
         Kind::Number { min: 1, max: PeriodicScan::MINUTE_SECONDS_MAX, unit: "seconds" },
         "How long the minutes are in which a scan is repeated; less than 60 is for laboratories. Ours.",
     )
     .or("60"),
-    Argument::held(
+    Argument::optional(
         "periodicEpaGrace",
         Kind::Number { min: 0, max: PeriodicScan::GRACE_SECONDS_MAX, unit: "seconds" },
         "How long after its time the answer to a repeated scan may come. Ours.",
     )
     .or("30"),
-    Argument::held("strictPeriodicEPA", ON_OFF, "Whether clients that never said that they repeat a scan must. Ours.").or("ON"),
+    Argument::optional("strictPeriodicEPA", ON_OFF, "Whether clients that never said that they repeat a scan must. Ours.")
+        .or("ON"),
     Argument::always("enableSessionStickiness", "NO", "There is one machine.").takes(YES_NO),
     Argument::always("dynAddr", "OFF", "A session does not follow a client to another address.").takes(ON_OFF),
     Argument::always("ftMode", "ON", "One machine.").takes(Kind::Choice(&["ON", "HA", "OFF"])),

@@ -13,8 +13,8 @@ use super::ns::something;
 use super::site::{Note, Refused, Site, in_use, incomplete, missing, taken};
 use super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said, wishes};
 
-/// Logins do not begin with it yet.
-const EFFECT: Effect = Effect::Never("the client is looked at by actions of logins, see `authentication epaAction`");
+/// Virtual servers without a profile have one form, and those with one have factors.
+const EFFECT: Effect = Effect::Never("clients are asked in factors of a login, see `authentication epaAction`");
 const VERDICT: Kind = Kind::Choice(<Verdict as Choice>::WORDS);
 const ACTION_NAME: Argument = Argument::required("name", Kind::Name, "Its name.");
 const POLICY_NAME: Argument = Argument::required("name", Kind::Name, "Its name.");

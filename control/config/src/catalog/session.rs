@@ -33,21 +33,21 @@ const fn keywords(parameter: bool) -> [Argument; 67] {
         let argument = Argument::held(name, kind, help);
         if parameter { argument.or(default) } else { argument }
     }
+    const fn live(name: &'static str, kind: Kind, default: &'static str, help: &'static str, parameter: bool) -> Argument {
+        let argument = Argument::optional(name, kind, help);
+        if parameter { argument.or(default) } else { argument }
+    }
     const fn kept(name: &'static str, kind: Kind, default: &'static str, help: &'static str, parameter: bool) -> Argument {
         let argument = Argument::kept(name).takes(kind).means(help);
         if parameter { argument.or(default) } else { argument }
     }
     let p = parameter;
     [
-        if p {
-            Argument::optional("ntDomain", Kind::Word(255, "-_."), "The domain of users who name none.")
-        } else {
-            Argument::held("ntDomain", Kind::Word(255, "-_."), "The domain of users who name none.")
-        },
+        Argument::optional("ntDomain", Kind::Word(255, "-_."), "The domain of users who name none."),
         Argument::always("icaProxy", "ON", "Only ICA sessions are carried; there is no tunnel.").takes(ON_OFF),
-        held("sessTimeout", minutes(65_535), "30", "Ends a login that has been without traffic so long.", p),
+        live("sessTimeout", minutes(65_535), "30", "Ends a login that has been without traffic so long.", p),
         held("clientIdleTimeout", minutes(9_999), "", "Ends a login whose user has not moved so long.", p),
-        held("forcedTimeout", minutes(65_535), "", "Ends a login so long after it began.", p),
+        live("forcedTimeout", minutes(65_535), "", "Ends a login so long after it began.", p),
         held("forcedTimeoutWarning", minutes(255), "", "How long before that the user is told.", p),
         held("defaultAuthorizationAction", ALLOW_DENY, "DENY", "For requests of which no authorization policy speaks.", p),
         held("SSO", ON_OFF, "OFF", "Whether name and password are passed on to the store.", p),
@@ -66,11 +66,11 @@ const fn keywords(parameter: bool) -> [Argument; 67] {
         ),
         held("ClientChoices", ON_OFF, "OFF", "Whether users are asked what they want to open.", p),
         held("authorizationGroup", Kind::Text, "", "Groups for authorization.", p),
-        held("Smartgroup", Kind::Word(GROUP_CHARS_MAX, "_-.# @=:"), "", "The group of those whose machine was looked at.", p),
-        held("allowedLoginGroups", Kind::Text, "", "Groups that may log in, divided by commas.", p),
-        held("clientSecurity", Kind::Text, "", "What the client's machine must be like.", p),
-        held("clientSecurityGroup", Kind::Word(GROUP_CHARS_MAX, "_-.# @=:"), "", "The group of those whose machine is not.", p),
-        held("clientSecurityMessage", Kind::Text, "", "What those are told.", p),
+        live("Smartgroup", Kind::Word(GROUP_CHARS_MAX, "_-.# @=:"), "", "The group of those whose machine was looked at.", p),
+        live("allowedLoginGroups", Kind::Text, "", "Groups that may log in, divided by commas.", p),
+        live("clientSecurity", Kind::Text, "", "What the client's machine must be like.", p),
+        live("clientSecurityGroup", Kind::Word(GROUP_CHARS_MAX, "_-.# @=:"), "", "The group of those whose machine is not.", p),
+        live("clientSecurityMessage", Kind::Text, "", "What those are told.", p),
         held("clientSecurityLog", ON_OFF, "OFF", "Whether that is logged.", p),
         held("epaClientType", Kind::Choice(&["AGENT", "PLUGIN"]), "", "Which program looks at the client's machine.", p),
         // Clientless access.

@@ -163,10 +163,10 @@ const VSERVER_KEYWORDS: &[Argument] = &[
         .or("0"),
     Argument::optional("rateDown", KBITS, "Most that all sessions together may send from hosts to clients; 0 is no limit. Ours.")
         .or("0"),
-    Argument::held("maxAAAUsers", Kind::Number { min: 0, max: u32::MAX as u64, unit: "users" }, "Most users at a time.")
+    Argument::optional("maxAAAUsers", Kind::Number { min: 0, max: u32::MAX as u64, unit: "users" }, "Most users at a time.")
         .or("no limit"),
-    Argument::held("maxLoginAttempts", ATTEMPTS, "After so many failures a user is locked out."),
-    Argument::held("failedLoginTimeout", LOCKOUT, "For so long. Needs -maxLoginAttempts."),
+    Argument::optional("maxLoginAttempts", ATTEMPTS, "After so many failures a user is locked out."),
+    Argument::optional("failedLoginTimeout", LOCKOUT, "For so long. Needs -maxLoginAttempts."),
     Argument::optional(
         "loginOnce",
         ON_OFF,

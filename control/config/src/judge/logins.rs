@@ -19,13 +19,6 @@ pub(super) fn judge(model: &Model, origins: &Origins, report: Report<'_>) {
     if made.is_empty() {
         return;
     }
-    // Who adds to what is there has been told when it came.
-    if !origins.logins_before {
-        let cause = "accepted; users log in with one form and as local users until this gateway carries out factors. This is said once for \
-                     all objects of this group";
-        let note = Note::new(Code::NotImplemented, Span::default(), "authentication", cause);
-        warn(report, origins.first_of("authentication"), note);
-    }
     flows(made, origins, report);
     for label in unused(made) {
         let cause = "no login comes here: no authentication vserver leads to it";

@@ -88,6 +88,16 @@ fn a_dense_graph_is_no_burden() {
     assert_eq!(flow.dot().iter().filter(|line| line.contains(" -> ")).count(), 3601);
 }
 
+/// The example that `docs/operate/logins.md` explains loads as it stands, and is drawn as the page says.
+#[test]
+fn the_example_for_operators_is_right() {
+    let checked = strict(include_str!("../../../daemon/dist/ldap-epa.conf"));
+    assert_eq!(told(&checked), "");
+    let drawing = said(checked.model.as_ref().expect("loads"), "show authentication flow MFA_AAA_vserver").text();
+    let page = include_str!("../../../../docs/operate/logins.md");
+    assert!(page.contains(&drawing), "the page does not have\n{drawing}");
+}
+
 #[test]
 fn who_is_not_there_has_no_flow() {
     let model = strict("enable ns feature AAA\n").model.unwrap();
