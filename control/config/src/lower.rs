@@ -26,6 +26,7 @@ use crate::paste;
 use crate::problem::{MASK, Masked, PROBLEMS_MAX, Place, Problem, Severity};
 use crate::text::lex::{Fault, FaultKind, Span};
 use crate::text::line::{FILE_BYTES_MAX, Line, not_a_line};
+use crate::text::visible::is_unseen;
 
 /// How often lines that refer to something not yet made are tried again. Objects refer to objects three deep at most, and named
 /// expressions to others [`NAMES_DEPTH_MAX`] deep.
@@ -214,6 +215,14 @@ impl Lowering {
         }
         let found = match found {
             Ok(found) => found,
+            // What is kept is printed as it was written, so whatever nobody sees would come back to a terminal.
+            Err(not)
+                if (not.recognised.is_some() || not.unknown && self.mode == Strictness::Lenient) && holds_unseen(line.text) =>
+            {
+                let cause = "a command without effect is kept as it is, and may not hold characters that nobody sees".to_owned();
+                self.report(Severity::Error, Note::new(Code::InvalidSyntax, whole, "", cause), place(whole));
+                return Done::Yes;
+            }
             Err(NotFound { recognised: Some(known), .. }) => {
                 self.model.keep_line(KeptLine::new(known.rank, &kept));
                 let mut note = accepted(known.at, &known.words, known.why);
@@ -385,6 +394,11 @@ fn report(problems: &mut Vec<Problem>, file: &Arc<str>, severity: Severity, note
 /// What is said about a command that means something in the other product only.
 fn accepted(at: Span, words: &str, why: &str) -> Note {
     Note::new(Code::NotImplemented, at, words, format!("accepted, not implemented: {why}; kept for printing back"))
+}
+
+/// Whether a line holds characters that nobody sees, tabs apart.
+fn holds_unseen(text: &str) -> bool {
+    text.chars().any(|c| c != '\t' && is_unseen(c))
 }
 
 pub(crate) fn unreadable(fault: Fault) -> Note {

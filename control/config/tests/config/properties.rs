@@ -149,11 +149,15 @@ fn the_corpus_is_answered() {
 /// The lexer divides words at blanks and tabs only; whatever else Unicode calls white space is part of a word.
 #[test]
 fn a_kept_line_keeps_what_only_unicode_calls_white_space() {
-    for odd in ['\u{b}', '\u{c}', '\u{85}', '\u{3000}'] {
+    for odd in ['\u{a0}', '\u{2003}', '\u{3000}'] {
         let text = format!("add odd thing {odd}\n");
         let model = lenient(&text).model.unwrap();
         assert!(model.print().contains(text.trim_matches('\n')), "{odd:?}: {}", model.print());
         assert_eq!(lenient(&model.print()).model, Some(model), "{odd:?}");
+    }
+    // What nobody sees is not kept: it would come back to a terminal when the configuration is printed.
+    for unseen in ['\u{b}', '\u{1b}', '\u{85}', '\u{202e}'] {
+        assert_eq!(lenient(&format!("add odd thing {unseen}\n")).model, None, "{unseen:?}");
     }
 }
 
