@@ -46,6 +46,8 @@ pub enum FieldKind {
     List,
     /// Things that belong to this one, such as bindings.
     Rows(Cow<'static, [Field]>),
+    /// Things that belong to this one, each a line of a table in text.
+    Lines(Cow<'static, [Field]>),
 }
 
 impl Field {
@@ -77,6 +79,12 @@ impl Field {
     #[must_use]
     pub const fn rows(name: &'static str, label: &'static str, fields: &'static [Self], help: &'static str) -> Self {
         Self::new(name, label, FieldKind::Rows(Cow::Borrowed(fields)), help)
+    }
+
+    /// Things that belong to this one, so many that each has one line only.
+    #[must_use]
+    pub const fn lines(name: &'static str, label: &'static str, fields: &'static [Self], help: &'static str) -> Self {
+        Self::new(name, label, FieldKind::Lines(Cow::Borrowed(fields)), help)
     }
 
     const fn new(name: &'static str, label: &'static str, kind: FieldKind, help: &'static str) -> Self {
@@ -365,6 +373,17 @@ fn values(text: &mut String, fields: &[Field], row: &Row, first: &str, indent: &
                     begin = indent;
                 }
             }
+            FieldKind::Lines(inner) => {
+                if let Datum::Rows(rows) = datum
+                    && !rows.is_empty()
+                {
+                    put(text, &[begin, &field.label, ":"]);
+                    let mut lines = String::new();
+                    table(&mut lines, &inner.iter().collect::<Vec<_>>(), rows, usize::MAX);
+                    lines.lines().for_each(|line| put(text, &[indent, "\t", line]));
+                    begin = indent;
+                }
+            }
             FieldKind::Text | FieldKind::Number { .. } | FieldKind::Flag | FieldKind::List => {
                 put(text, &[begin, &field.label, ": ", &shown(datum, &field.kind)]);
                 begin = indent;
@@ -380,9 +399,12 @@ fn shown<'d>(datum: &'d Datum, kind: &FieldKind) -> Cow<'d, str> {
         Datum::Text(text) => visible(text),
         Datum::Number(number) => match kind {
             FieldKind::Number { unit } if !unit.is_empty() => Cow::Owned(format!("{number} {unit}")),
-            FieldKind::Number { .. } | FieldKind::Text | FieldKind::Flag | FieldKind::List | FieldKind::Rows(_) => {
-                Cow::Owned(number.to_string())
-            }
+            FieldKind::Number { .. }
+            | FieldKind::Text
+            | FieldKind::Flag
+            | FieldKind::List
+            | FieldKind::Rows(_)
+            | FieldKind::Lines(_) => Cow::Owned(number.to_string()),
         },
         Datum::Flag(flag) => Cow::Borrowed(if *flag { "YES" } else { "NO" }),
         Datum::List(texts) => Cow::Owned(texts.iter().map(|text| visible(text)).collect::<Vec<_>>().join(", ")),
@@ -460,7 +482,7 @@ impl Serialize for One<'_> {
                 Datum::List(texts) => map.serialize_entry(name, texts)?,
                 Datum::Rows(rows) => {
                     let fields = match &field.kind {
-                        FieldKind::Rows(fields) => &**fields,
+                        FieldKind::Rows(fields) | FieldKind::Lines(fields) => &**fields,
                         FieldKind::Text | FieldKind::Number { .. } | FieldKind::Flag | FieldKind::List => &[],
                     };
                     map.serialize_entry(name, &Rows(fields, rows))?;

@@ -105,7 +105,7 @@ fn rows(fields: &[Field], one: bool) -> Value {
             FieldKind::Number { .. } => json!({ "type": ["integer", "null"], "minimum": 0 }),
             FieldKind::Flag => json!({ "type": ["boolean", "null"] }),
             FieldKind::List => json!({ "type": ["array", "null"], "items": { "type": "string" } }),
-            FieldKind::Rows(inner) => {
+            FieldKind::Rows(inner) | FieldKind::Lines(inner) => {
                 let mut rows = rows(inner, false);
                 if let Some(rows) = rows.as_object_mut() {
                     rows.insert("type".to_owned(), json!(["array", "null"]));

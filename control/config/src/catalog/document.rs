@@ -95,10 +95,10 @@ fn answer_table(page: &mut String, fields: &[Field]) {
             FieldKind::Number { unit } => unit.to_string(),
             FieldKind::Flag => "true or false".to_owned(),
             FieldKind::List => "texts".to_owned(),
-            FieldKind::Rows(_) => "rows".to_owned(),
+            FieldKind::Rows(_) | FieldKind::Lines(_) => "rows".to_owned(),
         };
         put!(page, "| `{}` | {value} | {} |", field.name, field.help);
-        if let FieldKind::Rows(inner) = &field.kind {
+        if let FieldKind::Rows(inner) | FieldKind::Lines(inner) = &field.kind {
             for within in &**inner {
                 put!(page, "| `{}[].{}` | | {} |", field.name, within.name, within.help);
             }

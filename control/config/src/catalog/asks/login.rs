@@ -117,7 +117,7 @@ pub(super) const TRACE: Ask = Ask {
         Field::text("reason", "Reason", "Why it was refused."),
         Field::number("sessionNumber", "Session number", "", "Of the session that was granted."),
         Field::number("leftOut", "Left out", "", "Decisions that are not kept, just before the last."),
-        Field::rows("decisions", "Decisions", TRACED, "What was decided, in order."),
+        Field::lines("decisions", "Decisions", TRACED, "What was decided, in order."),
     ],
     what: What::ShowTrace,
     example: "show authentication trace -userName ann",
