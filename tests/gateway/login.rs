@@ -333,6 +333,64 @@ fn a_failed_scan_ends_the_login_unless_there_is_a_quarantine() {
 }
 
 #[test]
+fn of_two_repeated_scans_the_later_one_is_repeated() {
+    let directory = Directory::start(&Ca::new());
+    let lines = [
+        r#"add authentication epaAction first -csecexpr "sys.client_expr(\"proc_2_firefox\")""#,
+        r#"add authentication epaAction last -csecexpr "sys.client_expr(\"proc_3_chrome\")""#,
+        "add authentication Policy first -rule true -action first",
+        "add authentication Policy last -rule true -action last",
+        "add authentication Policy ldap-auth -rule true -action ldap_server1",
+        "add authentication loginSchema single -authenticationSchema LoginSchema/SingleAuth.xml",
+        "add authentication policylabel password -loginSchema single",
+        "add authentication policylabel behind -loginSchema LSCHEMA_INT",
+        "bind authentication policylabel behind -policyName last -priority 10",
+        "bind authentication policylabel password -policyName ldap-auth -priority 10 -nextFactor behind",
+        "bind authentication vserver MFA_AAA_vserver -policy first -priority 10 -nextFactor password",
+    ];
+    let gateway = publishing(with_lines(assumed("AUTO", &directory), &lines), &Host::echo());
+    let mut script = Script::begin(&gateway);
+    let before = script.scanner().that_repeats();
+    assert_eq!(before.question(&gateway).unwrap(), Asked::Strings(vec!["proc_2_firefox".to_owned()]));
+    assert_eq!(before.answer(&gateway, "0").unwrap(), 200);
+    let form = script.send(&[("nsg-epa", "success")]);
+    assert!(form.body.contains("<Type>password</Type>"), "{form:?}");
+    let _ = script.password(ANN.0, ANN.1);
+    let behind = script.scanner().that_repeats();
+    assert_eq!(behind.question(&gateway).unwrap(), Asked::Strings(vec!["proc_3_chrome".to_owned()]));
+    assert_eq!(behind.answer(&gateway, "0").unwrap(), 200);
+    let _ = script.send(&[("nsg-epa", "success")]);
+    assert!(script.is_in(), "{:?}", script.last);
+    assert_eq!(before.question(&gateway).unwrap(), Asked::Refused(403));
+    assert_eq!(behind.question(&gateway).unwrap(), Asked::Strings(vec!["proc_3_chrome".to_owned()]));
+}
+
+#[test]
+fn a_second_directory_stands_in_for_one_that_is_down() {
+    let directory = Directory::start(&Ca::new());
+    let dead = sluicegate_tests::host::nobody();
+    let first = format!(
+        "add authentication ldapAction dead -serverIP {} -serverPort {} -ldapBase \"{}\" -ldapLoginName uid -secType PLAINTEXT",
+        dead.ip(),
+        dead.port(),
+        directory::BASE
+    );
+    let lines = [
+        first.as_str(),
+        "add authentication Policy dead -rule true -action dead",
+        "add authentication Policy ldap-auth -rule true -action ldap_server1",
+        "bind authentication vserver MFA_AAA_vserver -policy dead -priority 10 -gotoPriorityExpression NEXT",
+        "bind authentication vserver MFA_AAA_vserver -policy ldap-auth -priority 20",
+    ];
+    let gateway = publishing(with_lines(assumed("AUTO", &directory), &lines), &Host::echo());
+    let mut script = Script::begin(&gateway);
+    let _ = script.password(ANN.0, "not it");
+    assert!(!script.is_in());
+    let _ = script.password(ANN.0, ANN.1);
+    assert!(script.is_in(), "{:?}", script.last);
+}
+
+#[test]
 fn an_endpoint_alone_is_no_user() {
     let directory = Directory::start(&Ca::new());
     let gateway = publishing(
