@@ -610,3 +610,60 @@ fn hundreds_of_users_at_once_each_get_their_own() {
     let names: BTreeSet<String> = sessions.iter().map(|row| row["userName"].as_str().unwrap_or_default().to_owned()).collect();
     assert_eq!((sessions.len(), names.len()), (USERS, USERS));
 }
+
+/// The directory over TLS, with what else the line says; `DIR/right.pem` is the authority of its certificate.
+fn over_tls(directory: &Directory, ca: &Ca, stranger: &Ca, security: &str, more: &str) -> Gateway {
+    let at = if security == "SSL" { directory.tls } else { directory.plain };
+    let line = format!(
+        "set authentication ldapAction ldap_server1 -secType {security} -serverPort {} -validateServerCert YES {more}",
+        at.port()
+    );
+    let ldap = [
+        line.as_str(),
+        "add authentication Policy ldap-auth -rule true -action ldap_server1",
+        "bind authentication vserver MFA_AAA_vserver -policy ldap-auth -priority 100",
+    ];
+    let wish = assumed("AUTO", directory).file("right.pem", &ca.pem).file("wrong.pem", &stranger.pem);
+    let both = format!("{}{}", stranger.pem, ca.pem);
+    with_lines(wish.file("both.pem", both), &ldap).start()
+}
+
+/// T39: whom a directory's certificate must lead to, and for which name, is what the operator says; anything else is an outage.
+#[test]
+fn a_directory_is_believed_by_its_authority_and_name_only() {
+    let (ca, stranger) = (Ca::new(), Ca::new());
+    let directory = Directory::start(&ca);
+    for security in ["SSL", "TLS"] {
+        for more in ["-CACert DIR/right.pem", "-CACert DIR/both.pem", "-CACert DIR/right.pem -ldapHostname localhost"] {
+            let gateway = over_tls(&directory, &ca, &stranger, security, more);
+            let mut script = Script::begin(&gateway);
+            let _ = script.password(ANN.0, ANN.1);
+            assert!(script.is_in(), "{security} {more}: {:?}\n{}", script.last, gateway.log());
+        }
+        for (more, why) in [
+            ("-CACert DIR/wrong.pem", "invalid peer certificate"),
+            ("-CACert DIR/right.pem -ldapHostname other.example.test", "not valid for name"),
+            // Without a file it is those of the system, to which nobody's test belongs.
+            ("", "certificate refused"),
+        ] {
+            let gateway = over_tls(&directory, &ca, &stranger, security, more);
+            let mut script = Script::begin(&gateway);
+            let shown = script.password(ANN.0, ANN.1);
+            assert!(
+                tagged(shown, "Result") == "more-info" && !shown.body.contains("certificate"),
+                "{security} {more}: {shown:?}"
+            );
+            assert!(!script.is_in(), "{security} {more}");
+            let trace = gateway.console().run("show authentication trace").done();
+            assert!(trace.contains("certificate refused") && trace.contains(why), "{security} {more}: {trace}");
+            assert!(trace.contains("(4003)"), "{security} {more}: {trace}");
+            // The other authority comes by a change of the line, without a new start.
+            let cure = "set authentication ldapAction ldap_server1 -ldapHostname localhost -CACert";
+            let right = gateway.dir().join("right.pem");
+            let _ = gateway.console().run(&format!("{cure} {}", right.display())).done();
+            let mut script = Script::begin(&gateway);
+            let _ = script.password(ANN.0, ANN.1);
+            assert!(script.is_in(), "{security} {more}: {:?}\n{}", script.last, gateway.log());
+        }
+    }
+}

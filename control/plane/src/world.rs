@@ -215,7 +215,7 @@ impl Plan {
         let xml = xml_service(&model, &files, before.world, &farm_xml, tools)?;
         let (stas, of_vserver) = stas(&model, &files, before.world, &farm, tools)?;
         let known = before.world.map(|world| &world.directories);
-        let directories = Directories::of(&model, known, &tools.secrets, &tools.helpers);
+        let directories = Directories::of(&model, &files, known, &tools.secrets, &tools.helpers);
         let users = passwords::users(&model, &tools.passwords)?;
         let tables = tables(&model, users, &farm)?;
         Ok(Self {

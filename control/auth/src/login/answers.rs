@@ -35,9 +35,12 @@ impl Walk<'_> {
             (Answer::Proven(proven), about @ (About::Secret | About::LookUp)) => {
                 return self.proven(round, one, &proven, matches!(about, About::Secret));
             }
-            (Answer::Wrong(code) | Answer::Outage(code) | Answer::MustChange(code), About::Change(_)) => {
+            (Answer::Outage(code, why), About::Change(_)) => {
+                let failure = Failure::Outage(code, why);
+                self.note(Some(one.name()), None, Outcome::Failed(one.action_name.as_str().into(), failure));
                 return self.not_changed(round, one, code);
             }
+            (Answer::Wrong(code) | Answer::MustChange(code), About::Change(_)) => return self.not_changed(round, one, code),
             (Answer::Challenge(_), About::Change(_)) => return self.not_changed(round, one, Code::NotChanged),
             (Answer::Challenge(challenge), About::Secret) => return self.challenged(round, one, challenge),
             (Answer::MustChange(code), About::Secret) => {
@@ -48,7 +51,7 @@ impl Walk<'_> {
             }
             (Answer::MustChange(_) | Answer::Challenge(_), About::LookUp) => Failure::Said(Code::Unprocessable),
             (Answer::Wrong(code), About::Secret | About::LookUp) => Failure::Said(code),
-            (Answer::Outage(code), About::Secret | About::LookUp) => Failure::Outage(code),
+            (Answer::Outage(code, why), About::Secret | About::LookUp) => Failure::Outage(code, why),
             // Who is held back or locked is so whoever would be asked.
             (Answer::Held(time), _) => {
                 self.note(Some(one.name()), None, Outcome::Failed(one.action_name.as_str().into(), Failure::Held(time)));

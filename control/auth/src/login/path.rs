@@ -12,6 +12,7 @@
 //! Nothing that was typed is in it. A name stands there only once somebody has proven to have it, since people type passwords into the
 //! field for names.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,12 +144,12 @@ pub enum Outcome {
 }
 
 /// Why an action failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// It said so.
     Said(Code),
-    /// Nobody could be asked.
-    Outage(Code),
+    /// Nobody could be asked, and why.
+    Outage(Code, Cow<'static, str>),
     /// The user is held back for so long after too many guesses.
     Held(Duration),
     /// The account is locked.
@@ -298,7 +299,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Said(code) => write!(f, "{} {}", code.number(), code.meaning()),
-            Self::Outage(code) => write!(f, "nobody could be asked ({})", code.number()),
+            Self::Outage(code, why) => write!(f, "nobody could be asked: {why} ({})", code.number()),
             Self::Held(time) => write!(f, "too many guesses, held back for {} s", time.as_secs()),
             Self::Locked => f.write_str("the account is locked here"),
             Self::NoUser => f.write_str("no user name"),

@@ -5,6 +5,7 @@
 //!           ◄─ Event::Answered { number, answer } ──────────────────────────────────────────────────────────┘
 //! ```
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -92,8 +93,8 @@ pub enum Answer {
     MustChange(Code),
     /// A server asks back.
     Challenge(Challenge),
-    /// Nobody could be asked. It is not the user's fault and counts as no guess.
-    Outage(Code),
+    /// Nobody could be asked, and why, for the operator. It is not the user's fault and counts as no guess.
+    Outage(Code, Cow<'static, str>),
     /// Too many guesses lately: nobody was asked, and nobody will be for so long.
     Held(Duration),
     /// The account is locked after too many failures: nobody was asked.

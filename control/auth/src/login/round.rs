@@ -222,8 +222,8 @@ impl Walk<'_> {
         rule: Option<Rule>,
         failure: Failure,
     ) -> bool {
-        self.note(Some(one.name()), rule, Outcome::Failed(one.action_name.as_str().into(), failure));
         round.failure = Some(failure.code());
+        self.note(Some(one.name()), rule, Outcome::Failed(one.action_name.as_str().into(), failure));
         let to = match one.goto {
             Goto::Next => Where::Next,
             // There is nobody who was called and could have a result.
@@ -286,9 +286,9 @@ fn where_is(tried: &[Tried<'_>], current: u32, wanted: Option<u32>) -> Where {
 
 impl Failure {
     /// What a user is told.
-    const fn code(self) -> Code {
+    const fn code(&self) -> Code {
         match self {
-            Self::Said(code) | Self::Outage(code) => code,
+            Self::Said(code) | Self::Outage(code, _) => *code,
             Self::Held(_) => Code::TryLater,
             Self::Locked => Code::Locked,
             Self::NoUser | Self::NoPassword => Code::Credentials,

@@ -78,7 +78,7 @@ fn an_outage_goes_on_as_a_failure_does_and_is_told_as_one() {
             < ask dir2: ann with pw
             > outage
             < form av: built in, one password #2, error 4003
-            > why dir2 failed: nobody could be asked (4003)
+            > why dir2 failed: nobody could be asked: no answer in time (4003)
             "
         ),
     );

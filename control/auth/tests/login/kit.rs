@@ -275,7 +275,7 @@ fn answer(word: &str, words: &[&str]) -> Answer {
             Answer::Proven(Box::new(proven))
         }
         "must" => Answer::MustChange(code(0)),
-        "outage" => Answer::Outage(Code::TryLater),
+        "outage" => Answer::Outage(Code::TryLater, "no answer in time".into()),
         "held" => Answer::Held(Duration::from_secs(words.first().and_then(|word| word.parse().ok()).unwrap_or(30))),
         "locked" => Answer::Locked,
         "challenge" => Answer::Challenge(Challenge { text: words.join(" ").into(), state: Zeroizing::new(b"state".to_vec()) }),

@@ -167,7 +167,7 @@ impl Watcher {
         };
         match chance.below(12) {
             0 => Answer::Wrong(Code::Password),
-            1 => Answer::Outage(Code::TryLater),
+            1 => Answer::Outage(Code::TryLater, "no answer in time".into()),
             2 => Answer::MustChange(Code::Expired),
             3 => Answer::Challenge(Challenge { text: "again".into(), state: Zeroizing::default() }),
             4 => Answer::Held(Duration::from_secs(3)),

@@ -168,7 +168,7 @@ fn typed(order: &AskOrder) -> Result<Typed, Problem> {
 fn said(order: &AskOrder) -> Said {
     match order.text("answer") {
         Some("wrong") => Said::Wrong(LoginCode::Password),
-        Some("outage") => Said::Outage(LoginCode::TryLater),
+        Some("outage") => Said::Outage(LoginCode::TryLater, "as was asked for".into()),
         Some(_) | None => {
             let user = order.text("user").unwrap_or_default().to_owned();
             Said::Proven(Box::new(Proven {

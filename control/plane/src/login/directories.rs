@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use gate_config::files::Loaded;
 use gate_config::model::authentication::{Action, Ldap};
 use gate_config::model::{ActionName, Model, Recoverable, Sealer as _};
 use tracing::error;
@@ -20,20 +21,24 @@ pub(crate) struct Directories(HashMap<ActionName, Arc<Known>>);
 
 struct Known {
     settings: Ldap,
+    roots: Option<Arc<[u8]>>,
     directory: Directory,
 }
 
 impl Directories {
-    /// Those of `model`. Reads files: for the start or a helper thread.
-    pub(crate) fn of(model: &Model, before: Option<&Self>, secrets: &Secrets, helpers: &Arc<Helpers>) -> Self {
+    /// Those of `model`, which came with `files`. Reads the system's authorities: for the start or a helper thread.
+    pub(crate) fn of(model: &Model, files: &Loaded, before: Option<&Self>, secrets: &Secrets, helpers: &Arc<Helpers>) -> Self {
         let mut all = HashMap::new();
         for (name, action) in model.authentication.actions.iter() {
             let Action::Ldap(settings) = action else { continue };
-            let known = before.and_then(|before| before.0.get(name)).filter(|known| known.settings == **settings);
+            let known = before.and_then(|before| before.0.get(name)).filter(|known| {
+                // The file may have been replaced under its name.
+                known.settings == **settings && known.roots.as_deref() == roots(files, settings).map(|roots| &**roots)
+            });
             let known = match known {
                 Some(known) => known.clone(),
-                None => match make(name, settings, action, secrets, helpers) {
-                    Ok(directory) => Arc::new(Known { settings: (**settings).clone(), directory }),
+                None => match make(name, settings, action, files, secrets, helpers) {
+                    Ok(known) => Arc::new(known),
                     Err(why) => {
                         error!(action = %name, %why, "this directory cannot be asked; logins that need it fail");
                         continue;
@@ -66,9 +71,10 @@ fn make(
     name: &ActionName,
     settings: &Ldap,
     action: &Action,
+    files: &Loaded,
     secrets: &Secrets,
     helpers: &Arc<Helpers>,
-) -> Result<Directory, String> {
+) -> Result<Known, String> {
     let password = match action.secret() {
         None => None,
         Some((_, Recoverable::Plain(secret))) => Some(secret.expose().to_owned().into()),
@@ -78,5 +84,15 @@ fn make(
         }
         Some((_, Recoverable::Unavailable(_))) => return Err("its password was encrypted by another product".to_owned()),
     };
-    Directory::new(name.as_str(), settings, password, None, helpers.clone()).map_err(|why| why.to_string())
+    let roots = roots(files, settings).cloned();
+    if let (Some(path), None) = (&settings.roots, &roots) {
+        return Err(format!("{} was not loaded", path.display()));
+    }
+    let directory = Directory::new(name.as_str(), settings, password, roots.as_deref(), helpers.clone());
+    Ok(Known { settings: settings.clone(), roots, directory: directory.map_err(|why| why.to_string())? })
+}
+
+/// The authorities of an action, where it names a file with them.
+fn roots<'f>(files: &'f Loaded, settings: &Ldap) -> Option<&'f Arc<[u8]>> {
+    settings.roots.as_deref().and_then(|path| files.certificate(path))
 }

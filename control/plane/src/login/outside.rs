@@ -7,6 +7,7 @@
 //!
 //! Exactly one answer comes, whatever becomes of the task: one that breaks, or takes too long, says that nobody could be asked.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ use crate::reach::ldap::{Changed, Found, MustChange, NotChanged, Outcome, Wrong}
 
 /// For any answer: more than a directory or a full lane of password checks takes.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
+
+/// Longest reason of an outage that a trace keeps, in bytes.
+const WHY_BYTES_MAX: usize = 256;
 
 /// What came back.
 pub(crate) enum Came {
@@ -68,7 +72,7 @@ impl Promise {
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        let came = self.came.take().unwrap_or(Came::Said(Answer::Outage(Code::TryLater)));
+        let came = self.came.take().unwrap_or(Came::Said(outage("no answer in time")));
         let (conversation, question) = (self.conversation, self.question);
         // Without an owner nobody waits, and without a runtime everything ends.
         if let (Some(back), Ok(runtime)) = (self.back.upgrade(), tokio::runtime::Handle::try_current()) {
@@ -96,14 +100,16 @@ impl Outside {
     pub(crate) fn ask(&self, conversation: u64, question: u64, action: ActionName, ask: Ask) {
         let directory = (self.find)(&action);
         self.spawn(conversation, question, async move {
-            let Some(directory) = directory else { return Came::Said(Answer::Outage(Code::TryLater)) };
+            let Some(directory) = directory else { return Came::Said(outage("its settings are unusable; the log says why")) };
             Came::Said(match ask {
                 Ask::Ldap { user, password } => {
                     answer_of(directory.ask(&user, password.as_ref()).await, directory.changes_passwords())
                 }
                 Ask::LdapChange { user, old, new } => answer_of_change(directory.change_password(&user, &old, &new).await, &user),
                 // No directory answers these; the machine does not ask one.
-                Ask::Local { .. } | Ask::Reply { .. } => Answer::Outage(Code::Unprocessable),
+                Ask::Local { .. } | Ask::Reply { .. } => {
+                    Answer::Outage(Code::Unprocessable, "not a question for a directory".into())
+                }
             })
         });
     }
@@ -117,6 +123,20 @@ impl Outside {
     }
 }
 
+fn outage(why: impl Into<Cow<'static, str>>) -> Answer {
+    Answer::Outage(Code::TryLater, why.into())
+}
+
+/// What is remembered of a reason: a certificate may name as much as its owner likes.
+fn shortened(mut why: String) -> String {
+    if why.len() > WHY_BYTES_MAX {
+        let end = (0..=WHY_BYTES_MAX).rev().find(|at| why.is_char_boundary(*at)).unwrap_or_default();
+        why.truncate(end);
+        why.push('…');
+    }
+    why
+}
+
 /// What a directory's answer means for a login. That it cannot be asked never means that a password is wrong.
 fn answer_of(outcome: Outcome, may_change: bool) -> Answer {
     match outcome {
@@ -126,7 +146,7 @@ fn answer_of(outcome: Outcome, may_change: bool) -> Answer {
         Outcome::Wrong(wrong) => Answer::Wrong(code(wrong)),
         Outcome::MustChange(MustChange::Expired | MustChange::Reset) if may_change => Answer::MustChange(Code::Expired),
         Outcome::MustChange(MustChange::Expired | MustChange::Reset) => Answer::Wrong(Code::Expired),
-        Outcome::Outage(_) => Answer::Outage(Code::TryLater),
+        Outcome::Outage(why) => outage(shortened(why.to_string())),
     }
 }
 
@@ -136,7 +156,7 @@ fn answer_of_change(changed: Changed, user: &str) -> Answer {
         Changed::Wrong(wrong) => Answer::Wrong(code(wrong)),
         Changed::Refused(NotChanged::Rules) => Answer::Wrong(Code::NewPassword),
         Changed::Refused(NotChanged::NotOffered | NotChanged::NotAllowed) => Answer::Wrong(Code::NotChanged),
-        Changed::Outage(_) => Answer::Outage(Code::TryLater),
+        Changed::Outage(why) => outage(shortened(why.to_string())),
     }
 }
 

@@ -90,7 +90,7 @@ impl Bench {
         let (queue, actions) = mpsc::channel(ACTIONS_MAX);
         let (orders, taken) = mpsc::channel(ORDERS_MAX);
         let helpers = Arc::new(Helpers::new());
-        let directories = Directories::of(&model, None, &Secrets::beside(None), &helpers);
+        let directories = Directories::of(&model, &checked.files, None, &Secrets::beside(None), &helpers);
         let outside = Outside::new(Box::new(move |action| directories.find(action)), helpers, queue.downgrade());
         let tables = Tables {
             nt_domain: "DEMO".into(),

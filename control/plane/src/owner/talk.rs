@@ -158,7 +158,7 @@ impl Owner {
                     }
                     Admitted::Busy => {
                         talk.is_busy = true;
-                        Answer::Outage(Code::TryLater)
+                        Answer::Outage(Code::TryLater, "too many questions are under way".into())
                     }
                 },
             };
@@ -208,7 +208,7 @@ impl Owner {
         let Some(mut talk) = self.talks.remove(&number) else { return };
         let answer = match came {
             Came::Said(answer) => answer,
-            Came::Local { right: None, .. } => Answer::Outage(Code::TryLater),
+            Came::Local { right: None, .. } => Answer::Outage(Code::TryLater, "too many passwords are being checked".into()),
             Came::Local { right: Some(false), .. } => Answer::Wrong(Code::Credentials),
             // While the check was done, the user may have got another password: the one of before opens nothing any more.
             Came::Local { name, check, password, right: Some(true) } => {
@@ -244,7 +244,7 @@ impl Owner {
                 talk.guess = None;
             }
             Answer::Wrong(_) => guess.was_wrong = true,
-            Answer::Outage(_) | Answer::Held(_) | Answer::Locked => {}
+            Answer::Outage(..) | Answer::Held(_) | Answer::Locked => {}
         }
     }
 

@@ -1,13 +1,14 @@
 //! `authentication ldapAction`: asks a directory.
 
 use crate::code::Code;
+use crate::files::Purpose;
 use crate::model::authentication::{Action, Choice, DnsLookup, Ldap, LdapSecurity, LdapServerType};
 
 use super::super::site::{Note, Refused, Site};
 use super::super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Said};
 use super::action::{Kinded, forms, needs, server_of, variant};
 use super::secret::{companions, secret};
-use super::setting::{Configured, SECONDS, Setting, Settings, attributes, default_group, server, setting};
+use super::setting::{Configured, SECONDS, Setting, Settings, attributes, default_group, put, server, setting, show};
 use super::{ENABLED, ON_OFF, PORT, YES_NO};
 
 /// `add authentication ldapAction`
@@ -19,8 +20,9 @@ pub(in super::super) const LDAP: Command = Command {
     notes: "The user is searched below `-ldapBase` by the service account, with the filter \
             `(&(<ldapLoginName>=<what was typed>)(<searchFilter>))`; then the gateway binds as the one that was found, with the password that \
             was typed. An empty password never reaches the server.\n\n\
+            `-CACert` is read with the configuration; `reload` reads it again. Every certificate in it is trusted, and no other: the system's are not.\n\n\
             With `-authentication DISABLED` no password is checked: the user is looked up for his groups only.",
-    origin: Origin::NetScaler,
+    origin: Origin::Extended,
     feature: Some(Feature::Aaa),
     effect: Effect::NewSessions,
     forms: forms!(
@@ -29,7 +31,7 @@ pub(in super::super) const LDAP: Command = Command {
         "add authentication ldapAction ldap_server1 -serverName dc1.corp.example -serverPort 636 -ldapBase \"dc=corp,dc=example\" \
          -ldapBindDn svc_gw@corp.example -ldapBindDnPassword \"service secret\" -ldapLoginName sAMAccountName -groupAttrName memberOf \
          -subAttributeName cn -secType SSL -validateServerCert YES",
-        "set authentication ldapAction ldap_server1 -passwdChange ENABLED",
+        "set authentication ldapAction ldap_server1 -passwdChange ENABLED -CACert corp-ca.pem",
         "unset authentication ldapAction ldap_server1 -searchFilter",
         "rm authentication ldapAction ldap_server1",
         None
@@ -119,6 +121,16 @@ const SEARCH: &[Setting<Ldap>] = &[
         validate_certificate
     ),
     setting!(Argument::optional("ldapHostname", Kind::DnsName, "Name for which it must be valid.").or("-serverName"), host_name),
+    Setting {
+        argument: Argument::optional("CACert", Kind::File, "Authorities that it must lead to, PEM. Ours.")
+            .or("those of the system"),
+        change: |argument, said, site, ldap: &mut Ldap, plain| {
+            site.load(said, argument.name, Purpose::Roots)?;
+            put(argument, said, &mut ldap.roots, &plain.roots);
+            Ok(())
+        },
+        print: |argument, line, ldap, plain| show(argument, line, &ldap.roots, &plain.roots),
+    },
     default_group!(),
 ];
 
@@ -163,6 +175,9 @@ impl Kinded for Ldap {
         }
         if clear && self.validate_certificate {
             return Err(needs(said, "validateServerCert", "in the clear there is no certificate: it needs -secType TLS or SSL"));
+        }
+        if self.roots.is_some() && !self.validate_certificate {
+            return Err(needs(said, "CACert", "no certificate is checked: it needs -validateServerCert YES"));
         }
         let told = said.has("secType") || said.has("serverIP") || said.has("serverName");
         if clear && told && !self.server.is_loopback() {

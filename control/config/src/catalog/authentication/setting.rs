@@ -9,6 +9,7 @@
 //! The login commands have some two hundred of them; written out three times each, they would not stay the same for long.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::authentication::{Choice, ClientExpression, Expression};
@@ -298,6 +299,17 @@ impl Slot for Host {
 
     fn write(&self, _: &Argument) -> Option<String> {
         Some(self.to_string())
+    }
+}
+
+/// A file, by the path as it is written.
+impl Slot for Option<PathBuf> {
+    fn read(argument: &Argument, said: &Said<'_>) -> Option<Self> {
+        said.text(argument.name).map(|path| Some(path.into()))
+    }
+
+    fn write(&self, _: &Argument) -> Option<String> {
+        self.as_ref().map(|path| path.display().to_string())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Actions: how users prove who they are. One struct per kind, with all that is needed to carry it out.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::name::{CertKeyName, SessionGroup};
@@ -250,6 +251,8 @@ pub struct Ldap {
     pub validate_certificate: bool,
     /// The name for which it must be valid. `None`: that of [`server`](Self::server).
     pub host_name: Text,
+    /// The file with the authorities that it must lead to. `None`: those of the system.
+    pub roots: Option<PathBuf>,
     /// Given to the session.
     pub default_group: Option<SessionGroup>,
     /// What the session remembers.
@@ -304,6 +307,7 @@ impl Ldap {
             service_location: None,
             validate_certificate: false,
             host_name: None,
+            roots: None,
             default_group: None,
             attributes: Attributes::default(),
             ssh_public_key: None,
