@@ -29,7 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The only one that sees both planes.
     ("gate-daemon", &["gate-config", "gate-plane", "sluice-link", "sluice-worker"]),
     ("gate-cli", &["gate-config", "gate-proto"]),
-    ("gate-agent", &[]),
+    ("gate-agent", &["gate-proto"]),
     // Counters and reasons cross the C boundary by their own names.
     ("sluicegate-ffi", &["gate-daemon", "sluice-link"]),
     // Its own client side, so that one fault cannot hide on both.
