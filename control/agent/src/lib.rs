@@ -7,11 +7,19 @@
 //! ```
 //!
 //! What decides does no I/O: [`question`] reads what is asked, [`rounds`] says what is next and is told the time, [`look`] sees the
-//! machine below a root that tests replace.
+//! machine below a root that tests replace. [`line`] and [`http`] speak to the gateway, within lengths and deadlines; [`run`] ties it
+//! together. What the gateway says is material of a stranger's: bounded, shown without what could deceive a terminal, never carried out.
 #![forbid(unsafe_code)]
 
+pub mod consent;
+pub mod fault;
+pub mod http;
+pub mod line;
 pub mod link;
 pub mod look;
 pub mod orders;
 pub mod question;
+pub mod register;
 pub mod rounds;
+pub mod run;
+pub mod words;

@@ -1,0 +1,210 @@
+//! The real binary against gateways that behave, and gateways that do not.
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails loudly")]
+
+mod fake;
+
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use fake::{Gateway, TOKEN, body, ended, plain_question, status};
+
+/// A gateway that asks `text`, and notes what is answered; what it then says is `verdict`'s.
+fn asking(text: &'static str, verdict: &'static str) -> (Gateway, Arc<Mutex<Vec<String>>>) {
+    let answers = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&answers);
+    let gateway = Gateway::start("localhost", move |request| match request.path.as_str() {
+        "/epatype" => body("Epa:on\r\n"),
+        "/epaq" => request.question(text),
+        _ => {
+            noted.lock().unwrap().push(request.digits());
+            request.verdict(verdict)
+        }
+    });
+    (gateway, answers)
+}
+
+#[test]
+fn it_asks_looks_and_answers_with_digits_only() {
+    let (gateway, answers) = asking("file_0_/etc/passwd;file_0_/etc/none-of-that;reg_0_HKLM;proc_0_sluice-epa;", "0");
+    let (code, said) = ended(gateway.agent(&["--yes"]));
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(*answers.lock().unwrap(), ["0330"]);
+    assert_eq!(gateway.paths(), ["/epatype", "/epaq", "/epas"]);
+    for line in
+        ["yes  file_0_/etc/passwd\n", "no   file_0_/etc/none-of-that: there is no such file", "cannot check that", "Done."]
+    {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(!said.contains(TOKEN), "{said}");
+}
+
+#[test]
+fn it_speaks_in_the_clear_to_gateways_that_do() {
+    let gateway = Gateway::start("localhost", |request| match request.path.as_str() {
+        "/epatype" => body("Epa:on\r\n"),
+        "/epaq" => plain_question("file_0_/etc/passwd;reg_0_x;"),
+        _ => {
+            assert_eq!(request.field("csec"), Some("03"));
+            body("3")
+        }
+    });
+    let (code, said) = ended(gateway.agent(&["--yes"]));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("not satisfied"), "{said}");
+}
+
+#[test]
+fn it_repeats_until_the_gateway_has_had_enough() {
+    let mut rounds = 0;
+    let gateway = Gateway::start("localhost", move |request| match request.path.as_str() {
+        "/epatype" => body("Epa:on\r\n"),
+        "/epaq" if rounds == 2 => status(403),
+        "/epaq" => request.question("file_1_/etc/passwd;"),
+        _ => {
+            assert_eq!((request.digits().as_str(), request.field("x-sluicegate-epa")), ("0", Some("periodic")));
+            rounds += 1;
+            request.verdict("0")
+        }
+    });
+    let (code, said) = ended(gateway.agent(&["--yes", "--minute", "1"]));
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(gateway.paths(), ["/epatype", "/epaq", "/epas", "/epaq", "/epas", "/epaq"]);
+    assert!(said.contains("every 1 min") && said.contains("session is over"), "{said}");
+    assert_eq!(said.matches("yes  file_1_/etc/passwd").count(), 1, "what stays the same is told once: {said}");
+}
+
+#[test]
+fn without_consent_nothing_is_answered() {
+    let (gateway, answers) = asking("file_0_/etc/passwd;", "0");
+    let (code, said) = ended(gateway.agent(&[]));
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains("Nobody can be asked"), "{said}");
+    assert!(answers.lock().unwrap().is_empty());
+    // Remembered for this gateway and this port only.
+    let state = gateway.ca().with_file_name("sluice-epa");
+    std::fs::create_dir(&state).unwrap();
+    std::fs::write(state.join("gateways"), "localhost:1\n").unwrap();
+    assert_eq!(ended(gateway.agent(&[])).0, 5);
+    std::fs::write(state.join("gateways"), format!("localhost:1\n{}\n", gateway.host())).unwrap();
+    assert_eq!(ended(gateway.agent(&[])).0, 0);
+    assert_eq!(answers.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn strangers_are_told_nothing() {
+    let (gateway, _) = asking("file_0_/etc/passwd;", "0");
+    let machines = Command::new(env!("CARGO_BIN_EXE_sluice-epa"))
+        .args(["scan", "--yes", "--token", TOKEN, "--gateway", &format!("https://{}", gateway.host())])
+        .env("LC_ALL", "C")
+        .output()
+        .unwrap();
+    assert_eq!(machines.status.code(), Some(3));
+    assert!(String::from_utf8(machines.stderr).unwrap().contains("may not be the gateway"));
+    let other = Gateway::start("other.example.test", |_| body("Epa:on\r\n"));
+    let (code, said) = ended(other.agent(&["--yes"]));
+    assert!(code == 3 && said.contains("may not be the gateway"), "{said}");
+    assert!(gateway.paths().is_empty() && other.paths().is_empty(), "no token has left");
+}
+
+#[test]
+fn unknown_scans_and_idle_gateways_end_it() {
+    let unknown = Gateway::start("localhost", |_| status(403));
+    let (code, said) = ended(unknown.agent(&["--yes"]));
+    assert!(code == 6 && said.contains("does not know this check"), "{said}");
+    let idle = Gateway::start("localhost", |_| body("Epa:off\r\n"));
+    let (code, said) = ended(idle.agent(&["--yes"]));
+    assert!(code == 6 && said.contains("wants nothing checked"), "{said}");
+    let busy = Gateway::start("localhost", |_| status(503));
+    let (code, said) = ended(busy.agent(&["--yes"]));
+    assert!(code == 3 && said.contains("503"), "{said}");
+}
+
+#[test]
+fn nonsense_is_refused_in_a_sentence() {
+    let many = "proc_0_a;".repeat(257);
+    let long = format!("proc_0_{};", "a".repeat(30_000));
+    for (what, text) in [
+        ("too many", many.as_str()),
+        ("too long", &long),
+        ("an interval of more than a week", "proc_10081_a;"),
+        ("an interval of less than nothing", "proc_-1_a;"),
+        ("no end", "proc_0_a"),
+        ("no string", "firefox;"),
+    ] {
+        let payload = text.to_owned();
+        let gateway = Gateway::start("localhost", move |request| match request.path.as_str() {
+            "/epatype" => body("Epa:on\r\n"),
+            // Too long for an envelope of ours: in the clear.
+            _ if payload.contains(';') => plain_question(&payload),
+            _ => request.question(&payload),
+        });
+        let (code, said) = ended(gateway.agent(&["--yes"]));
+        assert!(code == 4 && said.contains("cannot be understood") && said.contains("Nothing was answered"), "{what}: {said}");
+        assert_eq!(gateway.paths(), ["/epatype", "/epaq"], "{what}");
+        assert_eq!(said.lines().count(), 1, "{what}: {said}");
+    }
+    let head = b"HTTP/1.1 200 OK\r\n";
+    for (what, answer) in [
+        ("no HTTP", b"220 mail.example.test ESMTP\r\n".to_vec()),
+        ("an endless head", [&head[..], &b"x: y\r\n".repeat(100_000)].concat()),
+        ("an endless body", [&head[..], b"Content-Length: 99999999999\r\n\r\n", &b"x".repeat(1_000_000)].concat()),
+        ("a body without a length", [&head[..], b"\r\n", &b"x".repeat(1_000_000)].concat()),
+        ("a redirect", b"HTTP/1.1 302 Found\r\nLocation: https://evil.example.test/\r\nContent-Length: 0\r\n\r\n".to_vec()),
+    ] {
+        let gateway = Gateway::start("localhost", move |_| answer.clone());
+        let (code, said) = ended(gateway.agent(&["--yes"]));
+        assert!(code == 4 && said.lines().count() == 1, "{what}: {code} {said}");
+        assert_eq!(gateway.paths().len(), 1, "{what}");
+    }
+}
+
+#[test]
+fn orders_are_shown_and_not_carried_out() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut sleeper = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
+    let orders = format!("kill=sleep&delete={}", file.path().display());
+    let gateway = Gateway::start("localhost", move |request| match request.path.as_str() {
+        "/epatype" => body("Epa:on\r\n"),
+        "/epaq" => {
+            let seal = |text: &str| request.envelope().seal(text.as_bytes()).unwrap();
+            let (question, orders) = (seal("proc_0_sleep;"), seal(&orders));
+            format!("HTTP/1.1 200 OK\r\nCSEC: {question}\r\nX-Sluicegate-EPA-Actions: {orders}\r\nContent-Length: 0\r\n\r\n")
+                .into_bytes()
+        }
+        _ => request.verdict(if request.digits() == "0" { "0" } else { "3" }),
+    });
+    let (code, said) = ended(gateway.agent(&["--yes"]));
+    let still_runs = sleeper.try_wait().unwrap().is_none();
+    sleeper.kill().unwrap();
+    let _ended = sleeper.wait().unwrap();
+    assert!(code == 0 && still_runs && file.path().exists(), "{said}");
+    assert!(said.contains("not done: end process sleep") && said.contains("not done: delete /"), "{said}");
+}
+
+#[test]
+fn it_speaks_japanese() {
+    let (gateway, _) = asking("reg_0_x;", "3");
+    let mut command = gateway.agent(&["--yes"]);
+    command.env("LC_ALL", "ja_JP.UTF-8");
+    let (code, said) = ended(command);
+    assert!(code == 1 && said.contains("いいえ  reg_0_x") && said.contains("条件を満たしていません"), "{said}");
+}
+
+#[test]
+fn links_that_are_none_end_it() {
+    for arguments in [&["https://vpn.example.test/"][..], &["nsgcepa://nsgcepa/epav2plugin/vpn.example.test/abc/"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_sluice-epa")).args(arguments).env("LC_ALL", "C").output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8(output.stderr).unwrap().contains("no valid link"));
+    }
+}
+
+#[test]
+fn it_registers_for_links() {
+    let home = tempfile::tempdir().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_sluice-epa")).arg("register").env("XDG_DATA_HOME", home.path()).output().unwrap();
+    assert!(output.status.success());
+    let text = std::fs::read_to_string(home.path().join("applications/sluice-epa.desktop")).unwrap();
+    assert!(text.contains(&format!("Exec=\"{}\" %u", env!("CARGO_BIN_EXE_sluice-epa"))), "{text}");
+}
