@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   begin ── token (random, never shown before) ──► under its seal          full: the oldest that has passed no factor makes room,
-//!   find ─── token, virtual server ──────────────► the conversation               or there is no room
+//!   find ─── token, virtual server ──────────────► the conversation               or there is no room; of one source with many: its own
 //!   rotate ─ old token, new token ───────────────► a factor was passed: the old cookie is worth nothing
 //!   by number ─ for answers from outside, which outlive cookies
 //!
@@ -13,7 +13,7 @@
 //!
 //! Who holds no valid cookie learns nothing: unknown, expired, of another virtual server and rotated away are one answer.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -22,11 +22,15 @@ use thiserror::Error;
 
 use super::conversation::Conversation;
 use crate::Now;
+use crate::guard::Source;
 use crate::seal::{Seal, SealKey};
 use crate::sessions::Token;
 
 /// Conversations in the table.
 pub const CONVERSATIONS_MAX: usize = 16_384;
+/// Conversations of one source that have passed no factor. Enough for an office behind one address in the morning.
+pub const FRESH_PER_SOURCE_MAX: usize = 1024;
+const _: () = assert!(FRESH_PER_SOURCE_MAX * 4 < CONVERSATIONS_MAX, "one source cannot push others out");
 /// How long a conversation may take from its beginning.
 pub const CONVERSATION_LIFE: Duration = Duration::from_secs(600);
 /// Questions that are asked at the same time.
@@ -39,6 +43,8 @@ pub const QUEUED_MAX: usize = 512;
 pub struct Limits {
     /// Conversations in the table.
     pub conversations_max: usize,
+    /// Of these, of one source and without a factor passed.
+    pub fresh_per_source_max: usize,
     /// From the beginning of one to its end.
     pub life: Duration,
     /// Questions that are asked at the same time.
@@ -51,6 +57,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             conversations_max: CONVERSATIONS_MAX,
+            fresh_per_source_max: FRESH_PER_SOURCE_MAX,
             life: CONVERSATION_LIFE,
             in_service_max: IN_SERVICE_MAX,
             queued_max: QUEUED_MAX,
@@ -82,6 +89,8 @@ pub struct Conversations {
     by_number: HashMap<u64, Seal>,
     /// By age, those that have passed no factor: who has only looked at a form makes room first.
     fresh: BTreeMap<u64, Seal>,
+    /// The same by where they come from.
+    by_source: HashMap<Source, BTreeSet<u64>>,
     in_service: HashSet<u64>,
     queue: VecDeque<u64>,
     begun: u64,
@@ -102,6 +111,7 @@ impl Conversations {
             table: HashMap::new(),
             by_number: HashMap::new(),
             fresh: BTreeMap::new(),
+            by_source: HashMap::new(),
             in_service: HashSet::new(),
             queue: VecDeque::new(),
             begun: 0,
@@ -120,18 +130,22 @@ impl Conversations {
     /// # Errors
     /// [`Full`].
     pub fn begin(&mut self, token: &Token, conversation: Conversation, now: Now) -> Result<Option<Conversation>, Full> {
-        let mut gone = None;
+        let source = Source::from(conversation.arrival().client.ip());
+        let own = self.by_source.get(&source).filter(|own| own.len() >= self.limits.fresh_per_source_max);
+        let oldest_own = own.and_then(BTreeSet::first).and_then(|number| self.by_number.get(number)).copied();
+        let mut gone = oldest_own.and_then(|seal| self.take(seal));
         if self.table.len() >= self.limits.conversations_max {
             self.sweep(now);
         }
         if self.table.len() >= self.limits.conversations_max {
-            let (_, oldest) = self.fresh.pop_first().ok_or(Full)?;
-            gone = self.take(oldest);
+            let (_, oldest) = self.fresh.first_key_value().ok_or(Full)?;
+            gone = self.take(*oldest);
         }
         let seal = self.seal(token.expose());
         let number = conversation.number();
         self.by_number.insert(number, seal);
         self.fresh.insert(number, seal);
+        self.by_source.entry(source).or_default().insert(number);
         self.table.insert(seal, Entry { conversation, until: now.saturating_add(self.limits.life) });
         Ok(gone)
     }
@@ -164,10 +178,22 @@ impl Conversations {
         let new = self.seal(new.expose());
         let Some(old) = self.by_number.get(&number).copied() else { return false };
         let Some(entry) = self.table.remove(&old) else { return false };
+        self.passed(number, &entry.conversation);
         self.table.insert(new, entry);
         self.by_number.insert(number, new);
-        self.fresh.remove(&number);
         true
+    }
+
+    /// It makes no room any more, or is gone.
+    fn passed(&mut self, number: u64, conversation: &Conversation) {
+        self.fresh.remove(&number);
+        let source = Source::from(conversation.arrival().client.ip());
+        if let Some(own) = self.by_source.get_mut(&source) {
+            own.remove(&number);
+            if own.is_empty() {
+                self.by_source.remove(&source);
+            }
+        }
     }
 
     /// Takes a conversation out: it is over. A question of its that is asked is still asked; one that waits is not.
@@ -241,7 +267,7 @@ impl Conversations {
         let entry = self.table.remove(&seal)?;
         let number = entry.conversation.number();
         self.by_number.remove(&number);
-        self.fresh.remove(&number);
+        self.passed(number, &entry.conversation);
         self.queue.retain(|waiting| *waiting != number);
         Some(entry.conversation)
     }
@@ -277,8 +303,12 @@ mod tests {
     }
 
     fn conversation(number: u64) -> Conversation {
+        conversation_of("192.0.2.1:9", number)
+    }
+
+    fn conversation_of(client: &str, number: u64) -> Conversation {
         let setting = Setting { model: std::sync::Arc::default(), vserver: vserver("gw") };
-        Conversation::begin(setting, Arrival { client: "192.0.2.1:9".parse().unwrap(), vserver: "gw".into() }, number, T0)
+        Conversation::begin(setting, Arrival { client: client.parse().unwrap(), vserver: "gw".into() }, number, T0)
     }
 
     fn table(conversations_max: usize) -> Conversations {
@@ -342,6 +372,28 @@ mod tests {
         let number = table.next_number();
         assert!(table.begin(&token(101), conversation(number), T0 + CONVERSATION_LIFE).is_ok(), "until their time is over");
         assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn a_source_with_many_first_looks_makes_room_for_its_own_only() {
+        let limits = Limits { conversations_max: 8, fresh_per_source_max: 3, ..Limits::default() };
+        let mut table = Conversations::new(SealKey::new([1; 32]), limits);
+        let begin = |table: &mut Conversations, client: &str, n: u32| {
+            let number = table.next_number();
+            table.begin(&token(n), conversation_of(client, number), T0).unwrap().map(|gone| gone.number())
+        };
+        assert_eq!(begin(&mut table, "198.51.100.7:1", 1), None);
+        let gone: Vec<_> = (2..=20).map(|n| begin(&mut table, "192.0.2.1:9", n)).collect();
+        assert_eq!(gone[..4], [None, None, None, Some(2)]);
+        assert_eq!(gone.last(), Some(&Some(17)), "its own oldest");
+        assert!(table.find(token(1).expose(), &vserver("gw"), T0).is_some(), "others stay");
+        // A passed factor does not count, and what is over is forgotten.
+        assert!(table.rotate(18, &token(99)));
+        assert_eq!(begin(&mut table, "192.0.2.1:9", 21), None);
+        for number in [1, 18, 19, 20, 21] {
+            assert!(table.end(number).is_some());
+        }
+        assert!(table.by_source.is_empty() && table.fresh.is_empty());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use gate_auth::guard::Source;
 use gate_auth::login::lockout::Locked;
-use gate_auth::login::table::{Admitted, CONVERSATION_LIFE};
+use gate_auth::login::table::{Admitted, CONVERSATION_LIFE, CONVERSATIONS_MAX};
 use gate_auth::login::{
     Answer, Ask, Code, Conversation, Decision, Denial, Event, Grant, Outcome, Proven, Question, Realm, Setting, Shown, Step, Why,
 };
@@ -30,6 +30,9 @@ use crate::login::rules::times;
 use crate::login::trace::{Trace, TraceResult};
 use crate::login::{Came, Said, Turn};
 use crate::random;
+
+/// Times at which logins expire, kept in order. Twice as many as there are logins under way, so that looking through them is rare.
+const EXPIRING_MAX: usize = 2 * CONVERSATIONS_MAX;
 
 /// A step that is under way.
 pub(super) struct Talk {
@@ -110,6 +113,10 @@ impl Owner {
             self.forget(&displaced, TraceResult::Displaced, now);
         }
         self.kept.insert(number, Kept::default());
+        if self.expiring.len() >= EXPIRING_MAX {
+            // Logins that are over leave theirs behind; those that are not are fewer than half of these.
+            self.expiring.retain(|(_, number)| self.kept.contains_key(number));
+        }
         self.expiring.push_back((now + CONVERSATION_LIFE, number));
         Ok((number, token))
     }
