@@ -117,17 +117,17 @@ impl Visit<'_> {
         }
         let findings = self.machine.look(&asked.strings);
         let verdicts: Vec<bool> = findings.iter().map(|finding| *finding == Finding::Yes).collect();
-        let (Some(answer), envelope) = self.ask("/epas", Some((&write_digits(&verdicts), asked.is_plain)))? else {
-            return Ok(Heard::Forgotten);
-        };
-        let verdict = verdict(&answer.body, asked.is_plain, &envelope);
-        let interval_minutes = asked.interval_minutes();
-        // A repeat that finds the same is not told again.
+        // A repeat that finds the same is not told again. Told before it is answered: the answer may be the last thing that is heard.
         if told.as_ref().is_none_or(|(before, _)| *before != findings) {
             for (string, finding) in asked.strings.iter().zip(&findings) {
                 self.say(&self.language.found(string, finding));
             }
         }
+        let (Some(answer), envelope) = self.ask("/epas", Some((&write_digits(&verdicts), asked.is_plain)))? else {
+            return Ok(Heard::Forgotten);
+        };
+        let verdict = verdict(&answer.body, asked.is_plain, &envelope);
+        let interval_minutes = asked.interval_minutes();
         if let Some(minutes) = interval_minutes
             && verdict != Verdict::Failed
             && told.as_ref().is_none_or(|(_, before)| *before != interval_minutes)

@@ -5,6 +5,16 @@ mod fake;
 
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use gate_agent::consent::Memory;
+use gate_agent::fault::Fault;
+use gate_agent::line::Way;
+use gate_agent::link::Aim;
+use gate_agent::look::Machine;
+use gate_agent::rounds::End;
+use gate_agent::run::{Consent, Visit};
+use gate_agent::words::Language;
 
 use fake::{Gateway, TOKEN, body, ended, plain_question, status};
 
@@ -88,6 +98,79 @@ fn without_consent_nothing_is_answered() {
     std::fs::write(state.join("gateways"), format!("localhost:1\n{}\n", gateway.host())).unwrap();
     assert_eq!(ended(gateway.agent(&[])).0, 0);
     assert_eq!(answers.lock().unwrap().len(), 1);
+}
+
+/// A scan in this process, with somebody who types `typed`. What came of it, and what was said.
+fn typed(gateway: &Gateway, typed: &str) -> (Result<End, Fault>, String) {
+    let (mut typed, mut log) = (typed.as_bytes(), Vec::new());
+    let mut visit = Visit {
+        aim: Aim::of_url(&format!("https://{}", gateway.host()), TOKEN).unwrap(),
+        way: Way::new(Some(&gateway.ca()), None, Duration::from_secs(30)).unwrap(),
+        machine: Machine::below("/"),
+        consent: Consent::Asked(Memory::of(|name| (name == "XDG_STATE_HOME").then(|| gateway.ca().with_file_name("")))),
+        terminal: Some(&mut typed),
+        language: Language::English,
+        log: &mut log,
+        minute: Duration::from_secs(1),
+        agreed: Vec::new(),
+    };
+    let ended = visit.run();
+    (ended, String::from_utf8(log).unwrap())
+}
+
+#[test]
+fn the_user_is_asked_by_name_and_with_what() {
+    let (gateway, answers) = asking("file_0_/etc/passwd;", "0");
+    for no in ["n\n", "", "certainly\n"] {
+        let (ended, said) = typed(&gateway, no);
+        assert!(matches!(ended, Err(Fault::NotAgreed)), "{ended:?}");
+        assert!(said.contains(&gateway.host()) && said.contains("  file_0_/etc/passwd\n") && said.ends_with("[n]o: "), "{said}");
+    }
+    assert!(answers.lock().unwrap().is_empty());
+    for (yes, is_asked) in [("y\n", true), ("a\n", true), ("", false)] {
+        let (ended, said) = typed(&gateway, yes);
+        assert!(matches!(ended, Ok(End::Passed)), "{ended:?} {said}");
+        assert_eq!(said.contains("[n]o: "), is_asked, "{said}");
+    }
+    assert_eq!(answers.lock().unwrap().len(), 3);
+}
+
+#[test]
+fn who_agreed_once_agreed_to_what_was_shown() {
+    let mut rounds = 0;
+    let gateway = Gateway::start("localhost", move |request| match request.path.as_str() {
+        "/epatype" => body("Epa:on\r\n"),
+        "/epaq" if rounds < 2 => request.question("file_1_/etc/passwd;"),
+        "/epaq" => request.question("file_1_/etc/passwd;file_1_/etc/shadow;"),
+        _ => {
+            rounds += 1;
+            request.verdict("0")
+        }
+    });
+    let (ended, said) = typed(&gateway, "y\nn\n");
+    assert!(matches!(ended, Err(Fault::NotAgreed)), "{ended:?} {said}");
+    assert_eq!(said.matches("[n]o: ").count(), 2, "for the first question, and for the one that asks for more: {said}");
+    assert_eq!(gateway.paths().iter().filter(|path| *path == "/epas").count(), 2);
+}
+
+#[test]
+fn an_outage_between_two_rounds_is_bridged() {
+    let mut questions = 0;
+    let gateway = Gateway::start("localhost", move |request| match request.path.as_str() {
+        "/epatype" => body("Epa:on\r\n"),
+        "/epaq" => {
+            questions += 1;
+            match questions {
+                2 => status(503),
+                1 | 3 => request.question("file_1_/etc/passwd;"),
+                _ => status(403),
+            }
+        }
+        _ => request.verdict("0"),
+    });
+    let (code, said) = ended(gateway.agent(&["--yes", "--minute", "1"]));
+    assert!(code == 0 && said.contains("status 503). Trying again."), "{code} {said}");
+    assert_eq!(gateway.paths().iter().filter(|path| *path == "/epas").count(), 2);
 }
 
 #[test]
