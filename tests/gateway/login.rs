@@ -32,10 +32,10 @@ on_each_engine!(
 );
 
 /// Somebody in the directory.
-const ANN: (&str, &str) = ("ann", "ann's secret 1");
+pub(crate) const ANN: (&str, &str) = ("ann", "ann's secret 1");
 
 /// The listing as it is published: inner quotes without backslashes, the two lines of the directory in the middle.
-const LISTING: &[&str] = &[
+pub(crate) const LISTING: &[&str] = &[
     r#"add authentication epaAction EPA-client-scan -csecexpr "sys.client_expr("proc_2_firefox")""#,
     "add authentication Policy EPA-check -rule true -action EPA-client-scan",
     "add authentication policylabel post-ldap-epa-scan -loginSchema LSCHEMA_INT",
@@ -46,7 +46,7 @@ const LISTING: &[&str] = &[
 ];
 
 /// What the listing takes for granted: virtual servers, the directory. A minute of scans lasts a second here.
-fn assumed(engine: &'static str, directory: &Directory) -> Wish {
+pub(crate) fn assumed(engine: &'static str, directory: &Directory) -> Wish {
     ground(engine, directory)
         .line("add authentication vserver MFA_AAA_vserver SSL 0.0.0.0")
         .line("add authentication authnProfile nfactor -authnVsName MFA_AAA_vserver")
@@ -73,7 +73,7 @@ fn with_lines(wish: Wish, lines: &[&str]) -> Wish {
 }
 
 /// ... and publishes `host` as Notepad for everyone.
-fn publishing(wish: Wish, host: &Host) -> Gateway {
+pub(crate) fn publishing(wish: Wish, host: &Host) -> Gateway {
     wish.line("set ns limits -unprovenPerSource 20000")
         .line(format!("add farm resource Notepad -host {}", host.address))
         .line("bind farm resource Notepad -everyone")
@@ -81,7 +81,7 @@ fn publishing(wish: Wish, host: &Host) -> Gateway {
 }
 
 /// The rows of an answer in JSON.
-fn rows(said: Said) -> Vec<Value> {
+pub(crate) fn rows(said: Said) -> Vec<Value> {
     let answer = said.json();
     assert_eq!(answer["errorcode"], 0, "{answer}");
     // Where there are none, the answer does not name them.
@@ -89,12 +89,12 @@ fn rows(said: Said) -> Vec<Value> {
 }
 
 /// Follows a redirect, if it is one.
-fn followed(browser: &Browser, answer: Answer) -> Answer {
+pub(crate) fn followed(browser: &Browser, answer: Answer) -> Answer {
     if (300..400).contains(&answer.status) { browser.get(answer.header("location"), &[]) } else { answer }
 }
 
 /// Fills the first form of `page` and sends it.
-fn send(browser: &Browser, page: &Answer, fields: &[(&str, &str)]) -> Answer {
+pub(crate) fn send(browser: &Browser, page: &Answer, fields: &[(&str, &str)]) -> Answer {
     let form = page.form(0);
     let mut all: Vec<(&str, &str)> = form.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     all.extend(fields);
@@ -102,7 +102,7 @@ fn send(browser: &Browser, page: &Answer, fields: &[(&str, &str)]) -> Answer {
 }
 
 /// The first page of a browser.
-fn first(browser: &Browser) -> Answer {
+pub(crate) fn first(browser: &Browser) -> Answer {
     let start = followed(browser, browser.get("/", &[]));
     let page = followed(browser, start);
     assert_eq!(page.status, 200, "{page:?}");
@@ -110,13 +110,13 @@ fn first(browser: &Browser) -> Answer {
 }
 
 /// The session of `user` as operators see it.
-fn session(gateway: &Gateway, user: &str) -> Option<Value> {
+pub(crate) fn session(gateway: &Gateway, user: &str) -> Option<Value> {
     let sessions = rows(gateway.console().run("show aaa session -format json"));
     sessions.into_iter().find(|row| row["userName"] == user)
 }
 
 /// A stream through a launch of Notepad.
-fn launched(gateway: &Gateway, browser: &Browser, page: &Answer) -> Client {
+pub(crate) fn launched(gateway: &Gateway, browser: &Browser, page: &Answer) -> Client {
     let file = click(browser, page, "Notepad");
     assert_eq!(file.status, 200, "{file:?}");
     let mut client = gateway.connect();
@@ -125,7 +125,7 @@ fn launched(gateway: &Gateway, browser: &Browser, page: &Answer) -> Client {
     client
 }
 
-fn there_and_back(client: &mut Client) {
+pub(crate) fn there_and_back(client: &mut Client) {
     client.stream.write_all(b"keystroke").unwrap();
     let mut back = [0; 9];
     client.stream.read_exact(&mut back).unwrap();
@@ -133,7 +133,7 @@ fn there_and_back(client: &mut Client) {
 }
 
 /// Waits until the gateway has ended a stream.
-fn ends(client: &mut Client) {
+pub(crate) fn ends(client: &mut Client) {
     let mut rest = [0; 16];
     // Whichever way it ends, it ends: nothing more comes.
     assert_eq!(client.stream.read(&mut rest).unwrap_or(0), 0);

@@ -13,6 +13,7 @@ macro_rules! on_each_engine {
     };
 }
 
+mod agent;
 mod console;
 mod control;
 mod hostile;
