@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use gate_auth::users::canonical;
 use gate_config::model::authentication::Ldap;
 use gate_proto::ldap::{Op, Reply, code, dn, filter, say};
 use secrecy::{ExposeSecret, SecretString};
@@ -221,11 +222,18 @@ impl Directory {
             // One more than there may be.
             entries_max: 2,
         };
-        let Answer { entries, code } = search::search(line, question).await?;
+        let Answer { mut entries, code } = search::search(line, question).await?;
         match code {
             code::SUCCESS | code::SIZE_LIMIT => {}
             code::REFERRAL => return Err(Outage::Referral),
             refused => return Err(Outage::Search(refused)),
+        }
+        // Guesses are counted by the name as the gateway spells it. What a directory alone takes for the same, as letters without their
+        // accents or out of another alphabet, would have a count of its own, and there are thousands of them.
+        if let [entry] = entries.as_slice()
+            && !is_called(entry.values(&self.plan.login), user)
+        {
+            entries.clear();
         }
         // To bind with an empty name is to bind as nobody, which succeeds.
         if entries.iter().any(|entry| entry.dn.is_empty()) { Err(Outage::Nonsense) } else { Ok(entries) }
@@ -341,6 +349,12 @@ impl Known {
         self.names.extend(fresh.iter().cloned());
         if self.names.len() > GROUPS_MAX { Err(Outage::TooManyGroups) } else { Ok(fresh) }
     }
+}
+
+/// Whether one of the names is what was typed. A directory that shows none is believed.
+fn is_called(names: &[String], typed: &str) -> bool {
+    let plain = |name: &str| canonical(name).map(|(name, _)| name);
+    names.is_empty() || names.iter().any(|name| plain(name) == plain(typed))
 }
 
 fn same(one: &str, other: &str) -> bool {

@@ -151,6 +151,20 @@ async fn a_user_may_be_looked_up_without_a_password() {
     assert_eq!(name(&directory(&settings, None).ask("bob", Some(&secret("bob's secret 1"))).await), Some("bob"));
 }
 
+/// T42: what a directory takes for the same name, and the gateway does not, would be counted under another one.
+#[tokio::test]
+async fn a_spelling_that_would_be_counted_apart_is_nobodys() {
+    let slapd = Slapd::start(&Ca::new());
+    let directory = directory(&settings(slapd.plain, LdapSecurity::Plaintext), None);
+    let password = secret("ann's secret 1");
+    for same in ["ANN", "Ann", "\u{ff41}nn", " ann "] {
+        assert_eq!(name(&directory.ask(same, Some(&password)).await), Some("ann"), "{same}");
+    }
+    for other in ["\u{1d41a}nn", "\u{24d0}nn", "\u{aa}nn", "a\u{207f}n", "a\u{ad}nn", "a\u{200b}nn"] {
+        assert_eq!(directory.ask(other, Some(&password)).await, Outcome::Wrong(Wrong::Unknown), "{other:?}");
+    }
+}
+
 #[tokio::test]
 async fn tls_is_spoken_to_whom_the_certificate_names() {
     let (ca, stranger) = (Ca::new(), Ca::new());
