@@ -1,12 +1,15 @@
 //! What enemies and broken peers do, from outside: each is stopped by the bound that is promised for it, is counted under its
 //! name, and costs nobody else anything.
 //!
-//! One module per place where they stand: before the handshake, inside TLS, in the memory, at the portal, behind the gateway.
+//! One module per place where they stand: before the handshake, inside TLS, in the memory, at the portal, at the
+//! login, behind the gateway.
 
 mod behind;
 mod handshake;
+mod login;
 mod memory;
 mod records;
+mod scans;
 mod vanish;
 mod web;
 

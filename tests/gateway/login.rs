@@ -68,7 +68,7 @@ fn ground(engine: &'static str, directory: &Directory) -> Wish {
         .line("set aaa parameter -periodicEpaMinute 1 -periodicEpaGrace 3")
 }
 
-fn with_lines(wish: Wish, lines: &[&str]) -> Wish {
+pub(crate) fn with_lines(wish: Wish, lines: &[&str]) -> Wish {
     lines.iter().fold(wish, |wish, line| wish.line(*line))
 }
 
@@ -201,13 +201,13 @@ fn the_published_scenario_in_a_browser(engine: &'static str) {
 }
 
 /// The text between two tags.
-fn tagged<'a>(answer: &'a Answer, tag: &str) -> &'a str {
+pub(crate) fn tagged<'a>(answer: &'a Answer, tag: &str) -> &'a str {
     let body = answer.body.split_once(&format!("<{tag}>")).map_or("", |(_, rest)| rest);
     body.split_once(&format!("</{tag}>")).map_or("", |(text, _)| text)
 }
 
 /// A form as scripts send it.
-fn fields(pairs: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn fields(pairs: &[(&str, &str)]) -> Vec<u8> {
     let encoded = |text: &str| {
         text.bytes()
             .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
@@ -221,17 +221,17 @@ const ANNOUNCED: &str =
     "none, username, domain, password, newpassword, passcode, savecredentials, textcredential, nsg-epa, nsg-setclient";
 
 /// A script in the middle of a login: cookies, and the last answer.
-struct Script {
-    web: Web,
-    last: Answer,
+pub(crate) struct Script {
+    pub(crate) web: Web,
+    pub(crate) last: Answer,
 }
 
 impl Script {
-    fn begin(gateway: &Gateway) -> Self {
+    pub(crate) fn begin(gateway: &Gateway) -> Self {
         Self::over(Web::new(gateway))
     }
 
-    fn over(mut web: Web) -> Self {
+    pub(crate) fn over(mut web: Web) -> Self {
         web.announce("X-Citrix-AM-CredentialTypes", ANNOUNCED);
         let last = web.post("/nf/auth/getAuthenticationRequirements.do", b"").unwrap();
         assert_eq!((last.status, tagged(&last, "Result")), (200, "more-info"), "{last:?}");
@@ -239,7 +239,7 @@ impl Script {
     }
 
     /// Sends the form that is shown.
-    fn send(&mut self, pairs: &[(&str, &str)]) -> &Answer {
+    pub(crate) fn send(&mut self, pairs: &[(&str, &str)]) -> &Answer {
         let context = tagged(&self.last, "StateContext").to_owned();
         let action = tagged(&self.last, "PostBack").to_owned();
         let body = fields(&[pairs, &[("StateContext", &context)]].concat());
@@ -247,16 +247,16 @@ impl Script {
         &self.last
     }
 
-    fn password(&mut self, user: &str, password: &str) -> &Answer {
+    pub(crate) fn password(&mut self, user: &str, password: &str) -> &Answer {
         self.send(&[("login", user), ("passwd", password), ("savecredentials", "false"), ("loginBtn", "Log On")])
     }
 
     /// Whether there is a session now.
-    fn is_in(&self) -> bool {
+    pub(crate) fn is_in(&self) -> bool {
         !self.web.cookie("NSC_AAAC").is_empty()
     }
 
-    fn scanner(&self) -> Scanner {
+    pub(crate) fn scanner(&self) -> Scanner {
         Scanner::new(self.web.cookie("NSC_EPAC"))
     }
 }

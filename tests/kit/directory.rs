@@ -140,6 +140,17 @@ impl Directory {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
+    /// Adds somebody whose `uid` may be any text; `cn` must be plain.
+    ///
+    /// # Panics
+    /// If the directory refuses.
+    pub fn add(&self, uid: &str, cn: &str, password: &str) {
+        let (uid, password) = (base64(uid.as_bytes()), base64(password.as_bytes()));
+        self.change(&format!(
+            "dn: cn={cn},ou=people,{BASE}\nobjectClass: inetOrgPerson\nsn: {cn}\nuid:: {uid}\nuserPassword:: {password}\n"
+        ));
+    }
+
     /// Stops it from answering, until [`Directory::go_on`]: connections are made, and nothing comes on them.
     ///
     /// # Panics

@@ -30,6 +30,17 @@ impl Web {
         Self::over(gateway.connect_from(source), gateway)
     }
 
+    /// Connects to another virtual server of the same name.
+    ///
+    /// # Panics
+    /// If it cannot be reached.
+    #[must_use]
+    pub fn to(gateway: &Gateway, vserver: &str) -> Self {
+        let at = gateway.address(vserver);
+        let client = Client::connect(at, NAME, &gateway.tls).expect("a connection");
+        Self { origin: format!("https://{NAME}:{}", at.port()), ..Self::over(client, gateway) }
+    }
+
     fn over(client: Client, gateway: &Gateway) -> Self {
         let origin = format!("https://{NAME}:{}", gateway.public().port());
         Self { client, cookies: BTreeMap::new(), origin, announced: String::new() }
