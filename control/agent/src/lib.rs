@@ -22,4 +22,5 @@ pub mod question;
 pub mod register;
 pub mod rounds;
 pub mod run;
+pub mod status;
 pub mod words;

@@ -2,18 +2,19 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use gate_agent::consent::Memory;
-use gate_agent::fault::{Fault, USAGE};
+use gate_agent::fault::{DONE, Fault, USAGE};
 use gate_agent::line::{Instead, Way};
 use gate_agent::link::{Aim, TOKEN_BYTES_MAX};
 use gate_agent::look::Machine;
 use gate_agent::register;
 use gate_agent::run::{Consent, Visit};
+use gate_agent::status;
 use gate_agent::words::Language;
 use zeroize::Zeroizing;
 
@@ -40,6 +41,9 @@ struct Arguments {
     /// nsgcepa://nsgcepa/epav2plugin/HOST[:PORT]/TOKEN/, as a login page has it.
     #[arg(required = true)]
     link: Option<String>,
+    /// On a terminal, wait for Enter before ending, so that what was said can be read.
+    #[arg(long)]
+    hold: bool,
     #[command(flatten)]
     how: How,
     #[command(subcommand)]
@@ -52,6 +56,8 @@ enum Command {
     Scan(Scan),
     /// Make the desktop start this program for links of login pages.
     Register,
+    /// Show which checks are being repeated.
+    Status,
 }
 
 #[derive(Debug, Args)]
@@ -87,6 +93,7 @@ fn main() -> ExitCode {
     let language = Language::of(|name| std::env::var(name).ok());
     let done = match &arguments.command {
         Some(Command::Register) => register_here(),
+        Some(Command::Status) => status(language),
         Some(Command::Scan(scan)) => token(&scan.token)
             .and_then(|token| Ok(Aim::of_url(&scan.gateway, &token)?))
             .and_then(|aim| visit(aim, &scan.how, language)),
@@ -99,13 +106,19 @@ fn main() -> ExitCode {
         say(&language.fault(&fault));
         fault.exit_code()
     });
+    if arguments.hold && io::stdin().is_terminal() {
+        say(&language.press_enter());
+        let mut line = String::new();
+        // Whatever is typed, and however it ends: the window may go.
+        let _typed = io::stdin().lock().take(1).read_line(&mut line);
+    }
     ExitCode::from(code)
 }
 
 /// Scans. Returns the exit code.
 fn visit(aim: Aim, how: &How, language: Language) -> Result<u8, Fault> {
     let way = Way::new(how.ca.as_deref(), how.resolve.clone(), EXCHANGE_WAIT)?;
-    let memory = Memory::of(|name| std::env::var_os(name).map(PathBuf::from));
+    let memory = Memory::of(path);
     let mut stdin = io::stdin().lock();
     let mut visit = Visit {
         aim,
@@ -117,6 +130,7 @@ fn visit(aim: Aim, how: &How, language: Language) -> Result<u8, Fault> {
         log: &mut io::stderr(),
         minute: Duration::from_secs(how.minute),
         agreed: Vec::new(),
+        notes: status::folder(path),
     };
     let end = visit.run()?;
     say(&language.end(end));
@@ -136,11 +150,27 @@ fn token(said: &str) -> Result<Zeroizing<String>, Fault> {
 
 fn register_here() -> Result<u8, Fault> {
     let own = |source| Fault::Own { action: "register", source };
-    let folder = register::folder(|name| std::env::var_os(name).map(PathBuf::from));
+    let folder = register::folder(path);
     let folder = folder.ok_or_else(|| own(io::ErrorKind::NotFound.into()))?;
     let file = std::env::current_exe().and_then(|program| register::register(&program, &folder)).map_err(own)?;
     let told = writeln!(io::stdout(), "{}\nxdg-mime default {} {}", file.display(), register::DESKTOP, register::SCHEME);
-    Ok(if told.is_ok() { gate_agent::fault::DONE } else { USAGE })
+    Ok(if told.is_ok() { DONE } else { USAGE })
+}
+
+/// Lists what is being repeated.
+fn status(language: Language) -> Result<u8, Fault> {
+    let all = status::folder(path).map_or_else(Vec::new, |folder| status::repeats(&folder, Path::new("/proc")));
+    let mut text: String = all.iter().map(|repeat| language.repeat(repeat) + "\n").collect();
+    if all.is_empty() {
+        text = language.no_repeats() + "\n";
+    }
+    let told = io::stdout().write_all(text.as_bytes());
+    told.map(|()| DONE).map_err(|source| Fault::Own { action: "write", source })
+}
+
+/// A path of the environment.
+fn path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
 }
 
 /// A line for the user. If standard error is gone, the exit code still says it.

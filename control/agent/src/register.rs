@@ -27,7 +27,7 @@ pub fn desktop_file(program: &Path) -> Option<String> {
     Some(format!(
         "[Desktop Entry]\nType=Application\nName=Sluicegate endpoint check\nName[ja]=Sluicegate 端末検査\n\
          Comment=Checks this device when a gateway asks\nComment[ja]=ゲートウェイの求めに応じてこの端末を検査します\n\
-         Exec=\"{quoted}\" %u\nTerminal=true\nNoDisplay=true\nMimeType={SCHEME};\n"
+         Exec=\"{quoted}\" --hold %u\nTerminal=true\nNoDisplay=true\nMimeType={SCHEME};\n"
     ))
 }
 
@@ -64,13 +64,16 @@ mod tests {
         let file = register(Path::new("/opt/a b/sluice-epa"), &folder).unwrap();
         assert_eq!(file, home.path().join(".local/share/applications/sluice-epa.desktop"));
         let text = std::fs::read_to_string(file).unwrap();
-        assert!(text.contains("\nExec=\"/opt/a b/sluice-epa\" %u\n") && text.contains("\nMimeType=x-scheme-handler/nsgcepa;\n"));
+        assert!(
+            text.contains("\nExec=\"/opt/a b/sluice-epa\" --hold %u\n")
+                && text.contains("\nMimeType=x-scheme-handler/nsgcepa;\n")
+        );
         assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
     }
 
     #[test]
     fn paths_cannot_break_out() {
-        assert!(desktop_file(Path::new("/a\"$`%\\x")).unwrap().contains("Exec=\"/a\\\\\"\\\\$\\\\`%%\\\\\\\\x\" %u\n"));
+        assert!(desktop_file(Path::new("/a\"$`%\\x")).unwrap().contains("Exec=\"/a\\\\\"\\\\$\\\\`%%\\\\\\\\x\" --hold %u\n"));
         assert_eq!(desktop_file(Path::new("/a\nExec=evil")), None);
         assert_eq!(desktop_file(Path::new("relative")), None);
         assert_eq!(folder(|_| Some("relative".into())), None);

@@ -1,6 +1,7 @@
 //! One scan from its beginning to its end: asks, looks, answers, waits, again.
 
 use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gate_proto::epa::envelope::Envelope;
@@ -17,6 +18,7 @@ use crate::look::{Finding, Machine};
 use crate::orders;
 use crate::question::{Asked, BadQuestion};
 use crate::rounds::{End, Heard, Next, Rounds, Verdict};
+use crate::status::Note;
 use crate::words::Language;
 
 /// How gateways know a native client: `AGEE` in it.
@@ -55,6 +57,8 @@ pub struct Visit<'a> {
     pub minute: Duration,
     /// What was agreed to for this time only.
     pub agreed: Vec<ClientString>,
+    /// Where repeats are noted for `status`, if anywhere.
+    pub notes: Option<PathBuf>,
 }
 
 impl Visit<'_> {
@@ -67,6 +71,7 @@ impl Visit<'_> {
         let mut rounds = Rounds::new(self.minute);
         let mut told: Option<(Vec<Finding>, Option<u16>)> = None;
         let mut missed = None;
+        let mut note: Option<(u16, Option<Note>)> = None;
         match self.is_wanted() {
             Ok(Some(true)) => {}
             Ok(Some(false)) => return Err(Fault::NotWanted),
@@ -91,8 +96,26 @@ impl Visit<'_> {
                         }
                         Err(fault) => return Err(fault),
                     };
+                    if let Heard::Answered { interval_minutes: Some(minutes), verdict: Verdict::Passed | Verdict::Untold } = heard
+                        && note.as_ref().is_none_or(|(noted, _)| *noted != minutes)
+                    {
+                        // The old one first: both have the same name.
+                        drop(note.take());
+                        note = Some((minutes, self.note(minutes)));
+                    }
                     rounds.heard(heard, now().saturating_duration_since(begin));
                 }
+            }
+        }
+    }
+
+    /// Notes the repeats. Without a note they are made all the same.
+    fn note(&mut self, minutes: u16) -> Option<Note> {
+        match Note::put(self.notes.as_deref()?, minutes, &self.aim.gateway.to_string()) {
+            Ok(note) => Some(note),
+            Err(source) => {
+                self.say(&self.language.fault(&Fault::Own { action: "note that the check is repeated", source }));
+                None
             }
         }
     }

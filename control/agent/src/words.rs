@@ -9,6 +9,7 @@ use crate::look::{Finding, Why};
 use crate::orders::Order;
 use crate::question::BadQuestion;
 use crate::rounds::End;
+use crate::status::Repeat;
 
 /// Most characters of a text of the gateway's that are shown.
 pub const SHOWN_CHARS_MAX: usize = 120;
@@ -109,6 +110,29 @@ impl Language {
             format!("The gateway asks again every {minutes} min. The session ends if this program does."),
             format!("{minutes} 分ごとに再検査します。このプログラムを終了するとセッションも終了します。"),
         )
+    }
+
+    /// A check that is being repeated.
+    #[must_use]
+    pub fn repeat(self, repeat: &Repeat) -> String {
+        let Repeat { pid, minutes, gateway } = repeat;
+        let gateway = shown(gateway);
+        self.pick(
+            format!("{gateway}  every {minutes} min  process {pid}"),
+            format!("{gateway}  {minutes} 分ごと  プロセス {pid}"),
+        )
+    }
+
+    /// That nothing is being repeated.
+    #[must_use]
+    pub fn no_repeats(self) -> String {
+        self.pick("No check is being repeated.", "繰り返し中の検査はありません。")
+    }
+
+    /// That the window stays until somebody wants it to go.
+    #[must_use]
+    pub fn press_enter(self) -> String {
+        self.pick("Press Enter to close.", "Enter キーを押すと閉じます。")
     }
 
     /// That the gateway was not reached, and is tried again.

@@ -12,7 +12,7 @@ fn help(command: &[&str]) -> String {
 
 #[test]
 fn help_is_what_was_read_through() {
-    for command in [&[][..], &["scan"], &["register"]] {
+    for command in [&[][..], &["scan"], &["register"], &["status"]] {
         let name = if command.is_empty() { "sluice-epa".to_owned() } else { command.join(".") };
         let told = help(command);
         let path = format!("{}/tests/golden/{name}.help.txt", env!("CARGO_MANIFEST_DIR"));
@@ -41,10 +41,10 @@ fn every_option_stands_in_the_manual() {
     let commands = commands.split_once("\n.SH ").unwrap().0;
     assert_eq!(of(front), explained(&help(&[])));
     let sections: Vec<&str> = commands.split(".SS ").skip(1).collect();
-    assert_eq!(sections.len(), 2);
+    assert_eq!(sections.len(), 3);
     // What both have is told once, in front.
     let front = explained(&help(&[]));
-    for (section, command) in sections.iter().zip(["scan", "register"]) {
+    for (section, command) in sections.iter().zip(["scan", "register", "status"]) {
         assert!(section.starts_with(command), "{section}");
         let wanted: BTreeSet<String> = explained(&help(&[command])).difference(&front).cloned().collect();
         assert_eq!(of(section), wanted, "{command}");

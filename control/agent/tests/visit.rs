@@ -3,6 +3,7 @@
 
 mod fake;
 
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -113,6 +114,7 @@ fn typed(gateway: &Gateway, typed: &str) -> (Result<End, Fault>, String) {
         log: &mut log,
         minute: Duration::from_secs(1),
         agreed: Vec::new(),
+        notes: None,
     };
     let ended = visit.run();
     (ended, String::from_utf8(log).unwrap())
@@ -133,6 +135,60 @@ fn the_user_is_asked_by_name_and_with_what() {
         assert_eq!(said.contains("[n]o: "), is_asked, "{said}");
     }
     assert_eq!(answers.lock().unwrap().len(), 3);
+}
+
+#[test]
+fn on_a_terminal_it_asks_and_stays_readable() {
+    let (gateway, answers) = asking("file_0_/etc/passwd;", "0");
+    let agent = gateway.agent(&["--hold"]);
+    let words: Vec<_> = std::iter::once(agent.get_program()).chain(agent.get_args()).map(|word| word.to_str().unwrap()).collect();
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &words.join(" "), "/dev/null"]).env("SHELL", "/bin/sh").env("LC_ALL", "C");
+    terminal.env("XDG_STATE_HOME", gateway.ca().with_file_name("")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut running = terminal.spawn().unwrap();
+    // What is typed ahead waits in the terminal.
+    running.stdin.take().unwrap().write_all(b"y\n\n").unwrap();
+    let output = running.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("[n]o: ") && said.contains("Press Enter to close."), "{said}");
+    assert_eq!(*answers.lock().unwrap(), ["0"]);
+}
+
+#[test]
+fn repeats_are_listed_while_they_last() {
+    let runtime = tempfile::tempdir().unwrap();
+    let status = {
+        let folder = runtime.path().to_owned();
+        move || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_sluice-epa"));
+            let output = command.arg("status").env("XDG_RUNTIME_DIR", &folder).env("LC_ALL", "C").output().unwrap();
+            assert!(output.status.success());
+            String::from_utf8(output.stdout).unwrap()
+        }
+    };
+    let (asked, listed) = (status.clone(), Arc::new(Mutex::new(String::new())));
+    let noted = Arc::clone(&listed);
+    let mut questions = 0;
+    let gateway = Gateway::start("localhost", move |request| match request.path.as_str() {
+        "/epatype" => body("Epa:on\r\n"),
+        "/epaq" if questions == 1 => {
+            *noted.lock().unwrap() = asked();
+            fake::status(403)
+        }
+        "/epaq" => {
+            questions += 1;
+            request.question("file_1_/etc/passwd;")
+        }
+        _ => request.verdict("0"),
+    });
+    let mut command = gateway.agent(&["--yes", "--minute", "1"]);
+    command.env("XDG_RUNTIME_DIR", runtime.path());
+    let (code, said) = ended(command);
+    assert_eq!(code, 0, "{said}");
+    let listed = listed.lock().unwrap().clone();
+    assert!(listed.starts_with(&format!("{}  every 1 min  process ", gateway.host())), "{listed}");
+    assert_eq!(status(), "No check is being repeated.\n");
 }
 
 #[test]
@@ -289,5 +345,5 @@ fn it_registers_for_links() {
         Command::new(env!("CARGO_BIN_EXE_sluice-epa")).arg("register").env("XDG_DATA_HOME", home.path()).output().unwrap();
     assert!(output.status.success());
     let text = std::fs::read_to_string(home.path().join("applications/sluice-epa.desktop")).unwrap();
-    assert!(text.contains(&format!("Exec=\"{}\" %u", env!("CARGO_BIN_EXE_sluice-epa"))), "{text}");
+    assert!(text.contains(&format!("Exec=\"{}\" --hold %u", env!("CARGO_BIN_EXE_sluice-epa"))), "{text}");
 }
