@@ -11,7 +11,7 @@ use gate_auth::guard::{Source, Wait};
 use gate_auth::login::Realm;
 use gate_auth::login::scan::{ScanNoted, ScanQuestion};
 use gate_auth::seal::SealKey;
-use gate_auth::sessions::{Arrival, End, Ended, IcaPolicy, Login, Times, Token, TooManyLogins};
+use gate_auth::sessions::{Arrival, End, Ended, IcaPolicy, Login, TooManyLogins};
 use gate_auth::tickets::{self, Code, Kind, NoSuchTicket, TableFull};
 use gate_auth::users::{Check, Users};
 use gate_config::expr::Group;
@@ -49,7 +49,7 @@ pub(crate) struct Person {
     pub(crate) groups: Arc<[String]>,
 }
 
-/// Somebody says a name and a password.
+/// A portal says a name and a password. Where that user is it knows, not we.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     /// As typed, with or without a domain in it.
@@ -58,8 +58,6 @@ pub(crate) struct Claim {
     pub(crate) domain: Option<String>,
     /// What is to be checked.
     pub(crate) password: SecretString,
-    /// Where it comes from; `None` if a peer that guards its own users passes it on.
-    pub(crate) source: Option<Source>,
 }
 
 /// What is to be done about a [`Claim`].
@@ -97,8 +95,6 @@ pub(crate) struct Tables {
 pub(crate) struct Rules {
     /// What becomes of ICA sessions when their login ends.
     pub(crate) ica: IcaPolicy,
-    /// How long logins last of which nothing else is said.
-    pub(crate) times: Times,
     /// Most logins at a time.
     pub(crate) users_max: Option<u32>,
     /// What more is said of a virtual server, if anything is.
@@ -252,14 +248,6 @@ pub(crate) enum Action {
     Tried { claim: Claim, check: Check, right: bool, reply: ReplyTo<Option<Person>> },
 
     // --- portal logins
-    /// A login begins, and ends the one whose cookie the browser showed before.
-    Enter {
-        person: Person,
-        password: SecretString,
-        arrival: Arrival,
-        replaces: Option<String>,
-        reply: ReplyTo<Result<Token, NotEntered>>,
-    },
     /// Whose cookie is that?
     Who { cookie: String, reply: ReplyTo<Whose> },
     /// A login ends, if the form token is its own.

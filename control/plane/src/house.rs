@@ -165,7 +165,7 @@ async fn live(
     let mut turn = Turn::new(sluice, desk, console.clone(), clock)?;
     let key = || random::bytes::<KEY_BYTES>().map(SealKey::new).map_err(|_| PlaneFault::NoRandom);
     let (login_form, names) = (LoginForm::new(key()?), key()?);
-    let portal = Portal { current, owner, helpers, clock, login_form, login_pages, names };
+    let portal = Portal { current, owner, clock, login_form, login_pages, names };
     tokio::spawn(inner::serve(Arc::new(portal), unix_listener(inner, "the inner listener")?, stopped.clone()));
     if let Some(ControlSocket { listener, path, system }) = settings.control {
         let door = socket::Settings { path, system, operators: operators_now, clock };

@@ -21,9 +21,10 @@ use super::event::{Denial, Why};
 use super::judge::holds;
 use super::orders::Orders;
 use super::path::{Failure, Outcome, Rule};
-use super::place::Place;
+use super::place::{Place, Setting};
 use super::state::Purpose;
-use super::walk::{Move, Walk};
+use super::view::ViewKind;
+use super::walk::{Move, Walk, built_in};
 
 /// What decisions call the rule that is bound to nothing.
 const PARAMETER: &str = "preauthenticationparameter";
@@ -68,22 +69,41 @@ impl Gathering<'_> {
     }
 }
 
+/// All rules that hold for logins here, in their order.
+fn gather(setting: &Setting) -> Gathering<'_> {
+    let model: &Model = &setting.model;
+    let mut all =
+        Gathering { names: &model.names, wanted: Vec::new(), strings: Vec::new(), orders: Orders::default(), refused: 0 };
+    let Some(vserver) = model.vservers.find(setting.vserver.as_str()) else { return all };
+    for (name, policy) in model.preauthentication.met(&vserver.admission.policies) {
+        all.add(name.as_str(), &policy.rule, &model.preauthentication.action_of(policy));
+    }
+    let parameter = &model.preauthentication.parameter;
+    if let (Some(verdict), Some(rule)) = (parameter.verdict, &parameter.rule) {
+        let (kill_process, delete_files) = (parameter.kill_process.clone(), parameter.delete_files.clone());
+        all.add(PARAMETER, rule, &PreauthAction { verdict, kill_process, delete_files, default_group: None });
+    }
+    all
+}
+
+impl Setting {
+    /// The form with which every login here begins. `None`: that depends on who comes, since the login has factors or the client is looked
+    /// at first; [`Event::Asked`](super::Event::Asked) tells.
+    #[must_use]
+    pub fn first_form(&self) -> Option<ViewKind> {
+        match self.first() {
+            Place::Factor(_) => None,
+            first @ Place::Classic(_) => gather(self).wanted.is_empty().then(|| built_in(&first, self)),
+        }
+    }
+}
+
 impl Walk<'_> {
     /// Asks the client, if there is something to ask before a login here.
     pub(super) fn preauthenticate(&mut self) -> Option<Move> {
         let Place::Classic(_) = self.core.setting.first() else { return None };
-        let model: Arc<Model> = Arc::clone(&self.core.setting.model);
-        let vserver = model.vservers.find(self.core.setting.vserver.as_str())?;
-        let mut all =
-            Gathering { names: &model.names, wanted: Vec::new(), strings: Vec::new(), orders: Orders::default(), refused: 0 };
-        for (name, policy) in model.preauthentication.met(&vserver.admission.policies) {
-            all.add(name.as_str(), &policy.rule, &model.preauthentication.action_of(policy));
-        }
-        let parameter = &model.preauthentication.parameter;
-        if let (Some(verdict), Some(rule)) = (parameter.verdict, &parameter.rule) {
-            let (kill_process, delete_files) = (parameter.kill_process.clone(), parameter.delete_files.clone());
-            all.add(PARAMETER, rule, &PreauthAction { verdict, kill_process, delete_files, default_group: None });
-        }
+        let setting = self.core.setting.clone();
+        let all = gather(&setting);
         if all.wanted.is_empty() {
             return None;
         }

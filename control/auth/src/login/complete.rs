@@ -57,8 +57,9 @@ impl Walk<'_> {
 
     /// The client was looked at since session settings want it.
     pub(super) fn looked(&mut self, complies: bool) -> Move {
-        self.note(None, None, Outcome::ClientSecurity(complies));
         let settings = self.settings();
+        let log = settings.client_security_log.unwrap_or_default();
+        self.note(None, None, Outcome::ClientSecurity { complies, log });
         if complies {
             if let Some(group) = &settings.smart_group {
                 self.core.gathered.add_group(group, GroupOrigin::Epa);

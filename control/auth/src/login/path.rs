@@ -130,7 +130,12 @@ pub enum Outcome {
     /// A rule of classic preauthentication decides: the login may begin, or not.
     Before(bool),
     /// The look at the client that session settings want, after all factors.
-    ClientSecurity(bool),
+    ClientSecurity {
+        /// The client is as they say.
+        complies: bool,
+        /// They want that to be written down.
+        log: bool,
+    },
     /// What session settings want to know of the client cannot be asked.
     ClientSecurityUnreadable,
     /// The user is in none of the groups that may log in.
@@ -274,8 +279,8 @@ impl fmt::Display for Outcome {
             Self::Challenged => f.write_str("server asks back"),
             Self::Before(true) => f.write_str("the login may begin"),
             Self::Before(false) => f.write_str("the login may not begin"),
-            Self::ClientSecurity(true) => f.write_str("-clientSecurity: client complies"),
-            Self::ClientSecurity(false) => f.write_str("-clientSecurity: client does not comply"),
+            Self::ClientSecurity { complies: true, log: _ } => f.write_str("-clientSecurity: client complies"),
+            Self::ClientSecurity { complies: false, log: _ } => f.write_str("-clientSecurity: client does not comply"),
             Self::ClientSecurityUnreadable => f.write_str("-clientSecurity cannot be asked: counts as failed"),
             Self::NotAllowed => f.write_str("user is in none of -allowedLoginGroups"),
             Self::Periodic(strings, minutes) => write!(f, "{strings} things are asked again every {minutes} minutes"),

@@ -325,7 +325,7 @@ fn over(denial: Denial) -> Move {
 }
 
 /// The form for a first factor that has none: one password, or two if a second factor checks another one.
-fn built_in(place: &Place, setting: &Setting) -> ViewKind {
+pub(super) fn built_in(place: &Place, setting: &Setting) -> ViewKind {
     if place.is_followed_by_secondary(setting) { ViewKind::Dual } else { ViewKind::Single }
 }
 

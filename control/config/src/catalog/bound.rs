@@ -90,20 +90,24 @@ pub(super) fn one_binding(said: &Said<'_>, these: &[&'static str]) -> Result<(),
     }
 }
 
+/// Whether it is a policy that decides about logins, or about the client before them.
+pub(super) fn is_of_logins(model: &Model, name: &str) -> bool {
+    model.authentication.policies.has(name) || model.preauthentication.policies.has(name)
+}
+
 /// Waits for a policy that a later line may make. One that nobody makes belongs to a part of NetScaler that is not here: it is kept.
 ///
 /// # Errors
 /// There is no such policy yet.
 pub(super) fn known(said: &Said<'_>, site: &mut Site<'_>, policy: &str, binding: &PolicyBinding) -> Result<(), Refused> {
     let (model, name) = (&*site.model, binding.policy.as_str());
-    let preauthentication = &model.preauthentication.policies;
     if model.sessions.policies.has(name) {
         return Ok(());
     }
-    if model.authentication.policies.has(name) || preauthentication.has(name) {
-        let cause = "users log in by what is bound to an authentication virtual server; this binding is kept for printing back";
+    if is_of_logins(model, name) {
+        let cause = "a login looks at what is bound to virtual servers; this binding is kept for printing back";
         let note = Note::new(Code::NotImplemented, said.place(policy), name, cause);
-        site.warn(note.cure("bind authentication vserver NAME -policy POLICY, and set vpn vserver NAME -authnProfile PROFILE"));
+        site.warn(note.cure("bind vpn vserver NAME -policy POLICY"));
         return Ok(());
     }
     if said.may_wait {

@@ -13,8 +13,7 @@ use super::ns::something;
 use super::site::{Note, Refused, Site, in_use, incomplete, missing, taken};
 use super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said, wishes};
 
-/// Virtual servers without a profile have one form, and those with one have factors.
-const EFFECT: Effect = Effect::Never("clients are asked in factors of a login, see `authentication epaAction`");
+const EFFECT: Effect = Effect::NewSessions;
 const VERDICT: Kind = Kind::Choice(<Verdict as Choice>::WORDS);
 const ACTION_NAME: Argument = Argument::required("name", Kind::Name, "Its name.");
 const POLICY_NAME: Argument = Argument::required("name", Kind::Name, "Its name.");
@@ -42,7 +41,9 @@ pub(super) const ACTION: Command = Command {
     object: "preauthenticationaction",
     words: "aaa preauthenticationaction",
     summary: "What follows from looking at the client before the login.",
-    notes: "New configurations ask the client in a factor of the login, see `authentication epaAction`.",
+    notes: "The first policy whose rule is true decides. If none is true, the login may begin unless one of them would have allowed it. \
+            All this is for virtual servers without `-authnProfile`; the others ask the client in a factor of the login, see \
+            `authentication epaAction`.",
     origin: Origin::NetScaler,
     feature: Some(Feature::Aaa),
     effect: EFFECT,
@@ -282,7 +283,7 @@ pub(super) const PARAMETER: Command = Command {
     object: "preauthenticationparameter",
     words: "aaa preauthenticationparameter",
     summary: "What the client's machine must be like before any login.",
-    notes: "It is looked at behind all bound policies.",
+    notes: "It is looked at behind all bound policies, at virtual servers without `-authnProfile`.",
     origin: Origin::NetScaler,
     feature: Some(Feature::Aaa),
     effect: EFFECT,
@@ -345,7 +346,7 @@ pub(super) const GLOBAL: Command = Command {
     object: "global",
     words: "aaa global",
     summary: "Preauthentication policies for all logins.",
-    notes: "They are looked at behind those of the virtual server.",
+    notes: "They are looked at behind those of the virtual server, where that has no `-authnProfile`.",
     origin: Origin::NetScaler,
     feature: Some(Feature::Aaa),
     effect: EFFECT,

@@ -51,7 +51,13 @@ const fn keywords(parameter: bool) -> [Argument; 67] {
         held("forcedTimeoutWarning", minutes(255), "", "How long before that the user is told.", p),
         held("defaultAuthorizationAction", ALLOW_DENY, "DENY", "For requests of which no authorization policy speaks.", p),
         held("SSO", ON_OFF, "OFF", "Whether name and password are passed on to the store.", p),
-        held("ssoCredential", Kind::Choice(&["PRIMARY", "SECONDARY"]), "PRIMARY", "Which password that is.", p),
+        live(
+            "ssoCredential",
+            Kind::Choice(&["PRIMARY", "SECONDARY"]),
+            "PRIMARY",
+            "Which of two passwords is the one for resources, at a virtual server without an authentication profile.",
+            p,
+        ),
         held("wihome", Kind::Text, "", "The store behind the gateway: its page.", p),
         held("wihomeAddressType", Kind::Choice(&["IPV4", "IPV6"]), "", "To which kind of address that resolves.", p),
         held("storefronturl", Kind::Text, "", "The store behind the gateway: where native clients find it.", p),
@@ -71,7 +77,7 @@ const fn keywords(parameter: bool) -> [Argument; 67] {
         live("clientSecurity", Kind::Text, "", "What the client's machine must be like.", p),
         live("clientSecurityGroup", Kind::Word(GROUP_CHARS_MAX, "_-.# @=:"), "", "The group of those whose machine is not.", p),
         live("clientSecurityMessage", Kind::Text, "", "What those are told.", p),
-        held("clientSecurityLog", ON_OFF, "OFF", "Whether that is logged.", p),
+        live("clientSecurityLog", ON_OFF, "OFF", "Whether what came of it is in the audit log.", p),
         held("epaClientType", Kind::Choice(&["AGENT", "PLUGIN"]), "", "Which program looks at the client's machine.", p),
         // Clientless access.
         kept("clientlessVpnMode", Kind::Choice(&["ON", "OFF", "DISABLED"]), "OFF", "Web applications without a tunnel.", p),

@@ -424,7 +424,15 @@ fn bind_to(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     }
     one_binding(said, &["policy", "staServer"])?;
     if let Some(binding) = bound::read(said, "policy")? {
-        bound::known(said, site, "policy", &binding)?;
+        let of_logins = bound::is_of_logins(site.model, binding.policy.as_str());
+        let has_factors = site.model.vservers.find(name).is_some_and(|vserver| vserver.authn_profile.is_some());
+        if !of_logins {
+            bound::known(said, site, "policy", &binding)?;
+        } else if has_factors {
+            let cause = "logins here go through the factors of -authnProfile; this binding is kept for printing back";
+            let note = Note::new(Code::NotImplemented, said.place("policy"), binding.policy.as_str(), cause);
+            site.warn(note.cure("bind authentication vserver NAME -policy POLICY, or unset vpn vserver NAME -authnProfile"));
+        }
         let Some(vserver) = site.model.vservers.find_mut(name) else { return Err(incomplete(said)) };
         return bound::bind(said, &mut vserver.admission.policies, binding);
     }

@@ -103,7 +103,6 @@ impl Service {
             user: user.clone(),
             domain: domain.as_ref().map(|domain| domain.name.clone()),
             password: password.expose().to_owned().into(),
-            source: None, // a portal asks for all its users; their sources it knows, not we
         };
         credentials::prove(&self.owner, &self.helpers, claim).await.map_err(|why| match why {
             NotProven::Wrong => ErrorId::FailedCredentials,

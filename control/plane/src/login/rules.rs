@@ -19,7 +19,6 @@ impl Rules {
         });
         Self {
             ica: IcaPolicy { on_timeout: model.vpn.ica_session_timeout, on_logout },
-            times: times(&model.vpn.session),
             users_max: model.aaa.users_max,
             vservers: vservers.filter(|(_, rules)| *rules != VserverRules::default()).collect(),
         }

@@ -25,13 +25,12 @@ use gate_auth::guard::{LoginGuard, TicketGuard};
 use gate_auth::login::lockout::Lockouts;
 use gate_auth::login::table::{self, Conversations};
 use gate_auth::seal::{KEY_BYTES, SealKey};
-use gate_auth::sessions::{self, Arrival, End, Entry, Identity, Login, Logins, Sso, Times, Token, plain};
+use gate_auth::sessions::{self, End, Entry, Login, Logins, Times, Token, plain};
 use gate_auth::tickets::{self, Code, Kind, LOGON_RANDOM_BYTES, STA_RANDOM_BYTES, Tickets};
 use gate_auth::users::{Check, Proven, Users, canonical};
-use gate_config::expr::{Group, GroupOrigin};
 use gate_proto::audit::{Entry as Note, Value};
 use gate_proto::xml::sta;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use sluice_link::id::{LaunchId, SessionKey};
 use sluice_link::reason::Reason;
 use tokio::sync::mpsc;
@@ -192,14 +191,8 @@ impl Owner {
             Action::Try(claim, reply) => give(reply, self.begin_try(&claim, now)),
             Action::Tried { claim, check, right, reply } => {
                 let person = if right { self.end_try(&claim, &check, now) } else { None };
-                self.count_try(&claim, person.is_some());
+                self.count_try(person.is_some());
                 give(reply, person);
-            }
-            Action::Enter { person, password, arrival, replaces, reply } => {
-                if let Some(cookie) = replaces {
-                    self.logins.end(&cookie, End::Renewed, now);
-                }
-                give(reply, self.enter_person(&person, password, arrival, now));
             }
             Action::Who { cookie, reply } => give(reply, self.whose(&cookie, now)),
             Action::Leave { cookie, form_token, reply } => {
@@ -349,17 +342,16 @@ impl Owner {
         if self.proven.knows(&name, &check, &claim.password, now)
             && let Some(person) = self.person(&name)
         {
-            self.count_try(claim, true);
+            self.count_try(true);
             return Trial::Known(person);
         }
-        if claim.source.is_none()
-            && self.users.find(&name).is_none()
+        if self.users.find(&name).is_none()
             && let Some(person) = self.guest(claim, now)
         {
-            self.count_try(claim, true);
+            self.count_try(true);
             return Trial::Known(person);
         }
-        match self.login_guard.begin(&name, claim.source, now) {
+        match self.login_guard.begin(&name, None, now) {
             Ok(()) => Trial::Work(check),
             Err(wait) => {
                 self.tally.logins_held_back += 1;
@@ -368,21 +360,15 @@ impl Owner {
         }
     }
 
-    /// Browsers are counted apart from portals that ask for their users.
-    fn count_try(&mut self, claim: &Claim, right: bool) {
-        let tally = &mut self.tally;
-        let (good, bad) = match claim.source {
-            Some(_) => (&mut tally.logins_right, &mut tally.logins_wrong),
-            None => (&mut tally.farm_right, &mut tally.farm_wrong),
-        };
-        *if right { good } else { bad } += 1;
+    fn count_try(&mut self, right: bool) {
+        *if right { &mut self.tally.farm_right } else { &mut self.tally.farm_wrong } += 1;
     }
 
     fn end_try(&mut self, claim: &Claim, check: &Check, now: Duration) -> Option<Person> {
         let name = self.canonical(&claim.user, claim.domain.as_deref())?;
         // While the check was done, the user may have got another password: the one of before opens nothing any more.
         let person = self.person(&name).filter(|_| self.users.is_current(&name, check))?;
-        self.login_guard.succeeded(&name, claim.source);
+        self.login_guard.succeeded(&name, None);
         self.proven.remember(&name, check, &claim.password, now);
         Some(person)
     }
@@ -393,21 +379,6 @@ impl Owner {
             return Whose::Login(Box::new(login), self.logins.form_token(cookie));
         }
         self.logins.why_over(cookie, now).map_or(Whose::Nobody, |ended| Whose::Over(ended.end))
-    }
-
-    fn enter_person(
-        &mut self,
-        person: &Person,
-        password: SecretString,
-        arrival: Arrival,
-        now: Duration,
-    ) -> Result<Token, NotEntered> {
-        let (user, domain) = (person.name.clone(), person.domain.clone());
-        let identity = Some(Identity { user: user.clone(), domain: domain.clone(), is_local: true });
-        let of_group = |name: &String| Group { name: name.clone(), origin: GroupOrigin::Local };
-        let (groups, times) = (person.groups.iter().map(of_group).collect(), self.rules.times);
-        let sso = Some(Sso { user, domain, password });
-        self.enter(Entry { identity, groups, sso, arrival, times }, now).map(|(token, _)| token)
     }
 
     /// Begins a login, under a token that nobody has seen.

@@ -389,6 +389,9 @@ fn result_of(decision: &Decision) -> Option<(&str, String)> {
     if let Outcome::Succeeded(action) = &decision.outcome {
         return Some((action, "passed".to_owned()));
     }
+    if let Outcome::ClientSecurity { complies, log: true } = &decision.outcome {
+        return Some(("clientSecurity", if *complies { "passed" } else { "failed" }.to_owned()));
+    }
     if let Outcome::Quarantined(group) = &decision.outcome {
         return Some((group, "quarantined".to_owned()));
     }

@@ -1,5 +1,6 @@
 //! What the owner does when time passes, which nobody waits for in here: each action is told the time.
 
+use gate_auth::sessions::{Arrival, Identity};
 use gate_auth::users::Verifier;
 use sluice_link::ask::Phases;
 use sluice_link::id::{Generation, ListenerId, Slot, SlotKey, WorkerId};
@@ -35,9 +36,10 @@ fn ask<T>(owner: &mut Owner, now: Duration, make: impl FnOnce(ReplyTo<T>) -> Act
 }
 
 fn log_in(owner: &mut Owner, user: &str) -> Token {
-    let person = Person { name: user.into(), domain: "DEMO".into(), groups: Arc::new([]) };
+    let identity = Identity { user: user.into(), domain: "DEMO".into(), is_local: true };
     let arrival = Arrival { client: "192.0.2.7:5".parse().unwrap(), vserver: "gw".into() };
-    ask(owner, T0, |reply| Action::Enter { person, password: "pw".into(), arrival, replaces: None, reply }).unwrap()
+    let entry = Entry { identity: Some(identity), groups: [].into(), sso: None, arrival, times: Times::default() };
+    owner.enter(entry, T0).unwrap().0
 }
 
 fn presented(code: &str) -> Presented {

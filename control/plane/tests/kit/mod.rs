@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "what fails here has failed the test")]
 
 pub(crate) mod operator;
+pub(crate) mod somebody;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{Read, Write};

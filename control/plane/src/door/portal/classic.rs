@@ -1,166 +1,277 @@
-//! The login of a virtual server without an authentication profile: one form, one password, a local user.
+//! The login of a virtual server without an authentication profile: one form, policies that are bound to the virtual server itself, else
+//! local users.
 //!
 //! ```text
 //!   browser   GET /vpn/index.html ─► form: cookie + token ─► POST /cgi/login ─► 303 /portal, or the form with what was wrong
 //!   program                                                  POST /cgi/login ─► 302 /cgi/setclient?wica, NSC_AAAC
 //!                                                                           └─► 302 /vpn/index.html, NSC_VPNERR
-//!   both: password ─► XML Service: credentials ─► login, under a name that was never shown before
+//!   both: Asked, Posted ─► converse (flow.rs) ─► Turn       a scan, a new password: the pages of sheets.rs
 //! ```
+//!
+//! The form stands for itself: who only looks at it begins no conversation, unless the client is to be looked at first. Programs that scan
+//! by themselves do so under `NSC_EPAC` and ask for the form again, or send it at once.
 //!
 //! A program is who sends neither token nor cookie of the form and nothing that only browsers send: browsers say where a form
 //! comes from, so none can be made to log in as somebody else by another site.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
-use gate_auth::guard::Source;
-use gate_auth::sessions::{Arrival, End, Sso, Token};
+use gate_auth::login::{Code, Denial, Event, Setting, View, ViewKind, Why};
+use gate_auth::sessions::Token;
 use gate_proto::form::{Field, Form};
 use gate_proto::forms::text;
-use gate_proto::xml::nfuse::answer::NoAnswer;
-use gate_proto::xml::nfuse::request::{Request as Question, ValidateCredentials};
-use gate_proto::xml::nfuse::words::ErrorId;
 use hyper::StatusCode;
-use secrecy::SecretString;
-use tracing::{info, warn};
+use tracing::info;
 
+use super::answers::told;
+use super::flow::{Talk, typed};
 use super::pages::LoginPage;
-use super::sheets::why_ended;
+use super::routes::Step;
+use super::sheet::{PAGE, TOKEN};
+use super::sheets::{ended, told_once};
 use super::text::{Problem, texts};
-use super::{Failed, Portal, Visit, credentials_of, jar, pages, retry_after, routes};
-use crate::action::{Action, Claim};
-use crate::credentials::{self, NotProven};
-use crate::http::Reply;
+use super::{Failed, Portal, Visit, jar, pages, retry_after, routes};
+use crate::http::{Reply, Whole};
+use crate::login::{self, ScanState, Turn};
 use crate::random;
-use crate::reach::xml::NoReply;
 
-/// Number of the failure "wrong user name or password".
-const WRONG: u16 = 4001;
-/// Number of the failure "try later".
-const LATER: u16 = 4003;
+impl Visit<'_> {
+    /// The form with which every login here begins, whoever comes.
+    fn first_form(&self) -> Option<ViewKind> {
+        let model = &self.world.model;
+        let (vserver, _) = model.vservers.row(&self.site.vserver)?;
+        Setting { model: Arc::clone(model), vserver: vserver.clone() }.first_form()
+    }
 
-/// Why somebody is not let in, and when to try again if that is known.
-struct NotIn {
-    problem: Problem,
-    wait: Option<Duration>,
-}
+    /// Whether a form is that of this page. Forms for more than that have pages of their own.
+    pub(super) fn is_classic_form(&self, kind: &ViewKind) -> bool {
+        match kind {
+            ViewKind::Single | ViewKind::Dual => !self.has_factors(),
+            ViewKind::Schema(_) | ViewKind::ChangePassword { .. } | ViewKind::Challenge { .. } => false,
+        }
+    }
 
-impl From<Problem> for NotIn {
-    fn from(problem: Problem) -> Self {
-        Self { problem, wait: None }
+    /// Whether a login that is over begins anew with this page and what was wrong: a password was.
+    pub(super) fn is_wrong_in_form(&self, denial: &Denial) -> bool {
+        match denial.why {
+            Why::Factor | Why::Tries => !self.has_factors(),
+            Why::Scan | Why::Steps | Why::Groups | Why::Cancelled | Why::Finished | Why::Off => false,
+        }
     }
 }
 
 impl Portal {
-    /// The form.
-    pub(super) fn form(&self, visit: &Visit<'_>, ended: Option<End>) -> Result<Reply, Failed> {
+    /// A step of a login without factors. Only the pages for what comes beside the form lead here.
+    pub(super) async fn classic_step(&self, step: Step, visit: &Visit<'_>, request: &Whole) -> Result<Reply, Failed> {
+        let form = Form::parse(request.body()).map_err(|bad| Failed::new(Problem::BadRequest, bad))?;
+        match step {
+            Step::Page => Ok(pages::redirect(StatusCode::FOUND, routes::LOGIN_FORM)),
+            Step::LoginForm => self.login_form(&Talk::new(self, visit, request)).await,
+            Step::Form | Step::Scanned | Step::NewPassword | Step::Cancel if form.field(PAGE) != Field::Absent => {
+                let talk = Talk::new(self, visit, request);
+                let turn = talk.take(step, &form).await?;
+                self.sheet_of(turn, &talk).await
+            }
+            Step::First | Step::Form | Step::Scanned | Step::NewPassword | Step::Cancel => {
+                Err(Failed::new(Problem::NotFound, "this virtual server has no authentication profile"))
+            }
+        }
+    }
+
+    /// The page that a login begins with, or is at.
+    async fn login_form(&self, talk: &Talk<'_>) -> Result<Reply, Failed> {
+        let visit = talk.visit;
+        let token = visit.jar.flow();
+        let first = visit.first_form();
+        let mut turn = match (token, &first) {
+            (None, Some(kind)) => return self.blank_form(visit, kind),
+            (Some(_), Some(_)) => talk.say(token, Event::Asked).await?,
+            (_, None) => talk.ask(token).await?,
+        };
+        // The client has answered, and its user has come back.
+        if let Turn::Scan { token, view } = &turn
+            && login::scan_state(&self.owner, &visit.site.vserver, token.expose()).await? == Some(ScanState::Done)
+        {
+            turn = talk.say(Some(token.expose()), Event::Scanned { step: Some(view.step) }).await?;
+        }
+        if let (Turn::Unknown, Some(kind)) = (&turn, &first) {
+            return self.blank_form(visit, kind);
+        }
+        if let Turn::Show { token, view } = &turn
+            && visit.is_classic_form(&view.kind)
+        {
+            let mut reply = self.blank_form(visit, &view.kind)?;
+            jar::give_flow(&mut reply, token)?;
+            return Ok(reply);
+        }
+        self.sheet_of(turn, talk).await
+    }
+
+    /// The form, with what was wrong the last time.
+    fn blank_form(&self, visit: &Visit<'_>, kind: &ViewKind) -> Result<Reply, Failed> {
         let failed = visit.jar.failure();
         let failure = failed.map(|number| text::text_or(text::error_key(number), visit.language));
-        let mut reply = self.show(visit, StatusCode::OK, failure, ended)?;
+        let mut reply = self.show(visit, kind, StatusCode::OK, failure, None)?;
         if failed.is_some() {
             jar::forget_failure(&mut reply)?;
-        }
-        if ended.is_some() {
-            jar::forget_login(&mut reply)?;
         }
         Ok(reply)
     }
 
-    fn show(&self, visit: &Visit<'_>, status: StatusCode, problem: Option<&str>, ended: Option<End>) -> Result<Reply, Failed> {
+    /// The form of a conversation. `notice`: what its user is told before.
+    pub(super) fn classic_form(
+        &self,
+        token: &Token,
+        view: &View,
+        visit: &Visit<'_>,
+        notice: Option<&'static str>,
+    ) -> Result<Reply, Failed> {
+        let (status, problem) = match (view.error, view.wait) {
+            (None, _) => (StatusCode::OK, None),
+            (Some(_), Some(_)) => (StatusCode::TOO_MANY_REQUESTS, Some(Problem::TryLater.told(visit.language).advice)),
+            (Some(code), None) => {
+                let status = if code == Code::TryLater { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::FORBIDDEN };
+                (status, Some(text::text_or(text::error_key(visit.number(code)), visit.language)))
+            }
+        };
+        let mut reply = self.show(visit, &view.kind, status, problem, notice)?;
+        view.wait.into_iter().for_each(|wait| retry_after(&mut reply, wait));
+        jar::give_flow(&mut reply, token)?;
+        Ok(reply)
+    }
+
+    /// The form after a login that has come to its end for a wrong password.
+    pub(super) fn form_again(&self, denial: &Denial, visit: &Visit<'_>) -> Result<Reply, Failed> {
+        let kind = visit.first_form().unwrap_or(ViewKind::Single);
+        let status = if denial.wait.is_some() { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::FORBIDDEN };
+        let mut reply = self.show(visit, &kind, status, Some(&told(denial, visit)), None)?;
+        denial.wait.into_iter().for_each(|wait| retry_after(&mut reply, wait));
+        jar::forget_flow(&mut reply, false)?;
+        Ok(reply)
+    }
+
+    fn show(
+        &self,
+        visit: &Visit<'_>,
+        kind: &ViewKind,
+        status: StatusCode,
+        problem: Option<&str>,
+        notice: Option<&str>,
+    ) -> Result<Reply, Failed> {
         self.login_pages.fetch_add(1, Relaxed);
         let cookie = Token::new(random::bytes()?);
         let nonce = pages::nonce()?;
         let form_token = self.login_form.token(&cookie, self.clock.now());
-        let ended = ended.map(|end| why_ended(end, visit.language));
-        let page = LoginPage { text: texts(visit.language), nonce: &nonce, form_token: &form_token, problem, ended };
+        let page = LoginPage {
+            text: texts(visit.language),
+            nonce: &nonce,
+            form_token: &form_token,
+            second: (*kind == ViewKind::Dual).then(|| text::text_or("sg_password2", visit.language)),
+            problem,
+            ended: notice.or_else(|| ended(visit)),
+        };
         let mut reply = pages::page(status, &nonce, &page);
         jar::give_form(&mut reply, &cookie)?;
+        told_once(&mut reply, visit)?;
         Ok(reply)
     }
 
     /// Takes the form.
-    pub(super) async fn enter(&self, visit: &Visit<'_>, form: &Form) -> Result<Reply, Failed> {
+    pub(super) async fn enter(&self, visit: &Visit<'_>, request: &Whole) -> Result<Reply, Failed> {
+        let form = Form::parse(request.body()).map_err(|bad| Failed::new(Problem::BadRequest, bad))?;
         if visit.has_factors() {
             // Here a password alone is no way in.
             return Ok(pages::redirect(StatusCode::SEE_OTHER, routes::PAGE));
         }
         let is_program =
-            !visit.jar.is_browser() && !visit.has_origin && visit.jar.form().is_none() && form.field("csrf") == Field::Absent;
-        let entered = if is_program || self.is_own_form(visit, form) {
-            self.let_in(visit, form).await?
-        } else {
-            info!(client = %visit.caller.client.ip(), "portal: login form without its cookie, or too old");
-            Err(Problem::StaleForm.into())
-        };
-        match entered {
-            Ok(token) => {
-                let mut reply = if is_program {
-                    pages::redirect(StatusCode::FOUND, routes::SET_CLIENT)
-                } else {
-                    pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES)
-                };
-                jar::give_login(&mut reply, &token)?;
-                jar::forget_form(&mut reply)?;
-                jar::forget_failure(&mut reply)?;
-                Ok(reply)
-            }
-            Err(NotIn { problem, wait }) if is_program => {
-                let mut reply = pages::redirect(StatusCode::FOUND, routes::LOGIN_FORM);
-                let number = if problem == Problem::TryLater { LATER } else { WRONG };
-                jar::give_failure(&mut reply, number)?;
-                wait.into_iter().for_each(|wait| retry_after(&mut reply, wait));
-                Ok(reply)
-            }
-            Err(NotIn { problem, wait }) => {
-                let told = problem.told(visit.language);
-                let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::FORBIDDEN);
-                let mut reply = self.show(visit, status, Some(told.advice), None)?;
-                wait.into_iter().for_each(|wait| retry_after(&mut reply, wait));
-                Ok(reply)
-            }
+            !visit.jar.is_browser() && !visit.has_origin && visit.jar.form().is_none() && form.field(TOKEN) == Field::Absent;
+        let talk = Talk::new(self, visit, request);
+        if is_program {
+            let turn = let_in(&talk, &form, true).await?;
+            return self.answer_program(turn, &talk).await;
         }
+        if !self.is_own_form(visit, &form) {
+            info!(client = %visit.caller.client.ip(), "portal: login form without its cookie, or too old");
+            let told = Problem::StaleForm.told(visit.language);
+            let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::FORBIDDEN);
+            return self.show(visit, &visit.first_form().unwrap_or(ViewKind::Single), status, Some(told.advice), None);
+        }
+        let turn = let_in(&talk, &form, false).await?;
+        let is_in = matches!(turn, Turn::Granted { .. });
+        let mut reply = self.sheet_of(turn, &talk).await?;
+        if is_in {
+            jar::forget_form(&mut reply)?;
+        }
+        Ok(reply)
     }
 
     fn is_own_form(&self, visit: &Visit<'_>, form: &Form) -> bool {
-        let token = form.text("csrf").unwrap_or_default();
+        let token = form.text(TOKEN).unwrap_or_default();
         self.login_form.is_token(visit.jar.form().unwrap_or_default(), token, self.clock.now())
     }
 
-    async fn let_in(&self, visit: &Visit<'_>, form: &Form) -> Result<Result<Token, NotIn>, Failed> {
-        let client = visit.caller.client.ip();
-        let (Some(user), Some(password)) = (form.text("login"), form.secret("passwd")) else {
-            return Ok(Err(Problem::WrongPassword.into()));
-        };
-        let password: SecretString = password.expose().to_owned().into();
-        let claim = Claim { user: user.to_owned(), domain: None, password: password.clone(), source: Some(Source::from(client)) };
-        let person = match credentials::prove(&self.owner, &self.helpers, claim).await {
-            Ok(person) => person,
-            Err(NotProven::Wrong) => {
-                // Who is unknown stays unnamed: it may be a password in the wrong field.
-                info!(%client, "portal: login failed");
-                return Ok(Err(Problem::WrongPassword.into()));
+    /// What programs are used to: where to go on, and a number if something was wrong.
+    async fn answer_program(&self, turn: Turn, talk: &Talk<'_>) -> Result<Reply, Failed> {
+        let visit = talk.visit;
+        let mut back = pages::redirect(StatusCode::FOUND, routes::LOGIN_FORM);
+        match turn {
+            Turn::Granted { login, watched, .. } => {
+                let mut reply = pages::redirect(StatusCode::FOUND, routes::SET_CLIENT);
+                jar::give_login(&mut reply, &login)?;
+                jar::forget_flow(&mut reply, watched)?;
+                jar::forget_failure(&mut reply)?;
+                Ok(reply)
             }
-            Err(NotProven::Wait(time)) => {
-                info!(%client, wait_s = time.as_secs(), "portal: login held back");
-                return Ok(Err(NotIn { problem: Problem::TryLater, wait: Some(time) }));
+            Turn::Show { token, view } => {
+                view.error.map_or(Ok(()), |code| jar::give_failure(&mut back, visit.number(code)))?;
+                view.wait.into_iter().for_each(|wait| retry_after(&mut back, wait));
+                // Behind a form that stands for itself the next try is a login of its own.
+                let goes_on = visit.jar.flow().is_some() || visit.first_form().is_none_or(|form| form != view.kind);
+                if goes_on {
+                    jar::give_flow(&mut back, &token)?;
+                }
+                Ok(back)
             }
-            Err(NotProven::Busy) => return Err(Failed::new(Problem::Busy, "too many passwords wait to be checked")),
-            Err(NotProven::NoOwner(gone)) => return Err(gone.into()),
-        };
-        let sso = Sso { user: person.name.clone(), domain: person.domain.clone(), password: password.clone() };
-        let question =
-            Question::ValidateCredentials(ValidateCredentials { credentials: credentials_of(&sso), wants_identity: false });
-        match visit.world.xml.ask(&question).await {
-            Ok(_) => {}
-            Err(NoReply::No(NoAnswer::Refused(ErrorId::FailedCredentials))) => {
-                warn!(%client, user = %person.name, "portal: the XML Service does not accept a user whom we know");
-                return Ok(Err(Problem::WrongPassword.into()));
+            Turn::Scan { token, .. } => {
+                jar::give_flow(&mut back, &token)?;
+                Ok(back)
             }
-            Err(why) => return Err(why.into()),
+            Turn::Over(denial) => {
+                jar::give_failure(&mut back, visit.number(denial.code))?;
+                denial.wait.into_iter().for_each(|wait| retry_after(&mut back, wait));
+                jar::forget_flow(&mut back, false)?;
+                Ok(back)
+            }
+            Turn::Cancelled | Turn::Unknown => {
+                jar::forget_flow(&mut back, false)?;
+                Ok(back)
+            }
+            turn @ (Turn::NotEntered(_) | Turn::Conflict | Turn::Busy) => self.sheet_of(turn, talk).await,
         }
-        let replaces = visit.jar.login().map(str::to_owned);
-        let arrival = Arrival { client: visit.caller.client, vserver: visit.site.vserver.clone() };
-        let entered = self.owner.ask(|reply| Action::Enter { person, password, arrival, replaces, reply }).await?;
-        Ok(Ok(entered?))
+    }
+}
+
+/// Says name and password where the form is what is shown; a program that was to be looked at has done with that, or has not.
+async fn let_in(talk: &Talk<'_>, form: &Form, is_program: bool) -> Result<Turn, Failed> {
+    let mut turn = talk.ask(talk.visit.jar.flow()).await?;
+    if let Turn::Scan { token, view } = &turn
+        && is_program
+    {
+        turn = talk.say(Some(token.expose()), Event::Scanned { step: Some(view.step) }).await?;
+    }
+    match &turn {
+        Turn::Show { token, view } if talk.visit.is_classic_form(&view.kind) => {
+            talk.say(Some(token.expose()), Event::Posted { step: Some(view.step), typed: Box::new(typed(form)) }).await
+        }
+        Turn::Show { .. }
+        | Turn::Scan { .. }
+        | Turn::Granted { .. }
+        | Turn::Over(_)
+        | Turn::Cancelled
+        | Turn::NotEntered(_)
+        | Turn::Unknown
+        | Turn::Conflict
+        | Turn::Busy => Ok(turn),
     }
 }

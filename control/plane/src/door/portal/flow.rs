@@ -23,7 +23,7 @@ use gate_proto::forms::state::State;
 use zeroize::Zeroizing;
 
 use super::routes::Step;
-use super::sheet::{CONTEXT, PAGE};
+use super::sheet::{CONTEXT, PAGE, TOKEN};
 use super::text::Problem;
 use super::{Failed, Portal, Visit, pages, routes};
 use crate::http::{Reply, Whole};
@@ -53,15 +53,13 @@ impl Portal {
     /// A step of a login.
     pub(super) async fn step(&self, step: Step, visit: &Visit<'_>, request: &Whole) -> Result<Reply, Failed> {
         if !visit.has_factors() {
-            return match step {
-                Step::Page => Ok(pages::redirect(hyper::StatusCode::FOUND, routes::LOGIN_FORM)),
-                Step::First | Step::Form | Step::Scanned | Step::NewPassword | Step::Cancel => {
-                    Err(Failed::new(Problem::NotFound, "this virtual server has no authentication profile"))
-                }
-            };
+            return self.classic_step(step, visit, request).await;
+        }
+        if step == Step::LoginForm {
+            return Ok(pages::redirect(hyper::StatusCode::FOUND, routes::PAGE));
         }
         let form = Form::parse(request.body()).map_err(|bad| Failed::new(Problem::BadRequest, bad))?;
-        let talk = Talk { portal: self, visit, facts: Arc::new(facts(visit, request)) };
+        let talk = Talk::new(self, visit, request);
         if step == Step::Page || form.field(PAGE) != Field::Absent {
             let turn = talk.take(step, &form).await?;
             self.sheet_of(turn, &talk).await
@@ -88,11 +86,16 @@ pub(super) struct Talk<'t> {
     facts: Arc<expr::Request>,
 }
 
-impl Talk<'_> {
-    async fn take(&self, step: Step, form: &Form) -> Result<Turn, Failed> {
+impl<'t> Talk<'t> {
+    /// The one that `request` is part of.
+    pub(super) fn new(portal: &'t Portal, visit: &'t Visit<'t>, request: &Whole) -> Self {
+        Self { portal, visit, facts: Arc::new(facts(visit, request)) }
+    }
+
+    pub(super) async fn take(&self, step: Step, form: &Form) -> Result<Turn, Failed> {
         let token = self.visit.jar.flow();
         match step {
-            Step::Page | Step::First => self.ask(token).await,
+            Step::Page | Step::LoginForm | Step::First => self.ask(token).await,
             Step::Form | Step::NewPassword => self.post(token, form).await,
             Step::Scanned => {
                 let step = match (answers(form), token) {
@@ -132,7 +135,8 @@ impl Talk<'_> {
         if factor.as_deref() == Some(&*view.factor) { self.say(Some(token.expose()), posted(view.step)).await } else { Ok(shown) }
     }
 
-    async fn say(&self, token: Option<&str>, event: Event) -> Result<Turn, Failed> {
+    /// Says that something happened.
+    pub(super) async fn say(&self, token: Option<&str>, event: Event) -> Result<Turn, Failed> {
         let Visit { caller, site, jar, .. } = self.visit;
         let said = Said {
             token: token.map(str::to_owned),
@@ -177,7 +181,7 @@ fn answers(form: &Form) -> Answers {
 }
 
 /// What was typed. A field without a value is as empty as one that is not there: neither is ever shown again.
-fn typed(form: &Form) -> expr::Typed {
+pub(super) fn typed(form: &Form) -> expr::Typed {
     let text = |name: &str| form.text(name).unwrap_or_default().to_owned();
     let field = |name: &str| (name.to_owned(), Zeroizing::new(text(name)));
     expr::Typed {
@@ -185,7 +189,7 @@ fn typed(form: &Form) -> expr::Typed {
         password: text("passwd").into(),
         password2: text("passwd1").into(),
         domain: text("domain"),
-        fields: form.names().filter(|name| ![CONTEXT, PAGE].contains(name)).map(field).collect(),
+        fields: form.names().filter(|name| ![CONTEXT, PAGE, TOKEN].contains(name)).map(field).collect(),
     }
 }
 

@@ -4,7 +4,7 @@
 //!   request ─► for us? (421) ─► canonical path ─► route and its class ─► page
 //!                                                   │ login form: cookie + token
 //!                                                   │ login: cookie    + token, if it changes something
-//!   login ─► local password ─► XML Service: credentials ─► cookie, new
+//!   login ─► flow.rs, classic.rs: the owner's conversations ─► cookie, new
 //!   list  ─► XML Service: app data                        launch ─► see launch.rs
 //! ```
 //!
@@ -53,7 +53,6 @@ use self::routes::{Class, Deed, Inside, NoRoute, Open, Step, Verb};
 use self::text::{Language, Problem, texts};
 use crate::action::{Action, NoOwner, NotEntered, Owned, Whose};
 use crate::clock::Clock;
-use crate::helpers::Helpers;
 use crate::http::{Door, Reply, Whole};
 use crate::random;
 use crate::reach::sta::Sta;
@@ -79,7 +78,6 @@ pub(crate) struct Site {
 pub(crate) struct Portal {
     pub(crate) current: Current,
     pub(crate) owner: Owned,
-    pub(crate) helpers: Arc<Helpers>,
     pub(crate) clock: Clock,
     pub(crate) login_form: LoginForm,
     /// Times that the login form was shown.
@@ -204,16 +202,16 @@ impl Portal {
         let visit = Visit { world: &world, site, own, caller, language, jar, has_origin, ended: None };
         let form = || Form::parse(request.body()).map_err(|bad| Failed::new(Problem::BadRequest, bad));
         match route.class {
-            Class::Open(page) => self.open(page, &visit).await,
+            Class::Open(page) => Ok(Self::open(page, &visit)),
             Class::Asking(asking) => self.asked(asking, &visit).await,
-            Class::Conversation(Step::Page) => match self.who(&visit).await? {
+            Class::Conversation(step @ (Step::Page | Step::LoginForm)) => match self.who(&visit).await? {
                 Who::In(_) => Ok(pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES)),
-                Who::Over(end) => self.step(Step::Page, &Visit { ended: Some(end), ..visit }, request).await,
-                Who::Nobody => self.step(Step::Page, &visit, request).await,
+                Who::Over(end) => self.step(step, &Visit { ended: Some(end), ..visit }, request).await,
+                Who::Nobody => self.step(step, &visit, request).await,
             },
             Class::Conversation(step) => self.step(step, &visit, request).await,
             Class::Scan(call) => self.scan_call(call, &visit, request).await,
-            Class::LoginForm => self.enter(&visit, &form()?).await,
+            Class::LoginForm => self.enter(&visit, request).await,
             Class::Login(page) => {
                 let Some(visitor) = self.visitor(&visit).await? else { return Ok(visit.to_login()) };
                 self.inside(page, &visit, &visitor).await
@@ -233,19 +231,13 @@ impl Portal {
     }
 
     /// Pages for anybody.
-    async fn open(&self, page: Open, visit: &Visit<'_>) -> Result<Reply, Failed> {
+    fn open(page: Open, visit: &Visit<'_>) -> Reply {
         match page {
-            Open::Front => Ok(pages::redirect(StatusCode::FOUND, visit.entrance())),
-            Open::LoginForm if visit.has_factors() => Ok(pages::redirect(StatusCode::FOUND, visit.entrance())),
-            Open::LoginForm => match self.who(visit).await? {
-                Who::In(_) => Ok(pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES)),
-                Who::Over(end) => self.form(visit, Some(end)),
-                Who::Nobody => self.form(visit, None),
-            },
-            Open::AuthMethods => Ok(Self::auth_methods(visit)),
-            Open::Configuration => Ok(Self::configuration()),
-            Open::Encryption => Ok(Self::encryption()),
-            Open::ScanScript => Ok(assets::scan_script()),
+            Open::Front => pages::redirect(StatusCode::FOUND, visit.entrance()),
+            Open::AuthMethods => Self::auth_methods(visit),
+            Open::Configuration => Self::configuration(),
+            Open::Encryption => Self::encryption(),
+            Open::ScanScript => assets::scan_script(),
         }
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct LoginPage<'p> {
     pub(crate) text: &'static Text,
     pub(crate) nonce: &'p str,
     pub(crate) form_token: &'p str,
+    /// A second password is asked for; what it is called.
+    pub(crate) second: Option<&'p str>,
     pub(crate) problem: Option<&'p str>,
     /// Why the login before is over.
     pub(crate) ended: Option<&'p str>,
@@ -216,14 +218,22 @@ mod tests {
 
     #[test]
     fn pages_have_what_a_reader_needs() {
-        let html = LoginPage { text: texts(Language::English), nonce: "n", form_token: "t", problem: Some("no"), ended: None }
-            .render()
-            .unwrap();
+        let html = LoginPage {
+            text: texts(Language::English),
+            nonce: "n",
+            form_token: "t",
+            second: Some("Second <password>"),
+            problem: Some("no"),
+            ended: None,
+        }
+        .render()
+        .unwrap();
         for needed in [
             "<html lang=\"en\">",
             "<h1>",
             "<label for=\"login\">",
             "<label for=\"passwd\">",
+            "<label for=\"passwd1\">Second &#60;",
             "role=\"alert\"",
             "name=\"viewport\"",
         ] {

@@ -15,7 +15,7 @@ pub(crate) enum Class {
     Conversation(Step),
     /// Whoever holds the cookie of a conversation that wants a scan, or of a login whose scan is repeated.
     Scan(Call),
-    /// Takes the login form from anybody who holds its cookie and token, or who is no browser and brings neither.
+    /// Takes the form of a login without factors from anybody who holds its cookie and token, or who is no browser and brings neither.
     LoginForm,
     /// Who is logged in.
     Login(Inside),
@@ -28,8 +28,6 @@ pub(crate) enum Class {
 pub(crate) enum Open {
     /// Sends on to the login form.
     Front,
-    /// The login form.
-    LoginForm,
     /// Which ways to log in there are.
     AuthMethods,
     /// What clients with pages of their own want to know.
@@ -40,12 +38,14 @@ pub(crate) enum Open {
     ScanScript,
 }
 
-/// Steps of a login in factors.
+/// Steps of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The page with what is shown now.
     Page,
-    /// The same, for programs.
+    /// The page of a login without factors.
+    LoginForm,
+    /// What is shown now, for programs.
     First,
     /// Takes a form.
     Form,
@@ -180,8 +180,8 @@ const fn post(path: &'static str, class: Class) -> Route {
 /// The table.
 pub(crate) const ROUTES: &[Route] = &[
     get(FRONT, Class::Open(Open::Front)),
-    get(LOGIN_FORM, Class::Open(Open::LoginForm)),
-    get("/vpn/tmindex.html", Class::Open(Open::LoginForm)),
+    get(LOGIN_FORM, Class::Conversation(Step::LoginForm)),
+    get("/vpn/tmindex.html", Class::Conversation(Step::LoginForm)),
     post("/cgi/login", Class::LoginForm),
     get("/cgi/setclient", Class::Asking(Asking::SetClient)),
     post("/cgi/setclient", Class::Asking(Asking::SetClient)),

@@ -20,6 +20,9 @@ pub(super) const CONTEXT: &str = "StateContext";
 /// Says that the form was on one of our pages, so that the answer is one, too.
 pub(super) const PAGE: &str = "sg-page";
 
+/// The token of a form that stands for itself.
+pub(super) const TOKEN: &str = "csrf";
+
 /// A form.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Sheet {

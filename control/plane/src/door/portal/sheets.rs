@@ -41,7 +41,7 @@ impl Portal {
                 let fresh = talk.ask(None).await?;
                 self.present(fresh, visit, Some(Problem::StaleForm.told(visit.language).advice))
             }
-            Turn::Over(denial) => over(&denial, visit),
+            Turn::Over(denial) => self.over(&denial, visit),
             Turn::Cancelled => {
                 let page = OverPage {
                     text,
@@ -50,7 +50,7 @@ impl Portal {
                     reason: text.over.cancelled,
                     code: None,
                     alert: false,
-                    back: routes::PAGE,
+                    back: visit.entrance(),
                 };
                 let mut reply = pages::page(StatusCode::OK, page.nonce, &page);
                 jar::forget_flow(&mut reply, false)?;
@@ -63,8 +63,9 @@ impl Portal {
         }
     }
 
-    fn present(&self, turn: Turn, visit: &Visit<'_>, notice: Option<&str>) -> Result<Reply, Failed> {
+    fn present(&self, turn: Turn, visit: &Visit<'_>, notice: Option<&'static str>) -> Result<Reply, Failed> {
         match turn {
+            Turn::Show { token, view } if visit.is_classic_form(&view.kind) => self.classic_form(&token, &view, visit, notice),
             Turn::Show { token, view } => flow(&token, &view, visit, notice),
             Turn::Scan { token, view } => scan(&token, &view, visit, notice),
             Turn::Granted { login, watched, .. } => {
@@ -74,13 +75,19 @@ impl Portal {
                 jar::forget_failure(&mut reply)?;
                 Ok(reply)
             }
-            Turn::Over(denial) => over(&denial, visit),
+            Turn::Over(denial) => self.over(&denial, visit),
             Turn::NotEntered(why) => Err(why.into()),
             Turn::Busy => Err(Failed::new(Problem::Busy, "too many logins at once")),
             Turn::Cancelled | Turn::Unknown | Turn::Conflict => {
                 Err(Failed::new(Problem::Internal, "a conversation that has just begun is over"))
             }
         }
+    }
+}
+
+impl Portal {
+    fn over(&self, denial: &Denial, visit: &Visit<'_>) -> Result<Reply, Failed> {
+        if visit.is_wrong_in_form(denial) { self.form_again(denial, visit) } else { over(denial, visit) }
     }
 }
 
@@ -139,7 +146,7 @@ fn over(denial: &Denial, visit: &Visit<'_>) -> Result<Reply, Failed> {
         reason: &reason,
         code: Some(visit.number(denial.code)),
         alert: true,
-        back: routes::PAGE,
+        back: visit.entrance(),
     };
     let mut reply = pages::page(StatusCode::FORBIDDEN, page.nonce, &page);
     denial.wait.into_iter().for_each(|wait| retry_after(&mut reply, wait));
@@ -148,12 +155,12 @@ fn over(denial: &Denial, visit: &Visit<'_>) -> Result<Reply, Failed> {
 }
 
 /// Why the login is over that the browser still has a cookie of.
-fn ended(visit: &Visit<'_>) -> Option<&'static str> {
+pub(super) fn ended(visit: &Visit<'_>) -> Option<&'static str> {
     visit.ended.map(|end| why_ended(end, visit.language))
 }
 
 /// Why a login is over, as its user is told.
-pub(super) fn why_ended(end: End, language: Language) -> &'static str {
+fn why_ended(end: End, language: Language) -> &'static str {
     let over = &texts(language).over;
     match end {
         End::LoggedOut | End::Renewed => over.signed_out,

@@ -17,8 +17,6 @@ pub(crate) enum Problem {
     TooLarge,
     /// The form did not come from our own page, or that page is too old.
     StaleForm,
-    /// Wrong user or password.
-    WrongPassword,
     /// Too many failures lately.
     TryLater,
     /// Too many logins at once.
@@ -89,12 +87,6 @@ impl Problem {
                 ("Page out of date", "This page was open for too long, or cookies are switched off. Please sign in again."),
                 ("ページが古くなっています", "長い間開かれていたか、Cookie が無効です。もう一度サインインしてください。"),
             ),
-            Self::WrongPassword => (
-                403,
-                "SG-2102",
-                ("Sign-in failed", "User name or password is wrong. Please check both and try again."),
-                ("サインインできませんでした", "ユーザー名またはパスワードが正しくありません。確認してやり直してください。"),
-            ),
             Self::TryLater => (
                 429,
                 "SG-2103",
@@ -163,14 +155,13 @@ impl Problem {
 
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::NotFound,
         Self::Method,
         Self::WrongHost,
         Self::BadRequest,
         Self::TooLarge,
         Self::StaleForm,
-        Self::WrongPassword,
         Self::TryLater,
         Self::Busy,
         Self::Conflict,
