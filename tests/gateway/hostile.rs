@@ -10,6 +10,7 @@ mod login;
 mod memory;
 mod records;
 mod scans;
+mod typed;
 mod vanish;
 mod web;
 

@@ -3,7 +3,7 @@
 
 use sluicegate_tests::certs::Ca;
 use sluicegate_tests::directory::Directory;
-use sluicegate_tests::gateway::Gateway;
+use sluicegate_tests::gateway::{Gateway, NAME};
 use sluicegate_tests::host::Host;
 use sluicegate_tests::scanner::{Asked, Scanner};
 use sluicegate_tests::web::Web;
@@ -97,6 +97,24 @@ fn a_flood_of_unknown_tokens_is_refused_without_a_word() {
             assert_eq!((answer.status, answer.body.as_str(), answer.header("csec")), (403, "", ""), "{path}: {answer:?}");
             assert!(answer.header("set-cookie").is_empty(), "{answer:?}");
         }
+    }
+    assert_eq!(scanner.answer(&gateway, "0").unwrap(), 200);
+    assert!(says_it_is_done(&mut script), "{:?}", script.last);
+}
+
+/// T21: the token of a scan is one virtual server's.
+#[test]
+fn a_token_is_worth_nothing_at_another_virtual_server() {
+    let directory = Directory::start(&Ca::new());
+    let other = format!("add vpn vserver vpn2 SSL 127.0.0.1 0 -vserverFqdn {NAME}");
+    let more = [other.as_str(), "bind ssl vserver vpn2 -certkeyName gw", "set vpn vserver vpn2 -authnProfile nfactor"];
+    let gateway = gateway(&directory, &more);
+    let (mut script, scanner) = asked(&gateway);
+    let cookie = format!("NSC_EPAC={}", script.web.cookie("NSC_EPAC"));
+    let headers = [("Cookie", cookie.as_str()), ("Date", "1498797356"), ("CSEC", "o1zuW94GIy9+ZKKiBEXqnw==")];
+    for path in ["/epatype", "/epaq", "/epas", "/logon/LogonPoint/sg/scan"] {
+        let answer = Web::to(&gateway, "vpn2").request("GET", path, &headers, b"").unwrap();
+        assert_eq!((answer.status, answer.body.as_str(), answer.header("csec")), (403, "", ""), "{path}: {answer:?}");
     }
     assert_eq!(scanner.answer(&gateway, "0").unwrap(), 200);
     assert!(says_it_is_done(&mut script), "{:?}", script.last);
