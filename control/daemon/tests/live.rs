@@ -152,7 +152,7 @@ fn a_scan_behind_a_directory_is_typed_line_by_line_and_its_secret_is_sealed() {
     ] {
         told.push_str(&done(&gateway, line));
     }
-    assert_eq!(told.matches("339: accepted; users log in").count(), 1, "{told}");
+    assert!(!told.contains("339:"), "nothing of it rests: {told}");
     let shown = done(&gateway, "show authentication epaAction EPA-client-scan");
     assert!(shown.contains("sys.client_expr(\"proc_2_firefox\")"), "{shown}");
     let refused = say(&gateway, "bind authentication policylabel scan -policyName ldap-auth -priority 200");
