@@ -572,7 +572,11 @@ fn a_drain_is_watched_and_ends_the_gateway() {
     other.say("add aaa group g").done();
     let mut operator = live.operator(ADMIN);
     let draining = std::thread::spawn(move || operator.say("drain -within 3600"));
-    until("the drain", || other.say("show ns drain").done().value("State") == "DRAINING");
+    // Whoever watches looks at once, and after a second again.
+    until("a second of the drain", || {
+        let shown = other.say("show ns drain").done();
+        shown.value("State") == "DRAINING" && !["0 seconds", "1 seconds"].contains(&shown.value("Elapsed"))
+    });
     live.house.workers.set_sessions(0);
     let told = draining.join().unwrap();
     assert!(told.progress.iter().any(|line| line.starts_with("1 sessions left")), "{told:?}");
