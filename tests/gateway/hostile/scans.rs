@@ -53,6 +53,25 @@ fn an_answer_that_is_none_is_a_failed_scan() {
     assert!(rows(gateway.console().run("show aaa session -format json")).is_empty());
 }
 
+/// T33: of two answers in one request none counts, whichever comes first.
+#[test]
+fn of_two_answers_in_one_request_none_counts() {
+    let directory = Directory::start(&Ca::new());
+    let gateway = gateway(&directory, &["set vpn parameter -encryptCsecExp DISABLED"]);
+    for (answers, passes) in [(&["0", "3"][..], false), (&["3", "0"], false), (&["0", "0"], false), (&["0"], true)] {
+        let mut script = Script::begin(&gateway);
+        let _ = script.password(ANN.0, ANN.1);
+        let cookie = format!("NSC_EPAC={}", script.web.cookie("NSC_EPAC"));
+        let mut headers = vec![("Cookie", cookie.as_str())];
+        let asked = Web::new(&gateway).request("GET", "/epaq", &headers, b"").unwrap();
+        assert_eq!(asked.header("csec"), "proc_2_firefox;", "{asked:?}");
+        headers.extend(answers.iter().map(|answer| ("CSEC", *answer)));
+        let answer = Web::new(&gateway).request("GET", "/epas", &headers, b"").unwrap();
+        assert!([200, 400].contains(&discreet(&answer).status), "{answers:?}: {answer:?}");
+        assert_eq!(says_it_is_done(&mut script), passes, "{answers:?}: {:?}", script.last);
+    }
+}
+
 /// T33: an answer counts once, for the question and the conversation that it belongs to.
 #[test]
 fn an_answer_of_before_or_of_somebody_else_counts_for_nothing() {

@@ -19,7 +19,7 @@ use gate_proto::epa::{ClientString, HEADER, Question, REPEATS, TYPE_OFF, TYPE_ON
 use gate_proto::form;
 use http_body_util::Full;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue};
+use hyper::header::{AsHeaderName, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue};
 use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
@@ -81,7 +81,8 @@ impl Portal {
                     return Ok(unknown());
                 }
                 let Some(wrap) = wrap(token, visit, request) else { return Ok(pages::bare(StatusCode::BAD_REQUEST)) };
-                let digits = request.headers().get(HEADER).and_then(|payload| wrap.open(payload.as_bytes()));
+                // Of two answers none counts.
+                let digits = once(request, HEADER).and_then(|payload| wrap.open(payload));
                 let repeats = request.headers().get(REPEATS.0).is_some_and(|value| value.as_bytes() == REPEATS.1.as_bytes());
                 let noted = login::epa_answer(&self.owner, vserver, token, digits, repeats).await?;
                 let Some(noted) = noted else { return Ok(unknown()) };
@@ -105,11 +106,13 @@ fn wrap(token: &str, visit: &Visit<'_>, request: &Whole) -> Option<Wrap> {
     if visit.world.model.vpn.scans_in_clear {
         return Some(Wrap::Plain);
     }
-    let header = |name: HeaderName| {
-        let mut all = request.headers().get_all(name).iter();
-        all.next().filter(|_| all.next().is_none()).map(HeaderValue::as_bytes)
-    };
-    Envelope::derive(token, header(DATE)?, header(HOST)?).map(Wrap::Sealed)
+    Envelope::derive(token, once(request, DATE)?, once(request, HOST)?).map(Wrap::Sealed)
+}
+
+/// The value of a header that is there exactly once.
+fn once(request: &Whole, name: impl AsHeaderName) -> Option<&[u8]> {
+    let mut all = request.headers().get_all(name).iter();
+    all.next().filter(|_| all.next().is_none()).map(HeaderValue::as_bytes)
 }
 
 impl Wrap {
