@@ -136,6 +136,22 @@ fn no_field_of_any_shape_is_echoed_or_lets_in() {
     assert!(rows(gateway.console().run("show aaa session -format json")).is_empty());
 }
 
+/// T15: of two values of one field none counts, even if both are right.
+#[test]
+fn a_right_field_that_comes_twice_lets_nobody_in() {
+    let directory = Directory::start(&Ca::new());
+    let gateway = publishing(with_directory(&directory), &Host::echo());
+    for twice in ["login", "passwd", "StateContext", ""] {
+        let mut script = Script::begin(&gateway);
+        let context = tagged(&script.last, "StateContext").to_owned();
+        let mut form = vec![("login", ANN.0), ("passwd", ANN.1), ("StateContext", context.as_str())];
+        form.extend(form.clone().into_iter().filter(|(name, _)| *name == twice));
+        let answer = script.web.post("/nf/auth/doAuthentication.do", &fields(&form)).unwrap();
+        assert!([200, 400].contains(&discreet(&answer).status), "{twice}: {answer:?}");
+        assert_eq!(script.is_in(), twice.is_empty(), "{twice}: {answer:?}");
+    }
+}
+
 /// T14, T21: each route with no cookie, that of a conversation, of a session, of one that has ended, and of another virtual server.
 #[test]
 fn no_route_gives_anything_of_a_login_without_one() {
