@@ -54,6 +54,6 @@ soak:            ## hours of mixed sessions; descriptors and memory must come ba
 	SLUICE_SOAK_SECONDS=$$(( $(or $(MINUTES),60) * 60 )) cargo test --release -p gate-daemon --test gateway -- soak --nocapture
 
 dist:            ## the release build: link-time optimised, one unit
-	cargo build --profile dist -p gate-daemon -p gate-cli -p sluicegate-ffi
+	cargo build --profile dist -p gate-daemon -p gate-cli -p gate-agent -p sluicegate-ffi
 
 ci: test         ## what the automatic check runs
