@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   first scan ── answered, nothing to repeat ─► Passed        not what the gateway wants ─► Refused
-//!       │ answered, with an interval                            403 ─► Forgotten
+//!       │ answered, with an interval                            403 ─► Forgotten; before the first repeat after LOGIN_MAX
 //!       ▼                                                       not reached ─► Lost, at once the first time
 //!   wait for the interval ─► scan ─► …                                         after RETRIES_MAX the next times
 //! ```
@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// How long after a scan that did not get through the next one is tried. Well within a gateway's grace of 30 s.
 pub const RETRY_WAIT: Duration = Duration::from_secs(5);
+/// How long a login may go on behind its scan: as long as it may take at all. Until it is complete, the token of the scan may be unknown.
+pub const LOGIN_MAX: Duration = Duration::from_secs(10 * 60);
 /// How many in a row may not get through.
 pub const RETRIES_MAX: u32 = 6;
 
@@ -72,7 +74,9 @@ pub enum Next {
 pub struct Rounds {
     minute: Duration,
     due: Duration,
-    is_known: bool,
+    /// When the first answer was taken.
+    answered: Option<Duration>,
+    is_repeated: bool,
     misses: u32,
     end: Option<End>,
 }
@@ -81,7 +85,7 @@ impl Rounds {
     /// Begins; the first scan is due at once. `minute` is how long a minute of intervals lasts.
     #[must_use]
     pub fn new(minute: Duration) -> Self {
-        Self { minute, due: Duration::ZERO, is_known: false, misses: 0, end: None }
+        Self { minute, due: Duration::ZERO, answered: None, is_repeated: false, misses: 0, end: None }
     }
 
     /// What is next at `now`.
@@ -102,14 +106,22 @@ impl Rounds {
                 self.end = Some(End::Passed);
             }
             Heard::Answered { interval_minutes: Some(minutes), verdict: Verdict::Passed | Verdict::Untold } => {
-                self.is_known = true;
+                self.is_repeated = self.answered.is_some();
+                self.answered = self.answered.or(Some(now));
                 self.misses = 0;
                 self.due = now.saturating_add(self.minute.saturating_mul(u32::from(minutes)));
             }
-            Heard::Forgotten => self.end = Some(if self.is_known { End::Forgotten } else { End::NeverKnown }),
+            Heard::Forgotten => match self.answered {
+                None => self.end = Some(End::NeverKnown),
+                // Somebody still types a further factor; the session asks when it is there.
+                Some(answered) if !self.is_repeated && now < answered.saturating_add(LOGIN_MAX) => {
+                    self.due = now.saturating_add(RETRY_WAIT);
+                }
+                Some(_) => self.end = Some(End::Forgotten),
+            },
             Heard::Unreached => {
                 self.misses += 1;
-                if !self.is_known || self.misses > RETRIES_MAX {
+                if self.answered.is_none() || self.misses > RETRIES_MAX {
                     self.end = Some(End::Lost);
                 } else {
                     self.due = now.saturating_add(RETRY_WAIT);
@@ -155,6 +167,24 @@ mod tests {
         assert_eq!(rounds.next(seconds(122)), Next::Wait(seconds(60)));
         rounds.heard(Heard::Forgotten, seconds(182));
         assert_eq!(rounds.next(seconds(182)), Next::End(End::Forgotten));
+    }
+
+    #[test]
+    fn a_login_that_goes_on_behind_the_scan_is_waited_for() {
+        let mut rounds = Rounds::new(MINUTE);
+        rounds.heard(answered(Some(1), Verdict::Passed), seconds(0));
+        for second in (60..600).step_by(5) {
+            assert_eq!(rounds.next(seconds(second)), Next::Scan);
+            rounds.heard(Heard::Forgotten, seconds(second));
+            assert_eq!(rounds.next(seconds(second)), Next::Wait(RETRY_WAIT));
+        }
+        let mut given_up = rounds.clone();
+        given_up.heard(Heard::Forgotten, seconds(600));
+        assert_eq!(given_up.next(seconds(600)), Next::End(End::Forgotten));
+        // It is complete at last; from now on to be forgotten is the end.
+        rounds.heard(answered(Some(1), Verdict::Passed), seconds(599));
+        rounds.heard(Heard::Forgotten, seconds(659));
+        assert_eq!(rounds.next(seconds(659)), Next::End(End::Forgotten));
     }
 
     #[test]

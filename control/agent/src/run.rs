@@ -28,6 +28,13 @@ const PASSED: &[u8] = b"0";
 /// The digit of one that did not.
 const FAILED: &[u8] = b"3";
 
+/// What the user has been told.
+struct Told {
+    strings: Vec<ClientString>,
+    findings: Vec<Finding>,
+    interval_minutes: Option<u16>,
+}
+
 /// Who is asked whether the gateway may be answered.
 #[derive(Debug)]
 pub enum Consent {
@@ -69,7 +76,7 @@ impl Visit<'_> {
     pub fn run(&mut self) -> Result<End, Fault> {
         let begin = now();
         let mut rounds = Rounds::new(self.minute);
-        let mut told: Option<(Vec<Finding>, Option<u16>)> = None;
+        let mut told: Option<Told> = None;
         let mut missed = None;
         let mut note: Option<(u16, Option<Note>)> = None;
         match self.is_wanted() {
@@ -127,7 +134,7 @@ impl Visit<'_> {
     }
 
     /// Question and answer, once.
-    fn round(&mut self, told: &mut Option<(Vec<Finding>, Option<u16>)>) -> Result<Heard, Fault> {
+    fn round(&mut self, told: &mut Option<Told>) -> Result<Heard, Fault> {
         let (Some(answer), envelope) = self.ask("/epaq", None)? else { return Ok(Heard::Forgotten) };
         let asked = Asked::read(answer.only(HEADER).ok_or(BadQuestion::Missing)?, &envelope)?;
         if asked.strings.is_empty() {
@@ -141,7 +148,8 @@ impl Visit<'_> {
         let findings = self.machine.look(&asked.strings);
         let verdicts: Vec<bool> = findings.iter().map(|finding| *finding == Finding::Yes).collect();
         // A repeat that finds the same is not told again. Told before it is answered: the answer may be the last thing that is heard.
-        if told.as_ref().is_none_or(|(before, _)| *before != findings) {
+        let is_same = told.as_ref().is_some_and(|before| before.strings == asked.strings && before.findings == findings);
+        if !is_same {
             for (string, finding) in asked.strings.iter().zip(&findings) {
                 self.say(&self.language.found(string, finding));
             }
@@ -149,15 +157,19 @@ impl Visit<'_> {
         let (Some(answer), envelope) = self.ask("/epas", Some((&write_digits(&verdicts), asked.is_plain)))? else {
             return Ok(Heard::Forgotten);
         };
-        let verdict = verdict(&answer.body, asked.is_plain, &envelope);
+        let verdict = match verdict(&answer.body, asked.is_plain, &envelope) {
+            // What did a moment ago still does. Another agent of this login has answered the same question: this answer did not count.
+            Verdict::Failed if is_same => Verdict::Untold,
+            other @ (Verdict::Passed | Verdict::Failed | Verdict::Untold) => other,
+        };
         let interval_minutes = asked.interval_minutes();
         if let Some(minutes) = interval_minutes
             && verdict != Verdict::Failed
-            && told.as_ref().is_none_or(|(_, before)| *before != interval_minutes)
+            && told.as_ref().is_none_or(|before| before.interval_minutes != interval_minutes)
         {
             self.say(&self.language.stays(minutes));
         }
-        *told = Some((findings, interval_minutes));
+        *told = Some(Told { strings: asked.strings, findings, interval_minutes });
         Ok(Heard::Answered { interval_minutes, verdict })
     }
 

@@ -172,7 +172,7 @@ fn repeats_are_listed_while_they_last() {
     let mut questions = 0;
     let gateway = Gateway::start("localhost", move |request| match request.path.as_str() {
         "/epatype" => body("Epa:on\r\n"),
-        "/epaq" if questions == 1 => {
+        "/epaq" if questions == 2 => {
             *noted.lock().unwrap() = asked();
             fake::status(403)
         }
@@ -207,6 +207,24 @@ fn who_agreed_once_agreed_to_what_was_shown() {
     assert!(matches!(ended, Err(Fault::NotAgreed)), "{ended:?} {said}");
     assert_eq!(said.matches("[n]o: ").count(), 2, "for the first question, and for the one that asks for more: {said}");
     assert_eq!(gateway.paths().iter().filter(|path| *path == "/epas").count(), 2);
+}
+
+#[test]
+fn an_answer_that_came_second_ends_nothing() {
+    let mut rounds = 0;
+    let gateway = Gateway::start("localhost", move |request| match request.path.as_str() {
+        "/epatype" => body("Epa:on\r\n"),
+        "/epaq" if rounds == 3 => status(403),
+        "/epaq" => request.question("file_1_/etc/passwd;"),
+        _ => {
+            rounds += 1;
+            // Of the second question another agent's answer was taken.
+            request.verdict(if rounds == 2 { "3" } else { "0" })
+        }
+    });
+    let (code, said) = ended(gateway.agent(&["--yes", "--minute", "1"]));
+    assert!(code == 0 && !said.contains("not satisfied"), "{code} {said}");
+    assert_eq!(gateway.paths().iter().filter(|path| *path == "/epas").count(), 3);
 }
 
 #[test]
