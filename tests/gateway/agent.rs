@@ -54,9 +54,13 @@ struct Agent {
 }
 
 impl Agent {
-    /// As a desktop starts it, with consent said beforehand. A minute lasts as long as the gateway's.
     fn start(gateway: &Gateway, page: &Answer) -> Self {
-        let log = gateway.dir().join("agent.log");
+        Self::noting(gateway, page, "agent.log")
+    }
+
+    /// As a desktop starts it, with consent said beforehand. A minute lasts as long as the gateway's.
+    fn noting(gateway: &Gateway, page: &Answer, log: &str) -> Self {
+        let log = gateway.dir().join(log);
         let mut command = Command::new(program());
         command
             .arg(link(page))
@@ -84,6 +88,18 @@ impl Agent {
     }
 }
 
+/// A process of the name `name`, until it is ended.
+fn process(gateway: &Gateway, name: &str) -> Running {
+    let program = gateway.dir().join(name);
+    std::fs::copy("/bin/sleep", &program).unwrap();
+    Running::start(Command::new(&program).arg("600").stdin(Stdio::null()))
+}
+
+fn end(mut process: Running) {
+    process.0.kill().unwrap();
+    let _ended = process.0.wait().unwrap();
+}
+
 fn a_process_opens_a_session_and_its_end_closes_it(engine: &'static str) {
     let (host, directory) = (Host::echo(), Directory::start(&Ca::new()));
     // A name that nobody else's process has, and of which the kernel keeps all.
@@ -99,9 +115,7 @@ fn a_process_opens_a_session_and_its_end_closes_it(engine: &'static str) {
     let after = send(&browser, &refused, &[]);
     assert!(!after.body.contains("Notepad") && session(&gateway, ANN.0).is_none(), "{after:?}");
 
-    let program = gateway.dir().join(&name);
-    std::fs::copy("/bin/sleep", &program).unwrap();
-    let mut firefox = Running::start(Command::new(&program).arg("600").stdin(Stdio::null()));
+    let firefox = process(&gateway, &name);
     let browser = Browser::new(&gateway);
     let scan = send(&browser, &first(&browser), &[("login", ANN.0), ("passwd", ANN.1)]);
     let mut agent = Agent::start(&gateway, &scan);
@@ -117,8 +131,7 @@ fn a_process_opens_a_session_and_its_end_closes_it(engine: &'static str) {
         (session["ageSeconds"].as_u64().unwrap_or(0) >= 7).then_some(())
     });
 
-    firefox.0.kill().unwrap();
-    let _ended = firefox.0.wait().unwrap();
+    end(firefox);
     ends(&mut stream);
     until("the session to be gone", || session(&gateway, ANN.0).is_none().then_some(()));
     let code = agent.running.wait().code();
@@ -130,4 +143,45 @@ fn a_process_opens_a_session_and_its_end_closes_it(engine: &'static str) {
     assert!(ended.len() == 1 && ended[0]["endReason"].to_string().to_lowercase().contains("scan"), "{ended:?}");
     let token = link(&scan).trim_end_matches('/').rsplit('/').next().unwrap();
     assert!(!said.contains(token) && !gateway.log().contains(token), "tokens are told to nobody");
+}
+
+#[test]
+fn of_two_factors_the_later_one_is_repeated() {
+    let (host, directory) = (Host::echo(), Directory::start(&Ca::new()));
+    let [first_name, second_name] = ["a", "b"].map(|which| format!("fx{:x}{which}", std::process::id()));
+    let wish = asking_for(&first_name, assumed("AUTO", &directory))
+        .line(format!(r#"add authentication epaAction later -csecexpr "sys.client_expr(\"proc_1_{second_name}\")""#))
+        .line("add authentication Policy later -rule true -action later")
+        .line("add authentication policylabel later -loginSchema LSCHEMA_INT")
+        .line("bind authentication policylabel later -policyName later -priority 100")
+        .line("unbind authentication policylabel post-ldap-epa-scan -policyName EPA-check")
+        .line("bind authentication policylabel post-ldap-epa-scan -policyName EPA-check -priority 100 -nextFactor later");
+    let gateway = publishing(wish, &host);
+    let (first_process, second_process) = (process(&gateway, &first_name), process(&gateway, &second_name));
+    let browser = Browser::new(&gateway);
+
+    let scan = send(&browser, &first(&browser), &[("login", ANN.0), ("passwd", ANN.1)]);
+    let mut earlier = Agent::noting(&gateway, &scan, "earlier.log");
+    earlier.says("asks again every 2 min");
+    let scan = send(&browser, &scan, &[]);
+    let mut later = Agent::noting(&gateway, &scan, "later.log");
+    later.says("asks again every 1 min");
+    let list = send(&browser, &scan, &[]);
+    assert!(list.body.contains("Notepad"), "{list:?} {}", later.said());
+    let mut stream = launched(&gateway, &browser, &list);
+
+    // What the session asks, it asks everybody who has scanned in this login.
+    earlier.says(&format!("yes  proc_1_{second_name}"));
+    end(first_process);
+    until("a few intervals to pass", || {
+        there_and_back(&mut stream);
+        let session = session(&gateway, ANN.0).unwrap_or_else(|| panic!("{} {}", later.said(), gateway.log()));
+        (session["ageSeconds"].as_u64().unwrap_or(0) >= 7).then_some(())
+    });
+    end(second_process);
+    ends(&mut stream);
+    until("the session to be gone", || session(&gateway, ANN.0).is_none().then_some(()));
+    // Who finds it first is told that it does not do, and the other that the session is over.
+    let codes = [&mut earlier, &mut later].map(|agent| agent.running.wait().code());
+    assert!(codes.contains(&Some(1)) && codes.iter().all(|code| [Some(0), Some(1)].contains(code)), "{codes:?}");
 }
