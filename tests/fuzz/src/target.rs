@@ -413,7 +413,7 @@ fn epa(data: &[u8]) {
         assert!(question.sent() == 2 && question.is_whole());
         assert_eq!(epa::question::read_question(question.as_str().as_bytes()), Some(vec![string.to_string().as_str(); 2]));
     }
-    if let Ok(expression) = epa::classic::convert(&text) {
+    if let Ok(epa::classic::Converted::Asked(expression)) = epa::classic::convert(&text) {
         let asked = expression.matches("sys.client_expr(\"").count();
         assert!(asked > 0 && expression.matches('"').count() == 2 * asked);
     }

@@ -8,10 +8,11 @@
 //!   CLIENT.REG('HKLM\\X').VALUE == 5                             sys.client_expr("reg_0_HKLM\\X_VALUE_==_5")
 //! ```
 //!
-//! What stands in parentheses goes into the string as it is, and so does a comparison, as `_METHOD_operator_value`: only the client
+//! Tests are joined by `&&`, `||`, `!` and parentheses, and stand beside `sys.client_expr` and what is known without asking: `ns_true`,
+//! `ns_false`. What stands in parentheses goes into the string as it is, and so does a comparison, as `_METHOD_operator_value`: only the client
 //! understands either. That `PROCESS`, `APPLICATION(…)` and `SYSTEM(…)` become these strings is known; the others follow from them.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use thiserror::Error;
 
@@ -19,6 +20,17 @@ use super::client_string::{BadClientString, ClientString, Kind, minutes, without
 
 /// Longest expression, in bytes.
 pub const EXPRESSION_BYTES_MAX: usize = 8191;
+/// How deep parentheses and `!` may stand.
+pub const DEPTH_MAX: usize = 32;
+
+/// What a client is asked for an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Converted {
+    /// Nothing: the answer is known.
+    Always(bool),
+    /// This, written with `sys.client_expr`.
+    Asked(String),
+}
 
 /// One check of the old language, in the new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +58,9 @@ pub enum NotConverted {
         /// What can.
         wanted: &'static str,
     },
+    /// Parentheses in parentheses, and so on.
+    #[error("parentheses stand more than {DEPTH_MAX} deep")]
+    TooDeep,
     /// What came out is no client string.
     #[error(transparent)]
     String(#[from] BadClientString),
@@ -54,41 +69,85 @@ pub enum NotConverted {
     Quote(String),
 }
 
-/// The expression that asks the same as the classic `text`.
+/// What asks the same as the classic `text`.
 ///
 /// # Errors
 /// [`NotConverted`], naming the first thing that has no counterpart.
-pub fn convert(text: &str) -> Result<String, NotConverted> {
+pub fn convert(text: &str) -> Result<Converted, NotConverted> {
     if text.len() > EXPRESSION_BYTES_MAX {
         return Err(NotConverted::TooLong);
     }
     let mut scanner = Scanner { rest: text.trim_start() };
-    let (mut out, mut depth) = (String::new(), 0_usize);
-    loop {
-        while scanner.takes("(") {
-            depth += 1;
-            out.push('(');
+    let tree = scanner.or(0)?;
+    if !scanner.rest.is_empty() {
+        return Err(scanner.unexpected("&&, || or the end"));
+    }
+    Ok(match tree {
+        Tree::Known(known) => Converted::Always(known),
+        tree @ (Tree::Test(_) | Tree::Not(_) | Tree::And(..) | Tree::Or(..)) => Converted::Asked(tree.to_string()),
+    })
+}
+
+/// An expression, taken apart. What is known is nowhere but at the top, so each leaf is a test, and the length of the text bounds the depth.
+enum Tree {
+    Known(bool),
+    Test(String),
+    Not(Box<Self>),
+    And(Box<Self>, Box<Self>),
+    Or(Box<Self>, Box<Self>),
+}
+
+impl Tree {
+    fn not(self) -> Self {
+        match self {
+            Self::Known(known) => Self::Known(!known),
+            other @ (Self::Test(_) | Self::Not(_) | Self::And(..) | Self::Or(..)) => Self::Not(Box::new(other)),
         }
-        let Check { string, negated } = scanner.check()?;
-        let string = string.to_string();
-        if string.contains('"') {
-            return Err(NotConverted::Quote(string));
+    }
+
+    fn and(self, right: Self) -> Self {
+        match (self, right) {
+            (Self::Known(false), _) | (_, Self::Known(false)) => Self::Known(false),
+            (Self::Known(true), other) | (other, Self::Known(true)) => other,
+            (left, right) => Self::And(Box::new(left), Box::new(right)),
         }
-        let not = if negated { "!" } else { "" };
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{not}sys.client_expr(\"{string}\")");
-        while depth > 0 && scanner.takes(")") {
-            depth -= 1;
-            out.push(')');
+    }
+
+    fn or(self, right: Self) -> Self {
+        match (self, right) {
+            (Self::Known(true), _) | (_, Self::Known(true)) => Self::Known(true),
+            (Self::Known(false), other) | (other, Self::Known(false)) => other,
+            (left, right) => Self::Or(Box::new(left), Box::new(right)),
         }
-        if scanner.takes("&&") {
-            out.push_str(" && ");
-        } else if scanner.takes("||") {
-            out.push_str(" || ");
-        } else if scanner.rest.is_empty() && depth == 0 {
-            return Ok(out);
-        } else {
-            return Err(scanner.unexpected(if depth > 0 { ") or an operator" } else { "an operator" }));
+    }
+
+    const fn is_one(&self) -> bool {
+        matches!(self, Self::Known(_) | Self::Test(_) | Self::Not(_))
+    }
+}
+
+/// As a client security expression.
+impl fmt::Display for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inside =
+            |f: &mut fmt::Formatter<'_>, tree: &Self| if tree.is_one() { write!(f, "{tree}") } else { write!(f, "({tree})") };
+        match self {
+            Self::Known(known) => write!(f, "{known}"),
+            Self::Test(string) => write!(f, "sys.client_expr(\"{string}\")"),
+            Self::Not(inner) => {
+                f.write_str("!")?;
+                inside(f, inner)
+            }
+            Self::And(left, right) => {
+                inside(f, left)?;
+                f.write_str(" && ")?;
+                inside(f, right)
+            }
+            Self::Or(left, right) => {
+                inside(f, left)?;
+                f.write_str(" || ")?;
+                inside(f, right)
+            }
         }
     }
 }
@@ -124,13 +183,62 @@ static SUBJECTS: [(&str, Kind, &str); 11] = [
     ("OS", Kind::System, ""),
 ];
 
+/// What stands for a test in messages.
+const TESTS: &str = "ns_true, ns_false, sys.client_expr or a test of the client such as CLIENT.SVC(name) EXISTS";
+
 /// The longer first, where one begins with another.
 const OPERATORS: [&str; 6] = ["==", "!=", "<=", ">=", "<", ">"];
 
 impl<'t> Scanner<'t> {
+    fn or(&mut self, depth: usize) -> Result<Tree, NotConverted> {
+        let mut tree = self.and(depth)?;
+        while self.takes("||") {
+            tree = tree.or(self.and(depth)?);
+        }
+        Ok(tree)
+    }
+
+    fn and(&mut self, depth: usize) -> Result<Tree, NotConverted> {
+        let mut tree = self.unary(depth)?;
+        while self.takes("&&") {
+            tree = tree.and(self.unary(depth)?);
+        }
+        Ok(tree)
+    }
+
+    fn unary(&mut self, depth: usize) -> Result<Tree, NotConverted> {
+        if depth >= DEPTH_MAX {
+            return Err(NotConverted::TooDeep);
+        }
+        if self.takes("!") {
+            return Ok(self.unary(depth + 1)?.not());
+        }
+        if self.takes("(") {
+            let tree = self.or(depth + 1)?;
+            return if self.takes(")") { Ok(tree) } else { Err(self.unexpected(") or an operator")) };
+        }
+        if self.takes("ns_true") || self.takes("true") {
+            return Ok(Tree::Known(true));
+        }
+        if self.takes("ns_false") || self.takes("false") {
+            return Ok(Tree::Known(false));
+        }
+        let Check { string, negated } = if self.takes("sys.client_expr") {
+            Check { string: ClientString::parse(self.argument()?)?, negated: false }
+        } else {
+            self.check()?
+        };
+        let string = string.to_string();
+        if string.contains('"') {
+            return Err(NotConverted::Quote(string));
+        }
+        let test = Tree::Test(string);
+        Ok(if negated { test.not() } else { test })
+    }
+
     fn check(&mut self) -> Result<Check, NotConverted> {
         if !self.takes("CLIENT.") {
-            return Err(self.unexpected("CLIENT."));
+            return Err(self.unexpected(TESTS));
         }
         let subject = SUBJECTS.iter().find(|(name, ..)| self.takes(name));
         let Some((_, kind, prefix)) = subject else {
@@ -187,7 +295,7 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    /// What stands in parentheses, with or without quotes.
+    /// What stands in parentheses, with or without quotes. Paths have parentheses of their own.
     fn argument(&mut self) -> Result<&'t str, NotConverted> {
         if !self.takes("(") {
             return Err(self.unexpected("("));
@@ -195,7 +303,20 @@ impl<'t> Scanner<'t> {
         let argument = if self.rest.starts_with(['\'', '"']) {
             self.word("a name")?
         } else {
-            let end = self.rest.find(')').ok_or(NotConverted::Unfinished(")"))?;
+            let mut open = 0_usize;
+            let end = self.rest.find(|c| match c {
+                '(' => {
+                    open += 1;
+                    false
+                }
+                ')' if open == 0 => true,
+                ')' => {
+                    open -= 1;
+                    false
+                }
+                _ => false,
+            });
+            let end = end.ok_or(NotConverted::Unfinished(")"))?;
             let argument = self.rest[..end].trim_end();
             self.skip(end);
             argument
@@ -257,6 +378,7 @@ mod tests {
             ("CLIENT.FILE(C:\\\\x\\\\y.txt) EXISTS", "file_0_C:\\\\x\\\\y.txt", false),
             ("CLIENT.FILE('/etc/motd').VERSION >= 1.2 -frequency 5", "file_5_/etc/motd_VERSION_>=_1.2", false),
             ("CLIENT.REG('HKEY_LOCAL_MACHINE\\\\a b').VALUE == \"c d\"", "reg_0_HKEY_LOCAL_MACHINE\\\\a b_VALUE_==_c d", false),
+            (r"CLIENT.FILE(C:\Program Files (x86)\a.exe) NOTEXISTS", r"file_0_C:\Program Files (x86)\a.exe", true),
             ("CLIENT.REG(HKLM) NOTEXISTS", "reg_0_HKLM", true),
             ("CLIENT.SVC(sshd) EXISTS", "svc_0_sshd", false),
             ("CLIENT.OS(win10).SP == 2", "sys_0_win10_SP_==_2", false),
@@ -284,10 +406,44 @@ mod tests {
     #[test]
     fn operators_and_parentheses_stay() {
         assert_eq!(
-            convert("(CLIENT.APPLICATION.PROCESS(a) EXISTS||CLIENT.SVC(b) NOTEXISTS -frequency 3 ) && ((CLIENT.FILE(c) EXISTS))")
-                .as_deref(),
-            Ok("(sys.client_expr(\"proc_0_a\") || !sys.client_expr(\"svc_3_b\")) && ((sys.client_expr(\"file_0_c\")))")
+            convert("(CLIENT.APPLICATION.PROCESS(a) EXISTS||CLIENT.SVC(b) NOTEXISTS -frequency 3 ) && ((CLIENT.FILE(c) EXISTS))"),
+            asked("(sys.client_expr(\"proc_0_a\") || !sys.client_expr(\"svc_3_b\")) && sys.client_expr(\"file_0_c\")")
         );
+        assert_eq!(
+            convert("!(CLIENT.SVC(a) EXISTS || CLIENT.SVC(b) EXISTS) && CLIENT.SVC(c) NOTEXISTS"),
+            asked(r#"!(sys.client_expr("svc_0_a") || sys.client_expr("svc_0_b")) && !sys.client_expr("svc_0_c")"#)
+        );
+        assert_eq!(
+            convert(r#"sys.client_expr("proc_2_firefox") || CLIENT.SVC(a) EXISTS && CLIENT.SVC(b) EXISTS"#),
+            asked(r#"sys.client_expr("proc_2_firefox") || (sys.client_expr("svc_0_a") && sys.client_expr("svc_0_b"))"#)
+        );
+    }
+
+    fn asked(expression: &str) -> Result<Converted, NotConverted> {
+        Ok(Converted::Asked(expression.to_owned()))
+    }
+
+    #[test]
+    fn what_is_known_is_not_asked() {
+        for (text, known) in [
+            ("ns_true", true),
+            ("TRUE", true),
+            ("!ns_true", false),
+            ("ns_false && CLIENT.SVC(a) EXISTS", false),
+            ("CLIENT.SVC(a) EXISTS || true", true),
+        ] {
+            assert_eq!(convert(text), Ok(Converted::Always(known)), "{text}");
+        }
+        assert_eq!(convert("ns_false || (ns_true && CLIENT.SVC(a) EXISTS)"), asked("sys.client_expr(\"svc_0_a\")"));
+        let long = vec!["true"; EXPRESSION_BYTES_MAX / 6].join("||");
+        assert_eq!(convert(&long), Ok(Converted::Always(true)));
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        for sign in ["(", "!"] {
+            assert_eq!(convert(&sign.repeat(DEPTH_MAX + 1)), Err(NotConverted::TooDeep), "{sign}");
+        }
     }
 
     #[test]
@@ -296,8 +452,10 @@ mod tests {
         let long = format!("CLIENT.SVC({}) EXISTS", "x".repeat(EXPRESSION_BYTES_MAX));
         for (text, why) in [
             (long.as_str(), NotConverted::TooLong),
-            ("", NotConverted::Unfinished("CLIENT.")),
-            ("ns_true", unexpected("ns_true", "CLIENT.")),
+            ("", NotConverted::Unfinished(TESTS)),
+            ("ns_truely", unexpected("ns_truely", TESTS)),
+            ("REQ.HTTP.HEADER x CONTAINS y", unexpected("REQ.HTTP.HEADER", TESTS)),
+            ("sys.client_expr(\"x\")", NotConverted::String(BadClientString::Shape)),
             ("CLIENT.CERT(x) EXISTS", unexpected("CERT(x)", "APPLICATION, SYSTEM, FILE, REG, SVC or OS")),
             ("CLIENT.SVCX(x) EXISTS", unexpected("SVCX(x)", "APPLICATION, SYSTEM, FILE, REG, SVC or OS")),
             ("CLIENT.SVC x", unexpected("x", "(")),
@@ -314,10 +472,10 @@ mod tests {
             ("CLIENT.SVC(x) EXISTS -frequency", NotConverted::Unfinished("the option's value")),
             ("CLIENT.SVC(x) EXISTS -colour 1", unexpected("-colour", "-frequency, -freshness or -error-weight")),
             ("CLIENT.SVC('a\"b') EXISTS", NotConverted::Quote("svc_0_a\"b".into())),
-            ("CLIENT.SVC(x) EXISTS CLIENT.", unexpected("CLIENT.", "an operator")),
+            ("CLIENT.SVC(x) EXISTS CLIENT.", unexpected("CLIENT.", "&&, || or the end")),
             ("(CLIENT.SVC(x) EXISTS", NotConverted::Unfinished(") or an operator")),
-            ("CLIENT.SVC(x) EXISTS)", unexpected(")", "an operator")),
-            ("CLIENT.SVC(x) EXISTS &&", NotConverted::Unfinished("CLIENT.")),
+            ("CLIENT.SVC(x) EXISTS)", unexpected(")", "&&, || or the end")),
+            ("CLIENT.SVC(x) EXISTS &&", NotConverted::Unfinished(TESTS)),
         ] {
             assert_eq!(convert(text), Err(why), "{text:.60}");
         }
