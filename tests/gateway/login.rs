@@ -54,7 +54,7 @@ pub(crate) fn assumed(engine: &'static str, directory: &Directory) -> Wish {
 }
 
 /// A gateway that knows the directory as `ldap_server1`.
-fn ground(engine: &'static str, directory: &Directory) -> Wish {
+pub(crate) fn ground(engine: &'static str, directory: &Directory) -> Wish {
     wish(engine)
         .line(format!(
             "add authentication ldapAction ldap_server1 -serverIP {} -serverPort {} -ldapBase \"{}\" -ldapBindDn \"{}\" \

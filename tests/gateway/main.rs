@@ -20,6 +20,7 @@ mod hostile;
 mod launch;
 mod live;
 mod login;
+mod login_classic;
 mod metrics;
 mod planted;
 mod portal;
