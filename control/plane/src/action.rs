@@ -255,18 +255,14 @@ pub(crate) enum Action {
 
     // --- logins under way
     /// Something happened in a login.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the door of logins is what says it"))]
     Say { said: Box<Said>, reply: ReplyTo<Turn> },
     /// Somebody outside has answered a question of a login.
     Answered { conversation: u64, question: u64, came: Came },
     /// How far is the look at a client?
-    #[cfg_attr(not(test), allow(dead_code, reason = "the door of logins is what says it"))]
     ScanState { at: Scanner, reply: ReplyTo<Option<ScanState>> },
     /// What is the client asked now?
-    #[cfg_attr(not(test), allow(dead_code, reason = "the door of logins is what says it"))]
     ScanQuestion { at: Scanner, reply: ReplyTo<Option<ScanQuestion>> },
     /// The client says what it has found.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the door of logins is what says it"))]
     ScanAnswer { at: Scanner, digits: Option<Zeroizing<Vec<u8>>>, repeats: bool, reply: ReplyTo<Option<ScanNoted>> },
     /// Logins with every decision, the last one first; those that go on before those that are over.
     Traces { wanted: WantedTraces, at_most: usize, reply: ReplyTo<Found<Trace>> },

@@ -5,8 +5,6 @@
 //!                                └─ asks outside by itself: a door that goes away loses nothing
 //! ```
 
-#![cfg_attr(not(test), allow(dead_code, reason = "the door of logins is what uses it"))]
-
 use std::sync::Arc;
 
 use gate_auth::login::scan::{ScanNoted, ScanQuestion};
@@ -55,10 +53,6 @@ pub(crate) enum Turn {
     Granted {
         /// For the browser: a cookie that nobody has seen before.
         login: Token,
-        /// Names it to operators.
-        number: u64,
-        /// The token of its forms.
-        form_token: String,
         /// The client will be looked at again and again, under the token that it has.
         watched: bool,
     },

@@ -152,6 +152,12 @@ impl Browser {
         self.post(&token, step, user, password).await
     }
 
+    /// Names a login to operators.
+    async fn session(&self, cookie: &Token) -> u64 {
+        let Whose::Login(session, _) = self.whose(cookie).await else { panic!("no session") };
+        session.number
+    }
+
     async fn whose(&self, cookie: &Token) -> Whose {
         let cookie = cookie.expose().to_owned();
         self.owner.ask(|reply| Action::Who { cookie, reply }).await.unwrap()
@@ -178,9 +184,9 @@ fn posted(step: u32, user: &str, password: &str) -> Event {
     Event::Posted { step: Some(step), typed: Box::new(typed) }
 }
 
-fn granted(turn: Turn) -> (Token, u64) {
-    let Turn::Granted { login, number, .. } = &turn else { panic!("{turn:?}") };
-    (login.clone(), *number)
+fn granted(turn: Turn) -> Token {
+    let Turn::Granted { login, .. } = turn else { panic!("{turn:?}") };
+    login
 }
 
 fn error(turn: &Turn) -> Option<Code> {
@@ -196,13 +202,12 @@ async fn a_password_makes_a_session_under_a_cookie_that_nobody_has_seen() {
     assert_eq!(error(&wrong), Some(Code::Credentials));
     let Turn::Show { token: same, view } = wrong else { panic!() };
     assert_eq!(same.expose(), token, "no factor was passed");
-    let Turn::Granted { login, number, form_token, watched } = bench.post(&token, view.step, "DEMO\\Alice", "s3cret").await
-    else {
+    let Turn::Granted { login, watched } = bench.post(&token, view.step, "DEMO\\Alice", "s3cret").await else {
         panic!("no login")
     };
-    assert!(login.expose() != token && number == 1 && !watched);
-    let Whose::Login(session, form) = bench.whose(&login).await else { panic!("no session") };
-    assert_eq!((session.user(), form), ("alice", form_token));
+    assert!(login.expose() != token && !watched);
+    let Whose::Login(session, _) = bench.whose(&login).await else { panic!("no session") };
+    assert_eq!((session.user(), session.number), ("alice", 1));
     assert!(session.is_in("Staff"));
     assert!(matches!(bench.say(Some(&token), Event::Cancelled).await, Turn::Unknown), "the login under way is over");
 }
@@ -244,7 +249,8 @@ async fn a_scan_lets_in_and_its_failing_repeat_ends_the_session_and_what_it_laun
     assert_eq!(bench.scan(&token, b"0").await, Some(ScanNoted::Taken { passed: true }));
     assert_eq!(scan_state(&bench.owner, "gw", &token).await, Ok(Some(ScanState::Done)));
     let turn = bench.say(Some(&token), Event::Scanned { step: None }).await;
-    let Turn::Granted { login, number, watched: true, .. } = turn else { panic!("{turn:?}") };
+    let Turn::Granted { login, watched: true } = turn else { panic!("{turn:?}") };
+    let number = bench.session(&login).await;
     let key = launch(&bench.owner, number, "AB").await;
     // The client goes on under the token that it has.
     assert_eq!(bench.scan(&token, b"0").await, Some(ScanNoted::Taken { passed: true }));
@@ -262,7 +268,8 @@ async fn a_repeat_that_does_not_come_ends_the_session() {
     let mut bench = Bench::new(&scanned("set aaa parameter -periodicEpaMinute 1 -periodicEpaGrace 0"));
     let token = bench.to_scan().await;
     bench.scan(&token, b"0").await;
-    let (login, number) = granted(bench.say(Some(&token), Event::Scanned { step: None }).await);
+    let login = granted(bench.say(Some(&token), Event::Scanned { step: None }).await);
+    let number = bench.session(&login).await;
     let key = launch(&bench.owner, number, "AB").await;
     let order = tokio::time::timeout(SOON, bench.orders.recv()).await.unwrap();
     assert!(matches!(order, Some(Order::Kill { keys, .. }) if keys == [(key, Reason::LoginOver)]));
@@ -282,7 +289,7 @@ async fn who_only_had_the_client_looked_at_is_nobody() {
     let turn = bench.say(None, Event::Asked).await;
     let Turn::Scan { token, .. } = turn else { panic!("{turn:?}") };
     bench.scan(token.expose(), b"0").await;
-    let (login, _) = granted(bench.say(Some(token.expose()), Event::Scanned { step: None }).await);
+    let login = granted(bench.say(Some(token.expose()), Event::Scanned { step: None }).await);
     let Whose::Login(session, _) = bench.whose(&login).await else { panic!("no session") };
     assert!(session.entry.identity.is_none() && session.entry.sso.is_none() && session.is_in("compliant"));
     assert_eq!(session.user(), "");
@@ -327,7 +334,7 @@ async fn a_door_that_goes_away_loses_nothing() {
         }
         tokio::task::yield_now().await;
     };
-    let (login, _) = granted(turn);
+    let login = granted(turn);
     assert!(matches!(bench.whose(&login).await, Whose::Login(..)), "whoever comes back finds the login that was earned");
 }
 
@@ -477,7 +484,8 @@ async fn five_thousand_at_once_each_get_their_own() {
             // All have their form before the first is in.
             let (token, step) = bench.begin().await;
             let place = places.acquire().await.unwrap();
-            let (login, number) = granted(bench.post(&token, step, &format!("U{n}"), "s3cret").await);
+            let login = granted(bench.post(&token, step, &format!("U{n}"), "s3cret").await);
+            let number = bench.session(&login).await;
             drop(place);
             let Whose::Login(session, _) = bench.whose(&login).await else { panic!("no session") };
             assert_eq!((session.user(), session.number), (&*format!("u{n}"), number));

@@ -308,8 +308,7 @@ impl Owner {
                 scanners.push(self.scanner(&conversation.arrival().vserver, talk.token.expose()));
                 let pace = conversation.setting().model.aaa.periodic_scan;
                 let watched = periodic.is_some_and(|periodic| self.watch(session, periodic, pace, scanners, now));
-                let form_token = self.logins.form_token(login.expose());
-                (Turn::Granted { login, number: session, form_token, watched }, TraceResult::Granted(session))
+                (Turn::Granted { login, watched }, TraceResult::Granted(session))
             }
             Err(why) => {
                 self.refused(&conversation, &why.to_string());

@@ -87,7 +87,7 @@ impl Portal {
                 jar::give_flow(&mut reply, &token)?;
                 reply
             }
-            Turn::Granted { login, watched, .. } => {
+            Turn::Granted { login, watched } => {
                 let mut reply = write(StatusCode::OK, &reader.logged_in(&gate_proto::forms::state::State::first()));
                 jar::give_login(&mut reply, &login)?;
                 jar::forget_flow(&mut reply, watched)?;

@@ -216,7 +216,7 @@ impl Portal {
         let visit = talk.visit;
         let mut back = pages::redirect(StatusCode::FOUND, routes::LOGIN_FORM);
         match turn {
-            Turn::Granted { login, watched, .. } => {
+            Turn::Granted { login, watched } => {
                 let mut reply = pages::redirect(StatusCode::FOUND, routes::SET_CLIENT);
                 jar::give_login(&mut reply, &login)?;
                 jar::forget_flow(&mut reply, watched)?;

@@ -68,7 +68,7 @@ impl Portal {
             Turn::Show { token, view } if visit.is_classic_form(&view.kind) => self.classic_form(&token, &view, visit, notice),
             Turn::Show { token, view } => flow(&token, &view, visit, notice),
             Turn::Scan { token, view } => scan(&token, &view, visit, notice),
-            Turn::Granted { login, watched, .. } => {
+            Turn::Granted { login, watched } => {
                 let mut reply = pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES);
                 jar::give_login(&mut reply, &login)?;
                 jar::forget_flow(&mut reply, watched)?;
