@@ -1,12 +1,13 @@
 //! Five thousand people log in at once: each gets what is theirs.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use gate_auth::Now;
 use gate_auth::login::table::{Conversations, Limits};
 use gate_auth::login::{Answer, Ask, Conversation, Event, Question, Step};
 use gate_auth::seal::SealKey;
-use gate_auth::sessions::{TOKEN_RANDOM_BYTES, Token};
+use gate_auth::sessions::{Arrival, TOKEN_RANDOM_BYTES, Token};
 use gate_config::model::VserverName;
 use secrecy::ExposeSecret;
 
@@ -66,7 +67,11 @@ fn five_thousand_interleaved_logins_each_get_their_own_name_and_groups() {
             Waits::Begin => {
                 let number = table.next_number();
                 let token = fresh();
-                table.begin(&token, Conversation::begin(setting(&model), arrival(), number, now), now).unwrap();
+                // From offices of a hundred.
+                let [.., high, low] = u32::try_from(user / 100).unwrap().to_be_bytes();
+                let client = SocketAddr::from(([198, 18, high, low], 55_000));
+                let conversation = Conversation::begin(setting(&model), Arrival { client, ..arrival() }, number, now);
+                table.begin(&token, conversation, now).unwrap();
                 tokens.insert(user, token);
                 Event::Asked
             }
