@@ -35,8 +35,8 @@ pub(crate) struct Plan {
     /// The directory's binary.
     #[arg(long, default_value = "/usr/sbin/slapd")]
     slapd: PathBuf,
-    /// Users in the directory.
-    #[arg(long, default_value_t = 5000)]
+    /// Users in the directory. Each has 32 sessions at most, so that these do not fill the gateway's table of 50,000.
+    #[arg(long, default_value_t = 1000)]
     users: usize,
     /// Logins at a time.
     #[arg(long, default_value_t = 32)]
@@ -143,7 +143,7 @@ fn slapd(plan: &Plan, dir: &Path, users: usize) -> Result<(Ended, SocketAddr), F
         "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\ninclude /etc/ldap/schema/inetorgperson.schema\n\
          modulepath /usr/lib/ldap\nmoduleload back_mdb\npidfile {0}/slapd.pid\nloglevel 0\nthreads 4\n\
          database mdb\nsuffix dc=load,dc=test\nrootdn cn=gateway,dc=load,dc=test\nrootpw {SERVICE_PASSWORD}\n\
-         directory {1}\nmaxsize 268435456\nindex uid eq\n",
+         directory {1}\nmaxsize 268435456\nindex objectClass,uid eq\n",
         dir.display(),
         data.display()
     );
