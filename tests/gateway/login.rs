@@ -669,3 +669,30 @@ fn a_directory_is_believed_by_its_authority_and_name_only() {
         }
     }
 }
+
+#[test]
+fn a_password_that_must_be_changed_is_changed_and_only_the_new_one_is_good() {
+    let directory = Directory::start(&Ca::new());
+    let ldap = [
+        "add authentication Policy ldap-auth -rule true -action ldap_server1",
+        "bind authentication vserver MFA_AAA_vserver -policy ldap-auth -priority 100",
+        "set authentication ldapAction ldap_server1 -secType TLS -passwdChange ENABLED -svrType NDS",
+    ];
+    let gateway = publishing(with_lines(assumed("AUTO", &directory), &ldap), &Host::echo());
+    let person = directory::PEOPLE.iter().find(|person| person.uid == "reset").expect("somebody who must change");
+    let mut script = Script::begin(&gateway);
+    let change = script.password(person.uid, person.password);
+    assert_eq!(tagged(change, "Result"), "update-credentials", "{change:?}");
+    assert!(!script.is_in(), "the old one opens nothing");
+    let new = "a password of 2026!";
+    let typo = script.send(&[("oldpwd", person.password), ("newpwd", new), ("confirmedpwd", "another")]);
+    assert_ne!(tagged(typo, "Result"), "success", "{typo:?}");
+    let _ = script.send(&[("oldpwd", person.password), ("newpwd", new), ("confirmedpwd", new)]);
+    assert!(script.is_in(), "{:?}", script.last);
+    for (password, is_good) in [(person.password, false), (new, true)] {
+        let mut script = Script::begin(&gateway);
+        let _ = script.password(person.uid, password);
+        assert_eq!(script.is_in(), is_good, "{:?}", script.last);
+    }
+    assert!(!gateway.log().contains(new));
+}
