@@ -7,6 +7,7 @@
 //!  STA             xml::sta                issue and redeem session tickets           both sides
 //!                  xml                     the rules both dialects share: caps, encodings, no entities
 //!  directory       ldap                   what it says, bounded; what carries a password to it
+//!  RADIUS          radius                 what is asked of it, signed; whether an answer is its own
 //!  login           forms                  what a login asks and answers, login schemas           both sides
 //!                  epa                    what the client's machine is asked, and what it says   both sides
 //!  audit log       audit                  who did what, in lines chained to each other
@@ -27,5 +28,6 @@ pub mod host_port;
 pub mod ica_file;
 pub mod ldap;
 pub mod path;
+pub mod radius;
 pub mod secret;
 pub mod xml;

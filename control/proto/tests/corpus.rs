@@ -14,6 +14,7 @@ use gate_proto::forms::schema::Schema;
 use gate_proto::frame::{Ask, BadFrame, Frames, HELLO, Line, Lines};
 use gate_proto::ica_file::read::LaunchFile;
 use gate_proto::ldap::{Caps, Guard, Hostile};
+use gate_proto::radius;
 use gate_proto::xml::nfuse::Kind;
 use gate_proto::xml::nfuse::answer::{Answer, NoAnswer};
 use gate_proto::xml::nfuse::request::Request;
@@ -205,6 +206,38 @@ fn ber() {
             name if name.starts_with("ok-") => input.holds(|bytes| messages(bytes) == Ok(true)),
             name if name.starts_with("cut-") => input.holds(|bytes| messages(bytes) == Ok(false)),
             name if name.starts_with("bad-") => input.holds(|bytes| messages(bytes).is_err()),
+            name => panic!("no rule for {name}"),
+        }
+    }
+}
+
+#[test]
+fn radius() {
+    // The answers are for this request.
+    let random = radius::Random::new(&std::array::from_fn(|at| u8::try_from(7 + at).unwrap()));
+    let ask = radius::Access {
+        user: "ann",
+        proof: radius::Proof::Pap("secret"),
+        state: &[],
+        nas_ip: None,
+        nas_id: Some("gateway"),
+        calling_station: None,
+    };
+    let request = radius::Request::access(&radius::Key::new(b"xyzzy5461 and more"), &random, &ask).unwrap();
+    let judged = |bytes: &[u8]| request.judge(bytes, false).map(|_| ());
+    for input in corpus::inputs("radius") {
+        match input.name.as_str() {
+            // A packet says itself how long it is; shorter, it is none.
+            name if name.starts_with("ok-") => {
+                assert_eq!(judged(&input.bytes), Ok(()), "{name}");
+                let said = usize::from(u16::from_be_bytes([input.bytes[2], input.bytes[3]]));
+                assert!((0..said).all(|cut| judged(&input.bytes[..cut]) == Err(radius::Strange::Cut)), "{name}");
+            }
+            name if name.starts_with("cut-") => input.holds(|bytes| judged(bytes) == Err(radius::Strange::Cut)),
+            name if name.starts_with("bad-") => {
+                input.holds(|bytes| judged(bytes).is_err());
+                assert_ne!(judged(&input.bytes), Err(radius::Strange::Cut), "{name}");
+            }
             name => panic!("no rule for {name}"),
         }
     }

@@ -20,6 +20,7 @@ use gate_proto::frame::{self, Ask, Frames, HELLO, LINE_BYTES_MAX, Line, Lines, R
 use gate_proto::ica_file::read::LaunchFile;
 use gate_proto::ldap::{self, Caps, Guard, Hostile, Reply};
 use gate_proto::path::Path;
+use gate_proto::radius::{self, Attributes};
 use gate_proto::xml::encoding::Encoding;
 use gate_proto::xml::nfuse::Kind;
 use gate_proto::xml::nfuse::answer::Answer as NfuseAnswer;
@@ -103,6 +104,11 @@ pub(crate) const TARGETS: &[Target] = &[
             b"(-222)",
             b"cn=\\2c,ou=",
         ],
+    },
+    Target {
+        name: "radius",
+        run: radius,
+        words: &[b"\x02\x07\0\x26", b"\x0b\x07", b"\x50\x12", b"\x12\x03a", b"\x1a\x08\0\0\x01\x37", b"\x18\x03s", b"\x12\xff"],
     },
     Target { name: "path", run: path, words: &[b"/../", b"%2e", b"%2f", b"%25", b"//", b";", b"?", b"%C3%A4"] },
     Target { name: "expression", run: expression, words: EXPRESSION_WORDS },
@@ -488,6 +494,30 @@ fn messages(pieces: &[&[u8]]) -> (Vec<ldap::Message>, Result<bool, Hostile>) {
         }
     }
     (found, Ok(guard.is_empty()))
+}
+
+/// The key is not known here, so of what is not in the corpus nothing is believed; what is believed is read all the same.
+fn radius(data: &[u8]) {
+    let random = radius::Random::new(&std::array::from_fn(|at| u8::try_from(7 + at).unwrap_or_default()));
+    let (proof, nas_id) = (radius::Proof::Pap("secret"), Some("gateway"));
+    let ask = radius::Access { user: "ann", proof, state: &[], nas_ip: None, nas_id, calling_station: None };
+    let request = radius::Request::access(&radius::Key::new(b"xyzzy5461 and more"), &random, &ask);
+    let request = request.unwrap_or_else(|bad| panic!("{bad}"));
+    let (strict, lax) = (request.judge(data, false), request.judge(data, true));
+    assert!(strict.is_err() || lax.is_ok());
+    if let (Ok(_), [_, _, high, low, ..]) = (&strict, data) {
+        let said = usize::from(u16::from_be_bytes([*high, *low]));
+        assert_eq!(request.judge(beginning(data), false).is_ok(), beginning(data).len() >= said);
+    }
+    if let Ok(reply) = &lax {
+        let _values = (reply.user(), reply.values(66, 6).count(), reply.values(0, 25).count());
+    }
+    let text = radius::message(data);
+    assert!(text.len() <= radius::TEXT_BYTES_MAX && !text.chars().any(|letter| letter.is_control() && letter != '\n'));
+    let whole: Vec<_> = Attributes::new(data).filter_map(Result::ok).collect();
+    let early: Vec<_> = Attributes::new(beginning(data)).filter_map(Result::ok).collect();
+    assert!(whole.starts_with(&early));
+    let _inner = whole.iter().filter_map(radius::Attribute::of_vendor).map(|(_, inner)| inner.count()).sum::<usize>();
 }
 
 fn nsconf(data: &[u8]) {
