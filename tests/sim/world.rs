@@ -411,7 +411,7 @@ impl<'k> World<'k> {
             tenant.held = tenant.held.checked_sub(given).expect("a buffer was lent that was not its own");
             let plan = &self.lives[&tenant.id].plan;
             match intent {
-                Intent::Ask(ask) => self.asked(key, ask),
+                Intent::Ask(ask) => self.asked(key, *ask),
                 Intent::Deadline(at) => self.wheel.set(key, at),
                 Intent::Connect(peer) => {
                     let meant = if plan.opening == Opening::Http {

@@ -178,12 +178,16 @@ impl Table {
                     self.events.push_back(Event::Sent { leg });
                 }
                 Intent::Connect(_) => self.events.push_back(Event::Connected),
-                Intent::Ask(Ask::Redeem(_)) => {
-                    let address = ([192, 0, 2, 20], 1494).into();
-                    self.events.push_back(Event::Told(Ok(Target { address, launch: LaunchId(1), tls: None })));
-                }
-                Intent::Ask(Ask::Opened(_)) | Intent::Deadline(_) => {}
-                Intent::Ask(Ask::Closed(_)) | Intent::Finish(_) | Intent::Abort(_) => return None,
+                Intent::Ask(ask) => match *ask {
+                    Ask::Redeem(_) => {
+                        let address = ([192, 0, 2, 20], 1494).into();
+                        self.events.push_back(Event::Told(Ok(Target { address, launch: LaunchId(1), tls: None })));
+                    }
+                    Ask::Opened(_) => {}
+                    Ask::Closed(_) => return None,
+                },
+                Intent::Deadline(_) => {}
+                Intent::Finish(_) | Intent::Abort(_) => return None,
             }
         }
         Some(())

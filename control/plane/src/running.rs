@@ -100,7 +100,8 @@ pub(crate) struct Wanted {
 #[derive(Debug)]
 pub(crate) struct Launches {
     waiting: OldestOut<u64, Waiting>,
-    running: BTreeMap<u64, Running>,
+    /// In boxes: nodes of a tree that grows at its end are half empty.
+    running: BTreeMap<u64, Box<Running>>,
     /// Of each login, what waits and what runs.
     by_login: HashMap<u64, BTreeSet<u64>>,
     last: u64,
@@ -131,7 +132,8 @@ impl Launches {
         let (id, key, secured) = (opened.launch, opened.key, opened.secured);
         let Waiting { launch, is_doomed } = self.waiting.remove(&id.0)?;
         self.opened += 1;
-        let launch = &self.running.entry(id.0).or_insert(Running { id, key, since: now, launch, secured }).launch;
+        let launch =
+            &self.running.entry(id.0).or_insert_with(|| Box::new(Running { id, key, since: now, launch, secured })).launch;
         Some(Begun { launch, is_doomed })
     }
 
@@ -183,7 +185,7 @@ impl Launches {
     /// The sessions that run and are wanted, oldest first.
     pub(crate) fn find<'l>(&'l self, wanted: &'l Wanted, now: Now) -> impl Iterator<Item = &'l Running> {
         let user = wanted.user.as_deref().map(plain);
-        self.running.values().filter(move |running| {
+        self.running.values().map(Box::as_ref).filter(move |running| {
             wanted.id.is_none_or(|id| id == running.id)
                 && user.as_ref().is_none_or(|user| *user == plain(&running.launch.user))
                 && wanted.vserver.as_ref().is_none_or(|vserver| **vserver == *running.launch.vserver)

@@ -62,77 +62,94 @@ impl Class {
     }
 }
 
-/// A buffer with a filled part: `mem[start..end]`.
+/// A buffer with a filled part.
 ///
 /// Its memory does not move while it moves, since it is on the heap; an engine may thus hand its address to the kernel for as
-/// long as it keeps the `Buf` itself.
+/// long as it keeps the `Buf` itself. What is known of it lies on the heap, too, so that a session that holds none keeps room for one
+/// pointer only, and events and intents are small to move.
 #[derive(Debug)]
-pub struct Buf {
-    mem: Vec<u8>,
-    class: Class,
+pub struct Buf(Box<Body>);
+
+// Four in each session's halves, and in every event: idle memory hangs on this.
+const _: () = assert!(size_of::<Option<Buf>>() == size_of::<usize>() && size_of::<Option<Chain>>() == size_of::<usize>());
+
+/// A buffer and what is in it, `mem[start..end]`. Made with the buffer and kept with it, so a chain costs no allocation.
+#[derive(Debug)]
+struct Body {
+    mem: Box<[u8]>,
     start: usize,
     end: usize,
+    class: Class,
+    /// Of a chain: how many slices, and how many bytes in them.
+    len: u8,
+    bytes: usize,
+    parts: [(u32, u32); PARTS_MAX],
 }
 
 impl Buf {
     fn new(class: Class) -> Self {
-        Self { mem: vec![0; HEADROOM + class.payload() + TAILROOM], class, start: HEADROOM, end: HEADROOM }
+        let mem = vec![0; HEADROOM + class.payload() + TAILROOM].into_boxed_slice();
+        let (start, end) = (HEADROOM, HEADROOM);
+        Self(Box::new(Body { mem, start, end, class, len: 0, bytes: 0, parts: [(0, 0); PARTS_MAX] }))
     }
 
     /// Its size class.
     #[must_use]
     pub fn class(&self) -> Class {
-        self.class
+        self.0.class
     }
 
     /// The bytes in it.
     #[must_use]
     pub fn filled(&self) -> &[u8] {
-        &self.mem[self.start..self.end]
+        &self.0.mem[self.0.start..self.0.end]
     }
 
     /// The bytes in it, to change in place.
     pub fn filled_mut(&mut self) -> &mut [u8] {
-        &mut self.mem[self.start..self.end]
+        let body = &mut *self.0;
+        &mut body.mem[body.start..body.end]
     }
 
     /// How many bytes are in it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.end - self.start
+        self.0.end - self.0.start
     }
 
     /// Whether nothing is in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.start == self.end
+        self.0.start == self.0.end
     }
 
     /// Room behind the filled part in which an engine may put received bytes; neither the tail room is part of it nor, in a
     /// bulk buffer, what sealing needs.
     pub fn spare_mut(&mut self) -> &mut [u8] {
-        let limit = HEADROOM + self.class.reads();
-        let end = self.end.min(limit);
-        &mut self.mem[end..limit]
+        let body = &mut *self.0;
+        let limit = HEADROOM + body.class.reads();
+        let end = body.end.min(limit);
+        &mut body.mem[end..limit]
     }
 
     /// How much [`Buf::spare_mut`] has.
     #[must_use]
     pub fn spare(&self) -> usize {
-        (HEADROOM + self.class.reads()).saturating_sub(self.end)
+        (HEADROOM + self.0.class.reads()).saturating_sub(self.0.end)
     }
 
     /// Room behind the filled part for whatever is written here by ourselves; the tail room is not part of it.
     pub fn room_mut(&mut self) -> &mut [u8] {
-        let limit = self.mem.len() - TAILROOM;
-        let end = self.end.min(limit);
-        &mut self.mem[end..limit]
+        let body = &mut *self.0;
+        let limit = body.mem.len() - TAILROOM;
+        let end = body.end.min(limit);
+        &mut body.mem[end..limit]
     }
 
     /// How much [`Buf::room_mut`] has.
     #[must_use]
     pub fn room(&self) -> usize {
-        (self.mem.len() - TAILROOM).saturating_sub(self.end)
+        (self.0.mem.len() - TAILROOM).saturating_sub(self.0.end)
     }
 
     /// Declares the first `n` bytes of the room filled.
@@ -141,7 +158,7 @@ impl Buf {
     /// If there is less room than that: an engine that claims so has received into memory that is not its own.
     pub fn commit(&mut self, n: usize) {
         assert!(n <= self.room(), "{n} bytes filled into {} spare", self.room());
-        self.end += n;
+        self.0.end += n;
     }
 
     /// Drops the first `n` filled bytes.
@@ -150,32 +167,33 @@ impl Buf {
     /// If there are fewer.
     pub fn advance(&mut self, n: usize) {
         assert!(n <= self.len(), "{n} bytes dropped of {}", self.len());
-        self.start += n;
+        self.0.start += n;
     }
 
     /// Keeps the first `n` filled bytes only. Does nothing if there are fewer.
     pub fn truncate(&mut self, n: usize) {
-        self.end = self.end.min(self.start + n);
+        self.0.end = self.0.end.min(self.0.start + n);
     }
 
     /// Copies as much of `bytes` behind the filled part as there is room for, and says how much that was.
     pub fn append(&mut self, bytes: &[u8]) -> usize {
         let n = bytes.len().min(self.room());
-        self.mem[self.end..self.end + n].copy_from_slice(&bytes[..n]);
-        self.end += n;
+        let body = &mut *self.0;
+        body.mem[body.end..body.end + n].copy_from_slice(&bytes[..n]);
+        body.end += n;
         n
     }
 
     /// Bytes before the filled part, by which [`Buf::widen`] can widen it.
     #[must_use]
     pub fn head_room(&self) -> usize {
-        self.start
+        self.0.start
     }
 
     /// Bytes behind the filled part, by which [`Buf::widen`] can widen it.
     #[must_use]
     pub fn tail_room(&self) -> usize {
-        self.mem.len() - self.end
+        self.0.mem.len() - self.0.end
     }
 
     /// Widens the filled part by `before` bytes at its front and `after` at its back, into head room and tail room: how a
@@ -184,16 +202,17 @@ impl Buf {
     /// # Panics
     /// If the room is not there.
     pub fn widen(&mut self, before: usize, after: usize) -> &mut [u8] {
-        assert!(before <= self.start && self.end + after <= self.mem.len(), "no room to widen by {before} and {after}");
-        self.start -= before;
-        self.end += after;
-        &mut self.mem[self.start..self.end]
+        let body = &mut *self.0;
+        assert!(before <= body.start && body.end + after <= body.mem.len(), "no room to widen by {before} and {after}");
+        body.start -= before;
+        body.end += after;
+        &mut body.mem[body.start..body.end]
     }
 
     /// Empties it and puts the filled part back behind the head room.
     pub fn clear(&mut self) {
-        self.start = HEADROOM;
-        self.end = HEADROOM;
+        self.0.start = HEADROOM;
+        self.0.end = HEADROOM;
     }
 }
 
@@ -202,19 +221,14 @@ pub const PARTS_MAX: usize = 20;
 
 /// Bytes to send: slices of one buffer, in order. What lies between them (headers and tags of opened records) is skipped.
 #[derive(Debug)]
-pub struct Chain {
-    buf: Buf,
-    parts: [(u32, u32); PARTS_MAX],
-    len: u8,
-    bytes: usize,
-}
+pub struct Chain(Box<Body>);
 
 impl Chain {
     /// Everything that is filled in `buf`, as one slice.
     #[must_use]
     pub fn whole(buf: Buf) -> Self {
-        let (start, n) = (buf.start, buf.len());
-        let mut chain = Self { buf, parts: [(0, 0); PARTS_MAX], len: 0, bytes: 0 };
+        let (start, n) = (buf.0.start, buf.len());
+        let mut chain = Self::empty(buf);
         chain.put(start, n);
         chain
     }
@@ -226,13 +240,19 @@ impl Chain {
     #[must_use]
     pub fn of(buf: Buf, parts: &[(usize, usize)]) -> Self {
         assert!(parts.len() <= PARTS_MAX, "{} slices in a chain", parts.len());
-        let (start, filled) = (buf.start, buf.len());
-        let mut chain = Self { buf, parts: [(0, 0); PARTS_MAX], len: 0, bytes: 0 };
+        let (start, filled) = (buf.0.start, buf.len());
+        let mut chain = Self::empty(buf);
         for &(offset, n) in parts {
             assert!(offset + n <= filled, "slice {offset}+{n} outside {filled} filled bytes");
             chain.put(start + offset, n);
         }
         chain
+    }
+
+    fn empty(Buf(mut body): Buf) -> Self {
+        body.len = 0;
+        body.bytes = 0;
+        Self(body)
     }
 
     fn put(&mut self, at: usize, n: usize) {
@@ -241,26 +261,28 @@ impl Chain {
         }
         #[expect(clippy::cast_possible_truncation, reason = "no buffer is larger than Class::Bulk, far below 4 GiB")]
         let part = (at as u32, n as u32);
-        self.parts[usize::from(self.len)] = part;
-        self.len += 1;
-        self.bytes += n;
+        let body = &mut *self.0;
+        body.parts[usize::from(body.len)] = part;
+        body.len += 1;
+        body.bytes += n;
     }
 
     /// Size class of its buffer.
     #[must_use]
     pub fn class(&self) -> Class {
-        self.buf.class
+        self.0.class
     }
 
     /// Bytes still to be sent.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.0.bytes
     }
 
     /// The slices still to be sent, none of them empty.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
-        self.parts[..usize::from(self.len)].iter().map(|&(at, n)| &self.buf.mem[at as usize..(at + n) as usize])
+        let body = &*self.0;
+        body.parts[..usize::from(body.len)].iter().map(|&(at, n)| &body.mem[at as usize..(at + n) as usize])
     }
 
     /// Notes that the first `n` bytes have been taken by the kernel.
@@ -268,11 +290,12 @@ impl Chain {
     /// # Panics
     /// If there were fewer.
     pub fn taken(&mut self, n: usize) {
-        assert!(n <= self.bytes, "the kernel took {n} of {} bytes", self.bytes);
-        self.bytes -= n;
+        let body = &mut *self.0;
+        assert!(n <= body.bytes, "the kernel took {n} of {} bytes", body.bytes);
+        body.bytes -= n;
         let mut left = n;
         let mut done = 0;
-        for part in &mut self.parts[..usize::from(self.len)] {
+        for part in &mut body.parts[..usize::from(body.len)] {
             let here = left.min(part.1 as usize);
             #[expect(clippy::cast_possible_truncation, reason = "`here` is at most the u32 in part.1")]
             let step = here as u32;
@@ -284,29 +307,28 @@ impl Chain {
             }
             done += 1;
         }
-        self.parts.copy_within(done..usize::from(self.len), 0);
-        self.len -= u8::try_from(done).unwrap_or(self.len);
+        body.parts.copy_within(done..usize::from(body.len), 0);
+        body.len -= u8::try_from(done).unwrap_or(body.len);
     }
 
     /// The buffer, filled with just the bytes to be sent, if they are one slice of at most `longest` bytes.
     ///
     /// # Errors
     /// The chain as it was.
-    #[expect(clippy::result_large_err, reason = "the error is the value itself, and goes on at once")]
     pub fn into_one(mut self, longest: usize) -> Result<Buf, Self> {
-        let (1, (at, n)) = (self.len, self.parts[0]) else { return Err(self) };
+        let (1, (at, n)) = (self.0.len, self.0.parts[0]) else { return Err(self) };
         if n as usize > longest {
             return Err(self);
         }
-        self.buf.start = at as usize;
-        self.buf.end = (at + n) as usize;
-        Ok(self.buf)
+        self.0.start = at as usize;
+        self.0.end = (at + n) as usize;
+        Ok(self.into_buf())
     }
 
     /// Gives the buffer back.
     #[must_use]
     pub fn into_buf(self) -> Buf {
-        self.buf
+        Buf(self.0)
     }
 }
 
@@ -414,11 +436,11 @@ impl Pool {
     /// # Panics
     /// If more come back than went out: somebody made one up, and two sessions could meet in it.
     pub fn give(&mut self, mut buf: Buf) {
-        let i = buf.class.index();
+        let i = buf.class().index();
         assert!(self.out[i] > 0, "a buffer came back that was never lent");
         self.out[i] -= 1;
         if cfg!(debug_assertions) {
-            buf.mem.fill(0xA5);
+            buf.0.mem.fill(0xA5);
         }
         buf.clear();
         self.free[i].push(buf);

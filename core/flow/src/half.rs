@@ -59,8 +59,8 @@ pub(crate) struct Half {
     held_back: bool,
     /// Plaintext that is not on its way yet.
     held: Option<Chain>,
-    /// Plaintext behind that. Only when a splice begins with more than one piece; then in a box, since this is rare.
-    behind: Option<Box<Chain>>,
+    /// Plaintext behind that. Only when a splice begins with more than one piece.
+    behind: Option<Chain>,
     pub(crate) appetite: Appetite,
     /// The source will send no more.
     pub(crate) ended: bool,
@@ -185,7 +185,7 @@ impl Half {
             self.held = Some(chain);
         } else {
             assert!(self.behind.is_none(), "received while something was held");
-            self.behind = Some(Box::new(chain));
+            self.behind = Some(chain);
         }
     }
 
@@ -218,7 +218,7 @@ impl Half {
                 out.push(chain, turn.out);
             }
             if self.held.is_none() {
-                self.held = self.behind.take().map(|chain| *chain);
+                self.held = self.behind.take();
             }
         }
         if self.ended {
@@ -303,7 +303,7 @@ impl Half {
         if let Some(buf) = self.tail.take() {
             pool.give(buf);
         }
-        for chain in [self.held.take(), self.behind.take().map(|chain| *chain)].into_iter().flatten() {
+        for chain in [self.held.take(), self.behind.take()].into_iter().flatten() {
             pool.give(chain.into_buf());
         }
     }

@@ -34,8 +34,9 @@ pub enum Intent {
     Finish(Leg),
     /// Discard what the kernel still holds to send on this leg and reset it when it is closed.
     Abort(Leg),
-    /// Put this into the queue to control. If it is full, the worker answers with [`crate::event::Event::End`] and `Busy`.
-    Ask(Ask),
+    /// Put this into the queue to control. If it is full, the worker answers with [`crate::event::Event::End`] and `Busy`. In a box:
+    /// a session asks three times in its life, and moves intents with every byte.
+    Ask(Box<Ask>),
     /// Send [`crate::event::Event::Due`] at this moment; it replaces the one asked for earlier. [`Moment::NEVER`] removes it.
     Deadline(Moment),
 }

@@ -4,13 +4,17 @@
 //!   reserve ─► SlotKey ─► put ⇄ take (a step by value) ─► free ─► generation + 1 ─► end of the free list
 //! ```
 //!
-//! Freed places are given away again in the order in which they were freed, so that a place rests as long as possible and a
-//! generation lasts 2³² lives of one place. A key whose generation is not the tenant's finds nothing: that is an error path,
-//! never somebody else's session.
+//! Freed places are given away again in the order in which they were freed, and only once [`RESTING`] of them rest, so that a
+//! generation lasts 2³² lives of that many places. Before that a place is taken that nobody had yet: a table is as large as the most
+//! tenants that it had at a time, and not as it may become. A key whose generation is not the tenant's finds nothing: that is an
+//! error path, never somebody else's session.
 
 use std::collections::VecDeque;
 
 use sluice_link::id::{Generation, Slot, SlotKey};
+
+/// Places that rest, if the table has so many, before one of them is given away again.
+const RESTING: usize = 64;
 
 #[derive(Debug)]
 struct Place<T> {
@@ -22,7 +26,9 @@ struct Place<T> {
 /// A table of at most `capacity` tenants.
 #[derive(Debug)]
 pub struct Slots<T> {
+    /// Those that somebody had. Room for the rest is set aside, but no memory is behind it yet.
     places: Vec<Place<T>>,
+    capacity: usize,
     free: VecDeque<Slot>,
     let_out: usize,
 }
@@ -31,15 +37,16 @@ impl<T> Slots<T> {
     /// A table with `capacity` places, all free.
     #[must_use]
     pub fn new(capacity: u32) -> Self {
-        Self {
-            places: (0..capacity).map(|_| Place { generation: Generation(0), let_out: false, tenant: None }).collect(),
-            free: (0..capacity).map(Slot).collect(),
-            let_out: 0,
-        }
+        let capacity = capacity as usize;
+        Self { places: Vec::with_capacity(capacity), capacity, free: VecDeque::with_capacity(capacity), let_out: 0 }
     }
 
     /// Lets out a place that has been free longest. It is empty until [`Slots::put`].
     pub fn reserve(&mut self) -> Option<SlotKey> {
+        if self.free.len() < RESTING && self.places.len() < self.capacity {
+            self.free.push_front(Slot(u32::try_from(self.places.len()).ok()?));
+            self.places.push(Place { generation: Generation(0), let_out: false, tenant: None });
+        }
         let slot = self.free.pop_front()?;
         let place = &mut self.places[slot.0 as usize];
         place.let_out = true;
@@ -118,6 +125,12 @@ impl<T> Slots<T> {
     /// Places in all.
     #[must_use]
     pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Places that somebody has or had: those that take memory.
+    #[must_use]
+    pub fn used(&self) -> usize {
         self.places.len()
     }
 
@@ -161,6 +174,19 @@ mod tests {
         assert_eq!(slots.take(a), None);
         assert_eq!(slots.free(a), None);
         assert_eq!(slots.get(c), Some(&"c"));
+    }
+
+    #[test]
+    fn a_table_is_as_large_as_its_tenants_were_many_and_places_rest_all_the_same() {
+        let mut slots = Slots::new(1_000_000);
+        let mut seen = HashMap::new();
+        for n in 0..1_000 {
+            let key = slots.insert(n).unwrap();
+            *seen.entry(key.slot).or_insert(0) += 1;
+            slots.free(key);
+        }
+        assert_eq!((slots.used(), slots.capacity(), seen.len()), (RESTING, 1_000_000, RESTING));
+        assert!(seen.values().all(|lives| *lives <= 1_000_usize.div_ceil(RESTING)), "{seen:?}");
     }
 
     #[test]

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A deadline goes into the bucket that its distance calls for, and moves one level down each time the clock reaches that
-//! bucket. Buckets are lists threaded through one array with an entry per slot, so nothing is allocated after the start. A
-//! deadline never fires early, and at most one tick late once [`Wheel::expire`] is called.
+//! bucket. Buckets are lists threaded through one array with an entry per slot, whose room is set aside at the start and taken up
+//! when a slot has its first deadline. A deadline never fires early, and at most one tick late once [`Wheel::expire`] is called.
 
 use std::time::Duration;
 
@@ -43,10 +43,15 @@ struct Entry {
     due: u64,
 }
 
+impl Entry {
+    const UNSET: Self = Self { generation: Generation(0), bucket: NONE, prev: NONE, next: NONE, due: 0 };
+}
+
 /// Deadlines of all slots of one worker.
 #[derive(Debug)]
 pub struct Wheel {
     entries: Vec<Entry>,
+    capacity: usize,
     heads: [u32; LEVELS * BUCKETS],
     /// Per level, which buckets have something in them.
     filled: [u64; LEVELS],
@@ -58,9 +63,9 @@ impl Wheel {
     /// A wheel for slots `0..capacity`, whose clock stands at `now`.
     #[must_use]
     pub fn new(capacity: u32, now: Moment) -> Self {
-        let empty = Entry { generation: Generation(0), bucket: NONE, prev: NONE, next: NONE, due: 0 };
         Self {
-            entries: vec![empty; capacity as usize],
+            entries: Vec::with_capacity(capacity as usize),
+            capacity: capacity as usize,
             heads: [NONE; LEVELS * BUCKETS],
             filled: [0; LEVELS],
             at: now.0 / TICK_NANOS,
@@ -71,12 +76,15 @@ impl Wheel {
     /// it. A slot beyond the capacity has no deadlines.
     pub fn set(&mut self, key: SlotKey, when: Moment) {
         let slot = key.slot.0;
-        if slot as usize >= self.entries.len() {
+        let at = slot as usize;
+        if at < self.entries.len() {
+            self.unlink(slot);
+        }
+        if when == Moment::NEVER || at >= self.capacity {
             return;
         }
-        self.unlink(slot);
-        if when == Moment::NEVER {
-            return;
+        if at >= self.entries.len() {
+            self.entries.resize(at + 1, Entry::UNSET);
         }
         let entry = &mut self.entries[slot as usize];
         entry.generation = key.generation;

@@ -183,16 +183,18 @@ impl<E: Engine> Worker<E> {
     fn carry_out(&mut self, key: SlotKey, intent: Intent) -> Result<(), Reason> {
         match intent {
             Intent::Deadline(when) => self.wheel.set(key, when),
-            Intent::Ask(Ask::Redeem(redeem)) => {
-                if self.mail.redeem(redeem).is_err() {
-                    self.count.control_queue_full.one();
-                    return Err(Reason::Busy);
+            Intent::Ask(ask) => match *ask {
+                Ask::Redeem(redeem) => {
+                    if self.mail.redeem(redeem).is_err() {
+                        self.count.control_queue_full.one();
+                        return Err(Reason::Busy);
+                    }
+                    if let Some(tenant) = self.slots.get_mut(key) {
+                        tenant.asked = true;
+                    }
                 }
-                if let Some(tenant) = self.slots.get_mut(key) {
-                    tenant.asked = true;
-                }
-            }
-            Intent::Ask(report @ (Ask::Opened(_) | Ask::Closed(_))) => self.mail.report(report),
+                report @ (Ask::Opened(_) | Ask::Closed(_)) => self.mail.report(report),
+            },
             act @ (Intent::Receive { .. } | Intent::Send { .. } | Intent::Connect(_) | Intent::Finish(_) | Intent::Abort(_)) => {
                 self.engine.act(key, act)
             }

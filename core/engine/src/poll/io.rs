@@ -8,7 +8,7 @@ use sluice_flow::event::{Doing, Event, Fault, Leg};
 use sluice_flow::intent::{Into, Peer};
 use sluice_flow::port::{Happening, SlotKey};
 
-use super::slot::{End, Side, Wish};
+use super::slot::{End, Side, Slot, Wish};
 use super::token::Source;
 use super::{PollEngine, Step};
 use crate::machine::now;
@@ -48,6 +48,11 @@ impl PollEngine {
 
     /// Makes `key` the tenant of its slot.
     pub(super) fn open(&mut self, key: SlotKey, socket: Option<OwnedFd>) {
+        let at = key.slot.0;
+        assert!(at < self.settings.sessions, "slot {at} of {}", self.settings.sessions);
+        if self.slots.len() <= at as usize {
+            self.slots.resize_with(at as usize + 1, Slot::new);
+        }
         let slot = self.slot(key);
         assert!(!slot.taken, "slot {} was given away twice", key.slot.0);
         slot.taken = true;

@@ -62,7 +62,8 @@ pub struct PollEngine {
     poll: Poll,
     events: Events,
     pool: Pool,
-    slots: Box<[Slot]>,
+    /// As many as there were tenants at a time; room for all is set aside.
+    slots: Vec<Slot>,
     listeners: Vec<Option<Listener>>,
     accepting: bool,
     doors: Doors,
@@ -104,7 +105,7 @@ impl PollEngine {
             poll: Poll::new().map_err(fault("epoll_create"))?,
             events: Events::with_capacity(EVENTS_PER_CALL),
             pool: Pool::new(settings.pool),
-            slots: (0..settings.sessions).map(|_| Slot::new()).collect(),
+            slots: Vec::with_capacity(settings.sessions as usize),
             listeners: Vec::new(),
             accepting: true,
             doors: Doors::default(),

@@ -66,7 +66,8 @@ pub struct RingEngine {
     /// Dropped first: it takes back what the kernel holds.
     queue: Queue,
     rung: Rung,
-    slots: Box<[Slot]>,
+    /// As many as there were tenants at a time; room for all is set aside.
+    slots: Vec<Slot>,
     pool: Pool,
     /// Receives under way that will take a buffer of each class from its group.
     armed: [usize; 3],
@@ -135,7 +136,7 @@ impl RingEngine {
         Ok(Self {
             queue,
             rung,
-            slots: (0..settings.sessions).map(|_| Slot::new()).collect(),
+            slots: Vec::with_capacity(settings.sessions as usize),
             pool: Pool::new(settings.pool),
             armed: [0; 3],
             starved: Starved::default(),
@@ -170,6 +171,11 @@ impl RingEngine {
 
     /// Makes `key` the tenant of its slot.
     fn open(&mut self, key: SlotKey, socket: Option<OwnedFd>) {
+        let at = key.slot.0;
+        assert!(at < self.settings.sessions, "slot {at} of {}", self.settings.sessions);
+        if self.slots.len() <= at as usize {
+            self.slots.resize_with(at as usize + 1, Slot::new);
+        }
         let slot = self.slot(key);
         assert!(slot.tenancy == Tenancy::Free, "slot {} was given away twice", key.slot.0);
         slot.tenancy = Tenancy::Held;

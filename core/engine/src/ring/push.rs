@@ -65,6 +65,9 @@ struct Entry {
     op: Option<Op>,
 }
 
+// Two of an idle session are in the table, a receive for each leg.
+const _: () = assert!(size_of::<Entry>() <= 40);
+
 /// The numbers of groups are their places here.
 type Groups = [Group; 3];
 

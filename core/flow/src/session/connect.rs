@@ -181,9 +181,9 @@ impl Connect {
         }
     }
 
-    fn splice(self: Box<Self>, host: HostLeg, turn: &mut Turn<'_>) -> Go {
+    fn splice(self, host: HostLeg, turn: &mut Turn<'_>) -> Go {
         turn.count.hosts_connected.one();
-        let Self { mut facts, client, to, .. } = *self;
+        let Self { mut facts, client, to, .. } = self;
         facts.phases.connect = facts.lap(turn.now);
         let (kind, first_up) = match to {
             To::Host { wanted: Wanted::Ica, .. } => (Kind::Ica, None),
@@ -199,7 +199,7 @@ impl Connect {
         Go::To(State::Splice(Box::new(Splice::new(facts, client, host, kind, first_up, turn))))
     }
 
-    fn refuse(mut self: Box<Self>, reply: Reply, reason: Reason, turn: &mut Turn<'_>) -> Go {
+    fn refuse(mut self, reply: Reply, reason: Reason, turn: &mut Turn<'_>) -> Go {
         if reason.blame() == Blame::Host {
             turn.count.hosts_failed.one();
             turn.listener.hosts_failed.one();
@@ -207,7 +207,7 @@ impl Connect {
         if let Some(mut shake) = self.shake.take() {
             shake.give_up(turn);
         }
-        let Self { facts, client, to, .. } = *self;
+        let Self { facts, client, to, .. } = self;
         let (say, reason) = match to {
             To::Host { wanted, .. } => {
                 if wanted == Wanted::Ica {
@@ -220,16 +220,16 @@ impl Connect {
         Go::To(State::Drain(Box::new(Drain::after_keys(facts, reason, client, say, turn))))
     }
 
-    fn broken(mut self: Box<Self>, broken: Broken, turn: &mut Turn<'_>) -> Go {
+    fn broken(mut self, broken: Broken, turn: &mut Turn<'_>) -> Go {
         if let Some(mut shake) = self.shake.take() {
             shake.give_up(turn);
         }
-        let Self { facts, client, .. } = *self;
+        let Self { facts, client, .. } = self;
         let drain = Drain::after_keys(facts, broken.reason(Leg::Client), client, Say::about(broken), turn);
         Go::To(State::Drain(Box::new(drain)))
     }
 
-    fn end(mut self: Box<Self>, reason: Reason, turn: &mut Turn<'_>) -> Go {
+    fn end(mut self, reason: Reason, turn: &mut Turn<'_>) -> Go {
         if let Some(mut shake) = self.shake.take() {
             shake.give_up(turn);
         }

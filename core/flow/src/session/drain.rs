@@ -202,7 +202,7 @@ impl Drain {
         Some(buf)
     }
 
-    fn end(mut self: Box<Self>, turn: &mut Turn<'_>) -> Go {
+    fn end(mut self, turn: &mut Turn<'_>) -> Go {
         self.out.give_up(turn.pool);
         if let Say::Plain(buf) = std::mem::replace(&mut self.say, Say::Nothing) {
             turn.pool.give(buf);

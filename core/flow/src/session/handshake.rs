@@ -30,11 +30,11 @@ impl Handshake {
         Self { facts, shake, hello: Some(hello) }
     }
 
-    pub(super) fn enter(mut self: Box<Self>, turn: &mut Turn<'_>) -> Go {
+    pub(super) fn enter(mut self, turn: &mut Turn<'_>) -> Go {
         let Some(hello) = self.hello.take() else {
             return self.end(never("a handshake begins without a hello"), turn);
         };
-        let Self { facts, shake, .. } = *self;
+        let Self { facts, shake, .. } = self;
         Self::go(facts, shake.received(hello, turn), turn)
     }
 
@@ -101,7 +101,7 @@ impl Handshake {
         }
     }
 
-    fn end(mut self: Box<Self>, reason: Reason, turn: &mut Turn<'_>) -> Go {
+    fn end(mut self, reason: Reason, turn: &mut Turn<'_>) -> Go {
         self.shake.give_up(turn);
         if let Some(buf) = self.hello.take() {
             turn.pool.give(buf);

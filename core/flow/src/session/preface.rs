@@ -235,23 +235,23 @@ impl Preface {
         }
     }
 
-    fn redeem(self: Box<Self>, ticket: Ticket, wanted: Wanted, turn: &Turn<'_>) -> Go {
-        let Self { mut facts, client, .. } = *self;
+    fn redeem(self, ticket: Ticket, wanted: Wanted, turn: &Turn<'_>) -> Go {
+        let Self { mut facts, client, .. } = self;
         facts.phases.preface = facts.lap(turn.now);
         Go::To(State::Redeem(Box::new(Redeem::new(facts, client, ticket, wanted))))
     }
 
-    fn refuse(self: Box<Self>, reason: Reason, say: Say, turn: &mut Turn<'_>) -> Go {
-        let Self { facts, client, .. } = *self;
+    fn refuse(self, reason: Reason, say: Say, turn: &mut Turn<'_>) -> Go {
+        let Self { facts, client, .. } = self;
         Go::To(State::Drain(Box::new(Drain::after_keys(facts, reason, client, say, turn))))
     }
 
-    fn broken(self: Box<Self>, broken: Broken, turn: &mut Turn<'_>) -> Go {
+    fn broken(self, broken: Broken, turn: &mut Turn<'_>) -> Go {
         let reason = broken.reason(Leg::Client);
         self.refuse(reason, Say::about(broken), turn)
     }
 
-    fn end(mut self: Box<Self>, reason: Reason, turn: &mut Turn<'_>) -> Go {
+    fn end(mut self, reason: Reason, turn: &mut Turn<'_>) -> Go {
         self.client.give_up(turn.pool);
         Go::End(self.facts.summary(reason, turn.now))
     }

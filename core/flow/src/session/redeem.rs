@@ -45,13 +45,13 @@ impl Redeem {
         self.facts.ticketed = true;
         turn.count.tickets_asked.one();
         turn.listener.tickets_asked.one();
-        turn.out.push(Intent::Ask(Ask::Redeem(Question {
+        turn.out.push(Intent::Ask(Box::new(Ask::Redeem(Question {
             key: self.facts.key,
             listener: self.facts.listener.id,
             client: self.facts.client,
             ticket,
             wanted: self.wanted,
-        })));
+        }))));
         turn.out.push(Intent::Deadline(turn.now + self.facts.limits().redeem));
         self.client.arm(turn);
         Go::Stay(State::Redeem(self))

@@ -325,7 +325,7 @@ impl Rig {
                     asked.finished = true;
                 }
                 Intent::Abort(leg) => self.leg(leg).aborted = true,
-                Intent::Ask(ask) => self.asks.push(ask),
+                Intent::Ask(ask) => self.asks.push(*ask),
                 Intent::Deadline(at) => self.deadline = at,
             }
         }

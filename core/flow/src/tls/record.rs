@@ -42,6 +42,9 @@ mod message {
 const KEY_UPDATE: [u8; 5] = [message::KEY_UPDATE, 0, 0, 1, 0];
 /// The record with it, sealed: TLS 1.3 has one layout only.
 const KEY_UPDATE_RECORD: usize = HEADER + KEY_UPDATE.len() + TAIL_MAX;
+// Two sealed connections of a session at most, for hours.
+const _: () = assert!(size_of::<Inner>() <= 216);
+
 /// Alerts.
 mod alert {
     pub(super) const CLOSE_NOTIFY: u8 = 0;
@@ -63,7 +66,8 @@ struct Inner {
     version: Version,
     opening: OpeningKey,
     sealing: SealingKey,
-    rekey: Rekey,
+    /// None for TLS 1.2, whose keys cannot be changed. In a box: rustls keeps more for it than everything else here takes.
+    rekey: Option<Box<Rekey>>,
     limits: KeyLimits,
     /// Most plaintext bytes in a record that is sealed.
     record_max: usize,
@@ -84,6 +88,10 @@ struct Inner {
 
 impl Records {
     pub(super) fn new(version: Version, opening: OpeningKey, sealing: SealingKey, rekey: Rekey) -> Self {
+        let rekey = match rekey {
+            Rekey::Never => None,
+            rekey @ (Rekey::Server(_) | Rekey::Client { .. }) => Some(Box::new(rekey)),
+        };
         Self(Box::new(Inner {
             version,
             opening,
@@ -338,7 +346,7 @@ impl Inner {
                     opened.key_updates += 1;
                     return Ok(content.len());
                 }
-                message::NEW_SESSION_TICKET if matches!(self.rekey, Rekey::Client { .. }) => {
+                message::NEW_SESSION_TICKET if matches!(self.rekey.as_deref(), Some(Rekey::Client { .. })) => {
                     let Some(&[_, a, b, c]) = rest.first_chunk::<4>() else { return Ok(at) };
                     let len = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
                     if len > MESSAGE_MAX {
@@ -346,7 +354,9 @@ impl Inner {
                     }
                     let Some(body) = rest.get(4..4 + len) else { return Ok(at) };
                     self.flood.ticket()?;
-                    self.rekey.keep_ticket(body)?;
+                    if let Some(rekey) = self.rekey.as_deref_mut() {
+                        rekey.keep_ticket(body)?;
+                    }
                     at += 4 + len;
                 }
                 _ => return Err(RecordFault::Unexpected),
@@ -365,7 +375,8 @@ impl Inner {
             _ => return Err(RecordFault::Unexpected),
         };
         self.flood.key_update(now)?;
-        self.opening = self.rekey.opening().map_err(|KeyFault| RecordFault::Never)?;
+        self.opening =
+            self.rekey.as_deref_mut().ok_or(KeyFault).and_then(Rekey::opening).map_err(|KeyFault| RecordFault::Never)?;
         self.owed |= asked;
         Ok(())
     }
@@ -396,7 +407,7 @@ impl Inner {
             return Ok(0);
         }
         self.seal(|key| key.seal_to(content::HANDSHAKE, &KEY_UPDATE, record))?;
-        match self.rekey.sealing() {
+        match self.rekey.as_deref_mut().ok_or(KeyFault).and_then(Rekey::sealing) {
             Ok(key) => self.sealing = key,
             Err(KeyFault) => return Err(self.never()),
         }
@@ -510,7 +521,7 @@ pub(super) mod hooks {
             assert_eq!(update[0], message::KEY_UPDATE);
             update[4] = u8::from(ask);
             self.seal_raw(super::content::HANDSHAKE, &update, out);
-            self.0.sealing = self.0.rekey.sealing().unwrap();
+            self.0.sealing = self.0.rekey.as_deref_mut().unwrap().sealing().unwrap();
         }
 
         /// Records sealed with the present key.
