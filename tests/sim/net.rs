@@ -435,6 +435,14 @@ impl Engine for Sim {
         self.doors.retain(|(waiting, ..)| *waiting != door);
     }
 
+    fn give_away(&mut self, _door: Door) -> Option<OwnedFd> {
+        panic!("there is one worker")
+    }
+
+    fn take_in(&mut self, _socket: OwnedFd) -> Option<(Door, SocketAddr, SocketAddr)> {
+        panic!("there is one worker")
+    }
+
     fn act(&mut self, key: SlotKey, intent: Intent) {
         let tenant = self.tenant(key);
         assert!(tenant.released_at.is_none(), "an intent after release");

@@ -3,11 +3,12 @@
 //! They live for one turn: what the worker neither adopts nor refuses is refused when the next turn begins. A door's number
 //! grows from turn to turn, so that a late answer finds nothing rather than somebody else's connection.
 
+use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use sluice_flow::port::Door;
 
-use crate::sock;
+use crate::sock::{self, Mode};
 
 #[derive(Debug, Default)]
 pub(crate) struct Doors {
@@ -21,6 +22,14 @@ impl Doors {
         let index = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         self.waiting.push(Some(socket));
         Door(self.first.wrapping_add(index))
+    }
+
+    /// Lets in what another engine accepted, which may treat its sockets otherwise. None if it was reset meanwhile.
+    pub(crate) fn take_in(&mut self, socket: OwnedFd, mode: Mode) -> Option<(Door, SocketAddr, SocketAddr)> {
+        let client = sock::peer_address(socket.as_fd()).ok()?;
+        let local = sock::local_address(socket.as_fd()).ok()?;
+        sock::set_mode(socket.as_fd(), mode).ok()?;
+        Some((self.open(socket), client, local))
     }
 
     pub(crate) fn take(&mut self, door: Door) -> Option<OwnedFd> {

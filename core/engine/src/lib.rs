@@ -172,6 +172,14 @@ impl Engine for AnyEngine {
         either!(self, e => e.refuse(door));
     }
 
+    fn give_away(&mut self, door: Door) -> Option<OwnedFd> {
+        either!(self, e => e.give_away(door))
+    }
+
+    fn take_in(&mut self, socket: OwnedFd) -> Option<(Door, SocketAddr, SocketAddr)> {
+        either!(self, e => e.take_in(socket))
+    }
+
     fn act(&mut self, key: SlotKey, intent: Intent) {
         either!(self, e => e.act(key, intent));
     }

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //!   accept ─► Happening::Accepted{door} ─► adopt(door, key) ─► act(key, intent)* ─► Happening::Session{key, event}*
-//!                                     └─► refuse(door)                  └─► release(key) ─► Happening::Released(key)
+//!                                     ├─► refuse(door)                  └─► release(key) ─► Happening::Released(key)
+//!                                     └─► give_away(door) ─► (another engine) take_in ─► adopt or refuse
 //! ```
 //!
 //! # The contract, kept by every engine and tested by one conformance suite
@@ -41,7 +42,8 @@ pub struct Door(pub u32);
 /// One thing that an engine reports.
 #[derive(Debug)]
 pub enum Happening {
-    /// A client connected. The worker answers with [`Engine::adopt`] or [`Engine::refuse`] before the next turn.
+    /// A client connected. The worker answers with [`Engine::adopt`], [`Engine::refuse`] or [`Engine::give_away`] before the next
+    /// turn.
     Accepted {
         /// At which virtual server.
         listener: ListenerId,
@@ -93,6 +95,13 @@ pub trait Engine {
 
     /// Closes the connection behind `door` with a reset.
     fn refuse(&mut self, door: Door);
+
+    /// Gives away the connection behind `door`, of which nothing has been read, for another worker's engine. None if there is none.
+    fn give_away(&mut self, door: Door) -> Option<OwnedFd>;
+
+    /// Takes a connection that another engine has given away: its door, valid as if it had been accepted in this turn, the client's
+    /// address and the one it connected to. None if it is lost already.
+    fn take_in(&mut self, socket: OwnedFd) -> Option<(Door, SocketAddr, SocketAddr)>;
 
     /// Carries out one intent of a session. [`Intent::Ask`] and [`Intent::Deadline`] are the worker's and never come here.
     fn act(&mut self, key: SlotKey, intent: Intent);

@@ -242,6 +242,10 @@ counters! {
         accepting: Gauge;
         /// Connections refused since no slot or descriptor was free.
         accept_refused: Counter;
+        /// Connections accepted here and handed to a worker with much less to do.
+        handed_over: Counter;
+        /// Connections taken from workers with much more to do.
+        taken_over: Counter;
     }
     worked_out {
         /// Messages that wait in the queue to control.

@@ -18,10 +18,12 @@ use sluice_link::id::{ListenerId, SlotKey, SnapshotId, WorkerId};
 use sluice_link::snapshot::{CertKey, Cgp, Limits, Listener, Rates, Snapshot, Tls};
 use sluice_link::time::Moment;
 
+use crate::balance::{Balance, balances};
 use crate::counted::{Counted, Ledger};
-use crate::mailbox::{Asks, Mailbox, Slit, ring};
+use crate::mailbox::{Asks, Eventfd, Mailbox, Slit, ring};
 use crate::meter::Seen;
 use crate::turn::{Parts, Worker};
+use crate::wake::Bell;
 
 thread_local! {
     static NOW: Cell<Moment> = const { Cell::new(Moment(1_000_000_000)) };
@@ -53,6 +55,8 @@ pub(crate) fn later(time: Duration) {
 pub(crate) struct Log {
     pub(crate) adopted: Vec<SlotKey>,
     pub(crate) refused: usize,
+    pub(crate) given: usize,
+    pub(crate) taken: usize,
     pub(crate) released: Vec<SlotKey>,
     pub(crate) unlistened: Vec<ListenerId>,
     pub(crate) accepting: Vec<bool>,
@@ -93,6 +97,16 @@ impl Engine for Fake {
 
     fn refuse(&mut self, _door: Door) {
         self.log.refused += 1;
+    }
+
+    fn give_away(&mut self, _door: Door) -> Option<OwnedFd> {
+        self.log.given += 1;
+        Some(std::os::unix::net::UnixStream::pair().unwrap().0.into())
+    }
+
+    fn take_in(&mut self, _socket: OwnedFd) -> Option<(Door, SocketAddr, SocketAddr)> {
+        self.log.taken += 1;
+        Some((Door(0), "192.0.2.1:1".parse().unwrap(), "192.0.2.2:443".parse().unwrap()))
     }
 
     fn act(&mut self, _key: SlotKey, intent: Intent) {
@@ -137,6 +151,16 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(sessions: u32) -> Self {
+        Self::side_by_side(sessions, 1).remove(0)
+    }
+
+    /// So many workers that know each other.
+    pub(crate) fn side_by_side(sessions: u32, workers: usize) -> Vec<Self> {
+        let bells: Vec<_> = (0..workers).map(|_| Arc::new(Bell::new(Eventfd(sluice_engine::eventfd().unwrap().1)))).collect();
+        balances(&bells).into_iter().map(|balance| Self::with(sessions, balance)).collect()
+    }
+
+    fn with(sessions: u32, balance: Balance) -> Self {
         let asks = Arc::new(Asks::new(sluice_engine::eventfd().unwrap().1));
         let (slit, mail, _): (Slit, Mailbox, _) = ring(asks.clone(), sluice_engine::eventfd().unwrap().1);
         let keys = Arc::new(TicketKeys::new(now()).unwrap());
@@ -155,6 +179,7 @@ impl Bench {
             counted: Counted::new(shares),
             stop: Arc::new(AtomicBool::new(false)),
             troubles: Arc::default(),
+            balance,
             sessions,
         });
         Self { worker, slit, asks }

@@ -8,11 +8,12 @@
 //!       │sluice-0 │ │sluice-1 │  │sluice-n │ ────────► │ Post │ implements sluice_link::port::Sluice,
 //!       │ turn    │ │ turn    │  │ turn    │ ◄──────── │      │ used by the control thread
 //!       └─────────┘ └─────────┘  └─────────┘  letters  └──────┘
-//!         nothing shared on the way of bytes
+//!         nothing shared on the way of bytes; connections of which nothing is read yet may go from one to another
 //! ```
 //!
 //! * `turn`: one turn of the loop. `tenant`: one session in its slot. `meter`: numbers, and when clients wait outside;
 //!   `counted`: those of virtual servers.
+//! * `balance`: which worker carries a connection.
 //! * `mailbox`: the queues and why they cannot block; [`wake`]: the wake-up protocol, model-checked by `tests/loom.rs`.
 //! * `peer`, `own_uid`: not about bytes at all; they come through here since only the engine may ask the kernel such things.
 //! * `pin`, `listen`: where workers run and what they listen at. `start`: threads. `post`: control's view.
@@ -20,6 +21,8 @@
 //! Under `--cfg loom` only [`wake`] is built.
 #![forbid(unsafe_code)]
 
+#[cfg(not(loom))]
+mod balance;
 #[cfg(not(loom))]
 mod counted;
 #[cfg(all(test, not(loom)))]

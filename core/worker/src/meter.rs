@@ -100,6 +100,8 @@ impl<E: Engine> Worker<E> {
             self.accepting = accept;
             self.engine.accept(accept);
         }
-        self.count.accepting.set(u64::from(accept && self.phase == Phase::Running));
+        let takes = accept && self.phase == Phase::Running;
+        self.balance.set_open(takes);
+        self.count.accepting.set(u64::from(takes));
     }
 }

@@ -29,6 +29,7 @@ use sluice_link::snapshot::Snapshot;
 use sluice_link::time::Moment;
 use thiserror::Error;
 
+use crate::balance::{Balance, balances};
 use crate::counted::{Counted, Ledger, Share};
 use crate::listen::Doors;
 use crate::mailbox::{ASK_FULL, Asks, Eventfd, Mailbox, Slit, ring};
@@ -218,12 +219,19 @@ impl Workers {
         let seen: Vec<Seen> = cores.iter().map(|_| Seen::new(sessions)).collect();
         let mut ledger = Ledger::default();
         let shares = ledger.publish(&served.snapshot, cores.len());
-        let (mut births, mut slits, mut bells) = (Vec::new(), Vec::new(), Vec::new());
-        for ((((at, core), open), seen), shares) in (0..).zip(&cores).zip(open).zip(&seen).zip(shares) {
+        let (mut slits, mut bells, mut mails) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in &cores {
             let (eventfd, waker) = eventfd().map_err(StartProblem::Descriptor)?;
             let (slit, mail, bell) = ring(asks.clone(), waker);
             slits.push(slit);
             bells.push(bell);
+            mails.push((eventfd, mail));
+        }
+        let mut births = Vec::new();
+        let ends = mails.into_iter().zip(balances(&bells));
+        for (((((at, core), open), seen), shares), ((eventfd, mail), balance)) in
+            (0..).zip(&cores).zip(open).zip(&seen).zip(shares).zip(ends)
+        {
             births.push(Birth {
                 worker: WorkerId(at),
                 core: *core,
@@ -243,6 +251,7 @@ impl Workers {
                 shares,
                 stop: stop.clone(),
                 troubles: troubles.clone(),
+                balance,
             });
         }
         let addresses = Mutex::new(doors.addresses());
@@ -362,6 +371,7 @@ struct Birth {
     shares: Vec<Share>,
     stop: Arc<AtomicBool>,
     troubles: Arc<Troubles>,
+    balance: Balance,
 }
 
 impl Birth {
@@ -406,6 +416,7 @@ impl Birth {
             counted: Counted::new(self.shares),
             stop: self.stop,
             troubles: self.troubles,
+            balance: self.balance,
             sessions: self.engine.sessions,
         });
         Ok((worker, found))

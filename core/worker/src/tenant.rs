@@ -1,7 +1,7 @@
 //! A session in its slot: let in, stepped, ended.
 //!
 //! ```text
-//!   Accepted ─► admission ─► slot, adopt ─► Session::begin ─┬─► intents ─► engine, wheel, mailbox
+//!   Accepted ─► here? ─► admission ─► slot, adopt ─► Session::begin ─┬─► intents ─► engine, wheel, mailbox
 //!                  └─► refuse            ┌──────────────────┘
 //!                                  event ▼
 //!                              Session::step ─► intents ─► Stay ─► slot
@@ -10,6 +10,7 @@
 //! ```
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sluice_flow::admit::Standing;
@@ -23,6 +24,7 @@ use sluice_link::id::{LaunchId, ListenerId, SessionKey, SlotKey};
 use sluice_link::reason::Reason;
 use sluice_link::time::Moment;
 
+use crate::balance::Handed;
 use crate::counted::Place;
 use crate::turn::{Phase, Worker};
 
@@ -54,23 +56,64 @@ impl<E: Engine> Worker<E> {
     /// Lets a client in, or not: cheapest test first, before a byte is read.
     pub(crate) fn accepted(&mut self, listener: ListenerId, door: Door, client: SocketAddr, local: SocketAddr) {
         self.count.accepted.one();
-        let place = self.counted.find(listener);
-        if let Some(count) = place.and_then(|place| self.counted.at(place)) {
+        if let Some(count) = self.counted.find(listener).and_then(|place| self.counted.at(place)) {
             count.accepted.one();
         }
+        if self.hand_over(listener, door) {
+            return;
+        }
+        self.balance.entered();
+        if !self.let_in(listener, door, client, local) {
+            self.balance.left();
+        }
+    }
+
+    /// Gives a connection to a worker that has much less to do.
+    fn hand_over(&mut self, listener: ListenerId, door: Door) -> bool {
+        if self.phase != Phase::Running {
+            return false;
+        }
+        let Some(to) = self.balance.lighter() else { return false };
+        let Some(socket) = self.engine.give_away(door) else { return false };
+        // There is room, and only this worker fills that ring; if not, what is dropped here is closed.
+        if self.balance.give(to, Handed { listener, socket }).is_ok() {
+            self.count.handed_over.one();
+        }
+        true
+    }
+
+    /// A connection that another worker accepted, and counted as accepted. It counts for this one since it was handed over.
+    pub(crate) fn taken_over(&mut self, listener: ListenerId, socket: OwnedFd) {
+        self.count.taken_over.one();
+        let let_in = match self.engine.take_in(socket) {
+            Some((door, client, local)) => self.let_in(listener, door, client, local),
+            None => false, // reset on its way
+        };
+        if !let_in {
+            self.balance.left();
+        }
+    }
+
+    /// Whether it was.
+    fn let_in(&mut self, listener: ListenerId, door: Door, client: SocketAddr, local: SocketAddr) -> bool {
+        let place = self.counted.find(listener);
         let served = self.served.listener(listener).filter(|_| self.phase == Phase::Running).cloned();
         let (Some(served_listener), Some(place)) = (served, place) else {
             // It came in while its virtual server went.
             self.refuse(door, place, if self.phase == Phase::Running { Reason::Stopping } else { Reason::Drained });
-            return;
+            return false;
         };
         let standing = match self.admit.enter(client.ip(), self.slots.len(), &self.served.snapshot.limits) {
             Ok(standing) => standing,
-            Err(refused) => return self.refuse(door, Some(place), refused.reason()),
+            Err(refused) => {
+                self.refuse(door, Some(place), refused.reason());
+                return false;
+            }
         };
         let Some(key) = self.slots.reserve() else {
             self.admit.leave(standing);
-            return self.refuse(door, Some(place), Reason::Exhausted);
+            self.refuse(door, Some(place), Reason::Exhausted);
+            return false;
         };
         self.engine.adopt(door, key);
         let since = self.now;
@@ -84,6 +127,7 @@ impl<E: Engine> Worker<E> {
             Arrival { key: session_key, listener: served_listener, served: self.served.clone(), client, local, at: self.now };
         let begun = self.contained(key, place, |turn| Session::begin(arrival, turn));
         self.settle(key, begun.map(Next::Stay));
+        true
     }
 
     fn refuse(&mut self, door: Door, place: Option<Place>, reason: Reason) {
@@ -100,6 +144,7 @@ impl<E: Engine> Worker<E> {
     pub(crate) fn released(&mut self, key: SlotKey) {
         if let Some(tenant) = self.slots.free(key) {
             self.counted.leave(tenant.place);
+            self.balance.left();
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   sleep in the engine ─► happenings: who types at once, bulk and handshakes into the share
-//!        ▲                 letters from control, so many a turn
+//!        ▲                 letters from control, connections from other workers, so many a turn
 //!        │                 what the share has room for
 //!        │                 deadlines that have come
 //!        └──────────────── numbers
@@ -36,6 +36,7 @@ use sluice_link::spread::Clocked;
 use sluice_link::tell::{Refusal, Target, Tell};
 use sluice_link::time::Moment;
 
+use crate::balance::{Balance, Handed, TAKEN_PER_TURN};
 use crate::counted::Counted;
 use crate::mailbox::{Letter, Mailbox, Publication};
 use crate::meter::{Seen, Troubles};
@@ -93,6 +94,8 @@ pub(crate) struct Worker<E> {
     pub(crate) wheel: Wheel,
     pub(crate) share: Share,
     pub(crate) admit: Admit,
+    /// Which connections are carried by others.
+    pub(crate) balance: Balance,
     /// Sessions that ended while their ticket was with control. Their records wait for the answer, so that a launch that was
     /// redeemed for nobody reaches control's books. At most [`crate::mailbox::TELL_CREDIT`].
     pub(crate) orphans: HashMap<SlotKey, Closed>,
@@ -119,6 +122,7 @@ pub(crate) struct Parts<E> {
     pub(crate) counted: Counted,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) troubles: Arc<Troubles>,
+    pub(crate) balance: Balance,
     pub(crate) sessions: u32,
 }
 
@@ -144,6 +148,7 @@ impl<E: Engine> Worker<E> {
             wheel: Wheel::new(parts.sessions, now),
             share: Share::new(),
             admit: Admit::new(parts.sessions as usize),
+            balance: parts.balance,
             orphans: HashMap::new(),
             ending: VecDeque::new(),
             phase: Phase::Running,
@@ -178,6 +183,7 @@ impl<E: Engine> Worker<E> {
         happened.drain(..).for_each(|one| self.happening(one));
         self.happened = happened;
         self.letters();
+        self.handed();
         while let Some((key, event)) = self.share.next() {
             self.step(key, event);
         }
@@ -193,7 +199,7 @@ impl<E: Engine> Worker<E> {
         let settled = self.mail.settle();
         let stopping = self.stopping();
         let busy = self.share.waiting() || !self.ending.is_empty();
-        if busy || !self.mail.may_sleep(|| stopping || !self.stop.load(Ordering::Acquire)) {
+        if busy || !self.mail.may_sleep(|| self.balance.nothing_handed() && (stopping || !self.stop.load(Ordering::Acquire))) {
             return Some(Duration::ZERO);
         }
         let phase = match self.phase {
@@ -237,6 +243,14 @@ impl<E: Engine> Worker<E> {
         }
         if self.stop.load(Ordering::Acquire) && !self.stopping() {
             self.begin_stop();
+        }
+    }
+
+    /// Connections that others have accepted and that are to be carried here.
+    fn handed(&mut self) {
+        for _ in 0..TAKEN_PER_TURN {
+            let Some(Handed { listener, socket }) = self.balance.take() else { break };
+            self.taken_over(listener, socket);
         }
     }
 
@@ -552,6 +566,47 @@ mod tests {
         later(CUT_TIME);
         bench.turn(vec![]);
         assert!(bench.worker.finished());
+    }
+
+    #[test]
+    fn connections_go_to_who_has_much_less_to_do_before_a_byte_is_read() {
+        let mut both = Bench::side_by_side(256, 2);
+        let kept = both[0].arrive(100).len();
+        let given = both[0].log().given;
+        assert_eq!((kept + given, both[0].worker.count.read().handed_over), (100, given as u64));
+        let awake = |bench: &mut Bench| {
+            bench.turn(vec![]);
+            bench.log().waits.last().copied().flatten()
+        };
+        // The other one is not let sleep over them, and counts them as its own.
+        assert_eq!(awake(&mut both[1]), Some(Duration::ZERO));
+        let theirs = both[1].log().adopted.len();
+        assert_eq!((theirs, both[1].log().taken), (given, given));
+        assert!(4 * kept <= 5 * theirs + 4 * 9, "{kept} and {theirs}");
+        let totals = both[1].worker.count.read();
+        assert_eq!((totals.accepted, totals.taken_over, totals.sessions), (0, given as u64, given as u64));
+        assert_ne!(awake(&mut both[1]), Some(Duration::ZERO));
+        // They end there, and only then it is the less loaded one again.
+        assert_eq!(both[0].arrive(1).len(), 1);
+        let keys = both[1].log().adopted.clone();
+        keys.iter().for_each(|key| both[1].worker.cut(*key, Reason::Killed));
+        both[1].turn(keys.into_iter().map(Happening::Released).collect());
+        assert_eq!((both[1].worker.count.read().sessions, both[0].arrive(5).len()), (0, 0));
+    }
+
+    #[test]
+    fn a_worker_that_takes_nobody_is_handed_nobody() {
+        let mut both = Bench::side_by_side(256, 2);
+        both[1].slit.put(Letter::Tell(Tell::Drain { deadline: Moment::NEVER })).unwrap();
+        both[1].turn(vec![]);
+        assert_eq!(both[0].arrive(50).len(), 50);
+        // What was on its way when the drain began is refused.
+        let mut both = Bench::side_by_side(256, 2);
+        assert!(both[0].arrive(50).len() < 50);
+        both[1].slit.put(Letter::Tell(Tell::Drain { deadline: Moment::NEVER })).unwrap();
+        both[1].turn(vec![]);
+        assert_eq!(both[1].log().refused, both[0].log().given);
+        assert_eq!(both[0].arrive(1).len(), 1);
     }
 
     #[test]

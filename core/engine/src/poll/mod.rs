@@ -339,6 +339,14 @@ impl Engine for PollEngine {
         self.doors.refuse(door);
     }
 
+    fn give_away(&mut self, door: Door) -> Option<OwnedFd> {
+        self.doors.take(door)
+    }
+
+    fn take_in(&mut self, socket: OwnedFd) -> Option<(Door, SocketAddr, SocketAddr)> {
+        self.doors.take_in(socket, Mode::NonBlocking)
+    }
+
     fn act(&mut self, key: SlotKey, intent: Intent) {
         if !self.holds(key) {
             self.tally.stale += 1;

@@ -54,7 +54,7 @@ use crate::doors::Doors;
 use crate::give_back::{forget, give_back};
 use crate::machine::now;
 use crate::report::{Outcome, Report};
-use crate::sock;
+use crate::sock::{self, Mode};
 use crate::spare::Spare;
 use crate::starved::Starved;
 
@@ -272,6 +272,14 @@ impl Engine for RingEngine {
 
     fn refuse(&mut self, door: Door) {
         self.doors.refuse(door);
+    }
+
+    fn give_away(&mut self, door: Door) -> Option<OwnedFd> {
+        self.doors.take(door)
+    }
+
+    fn take_in(&mut self, socket: OwnedFd) -> Option<(Door, SocketAddr, SocketAddr)> {
+        self.doors.take_in(socket, Mode::Blocking)
     }
 
     fn act(&mut self, key: SlotKey, intent: Intent) {

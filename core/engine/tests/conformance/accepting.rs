@@ -57,6 +57,43 @@ pub(crate) fn an_unanswered_door_is_refused(choice: Choice) {
     bench.release(key);
 }
 
+/// Also between engines of two kinds, as when one worker could not have its ring.
+pub(crate) fn a_connection_goes_from_one_engine_to_another(choice: Choice) {
+    for other in [choice, Choice::Mio] {
+        let mut from = Bench::new(choice);
+        let addr = from.listen(3);
+        let mut client = TcpStream::connect(addr).unwrap();
+        client.write_all(b"hello").unwrap();
+        let visitor = from.visitor();
+        let socket = from.engine.give_away(visitor.door).unwrap();
+        assert!(from.engine.give_away(visitor.door).is_none());
+        from.settle();
+
+        let mut to = Bench::with(other, &settings());
+        let (door, peer, local) = to.engine.take_in(socket).unwrap();
+        assert_eq!((peer, local), (client.local_addr().unwrap(), addr));
+        let key = to.fresh_key();
+        to.engine.adopt(door, key);
+        to.expect_bytes(key, Leg::Client, b"hello");
+        to.send(key, Leg::Client, b"welcome");
+        to.expect_sent(key, Leg::Client);
+        let mut got = [0; 7];
+        client.read_exact(&mut got).unwrap();
+        assert_eq!(&got, b"welcome");
+        to.release(key);
+        to.assert_nothing_lent();
+    }
+    // One that the worker does not adopt is refused, as any other.
+    let mut from = Bench::new(choice);
+    let client = TcpStream::connect(from.listen(3)).unwrap();
+    let visitor = from.visitor();
+    let socket = from.engine.give_away(visitor.door).unwrap();
+    let mut to = Bench::new(choice);
+    assert!(to.engine.take_in(socket).is_some());
+    to.turn(Some(Duration::ZERO));
+    expect_reset(client);
+}
+
 pub(crate) fn expect_reset(mut client: TcpStream) {
     client.set_read_timeout(Some(crate::kit::DEADLINE)).unwrap();
     assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);

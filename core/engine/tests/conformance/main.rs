@@ -45,6 +45,7 @@ both! {
         a_client_is_adopted_and_its_addresses_are_known
         a_refused_client_sees_a_reset
         an_unanswered_door_is_refused
+        a_connection_goes_from_one_engine_to_another
         clients_wait_in_the_backlog_while_accepting_is_off
         listeners_come_and_go
         a_hundred_clients_at_once

@@ -194,6 +194,7 @@ for_each_engine! {
     control_sees_without_asking
     what_waits_in_the_queues_is_counted
     browsers_behind_one_address_keep_no_launch_out
+    workers_that_have_much_less_to_do_are_handed_connections
 }
 
 fn a_ticket_leads_to_its_host_and_every_step_is_reported(engine: Choice) {
@@ -466,6 +467,31 @@ fn a_source_has_a_share_of_unproven_connections(engine: Choice) {
     until("they have left", || (rig.totals().sessions == 4).then_some(()));
     assert_eq!(rig.launch().echo(b"room again"), b"room again");
     assert_eq!(proven[0].echo(b"undisturbed"), b"undisturbed");
+    rig.end();
+}
+
+fn workers_that_have_much_less_to_do_are_handed_connections(engine: Choice) {
+    let rig = Rig::new(engine, 2);
+    let sessions = || -> Vec<u64> { rig.workers.totals().iter().map(|totals| totals.sessions).collect() };
+    // The kernel spreads them evenly. Then all of one worker end, as if they had been short ones.
+    let mut all = [Vec::new(), Vec::new()];
+    while all.iter().any(|clients| clients.len() < 20) {
+        let before = sessions();
+        let client = rig.launch();
+        let at = until("its worker shows it", || sessions().iter().zip(&before).position(|(now, before)| now > before));
+        all[at].push(client);
+    }
+    let [_kept, ended] = all;
+    drop(ended);
+    until("one worker is empty", || (sessions()[1] == 0).then_some(()));
+    let mut more: Vec<Client> = (0..30).map(|_| rig.launch()).collect();
+    for client in &mut more {
+        assert_eq!(client.echo(b"wherever it is"), b"wherever it is");
+    }
+    until("all are seen", || (sessions().iter().sum::<u64>() >= 50).then_some(()));
+    let (sessions, totals) = (sessions(), rig.workers.totals());
+    assert!(totals[0].handed_over > 0 && totals[0].handed_over == totals[1].taken_over, "{totals:?}");
+    assert!(4 * sessions[0] <= 5 * sessions[1] + 4 * 9 || sessions[1] >= 30, "{sessions:?}");
     rig.end();
 }
 
