@@ -45,10 +45,12 @@ bench:           ## against Debian's HAProxy in the same run, and logins through
 	@tests/packages.sh test
 	cargo build --release -p gate-daemon -p bench-load && target/release/sluice-load compare --gateway target/release/sluicegate --write docs/performance.md $(ARGS)
 	target/release/sluice-load storm --gateway target/release/sluicegate --write docs/performance.md
+	target/release/sluice-load storm --gateway target/release/sluicegate --factors radius --write docs/performance.md
 
 bench-quick:     ## the same for a few seconds with unoptimised binaries, so that it keeps working; writes nothing
 	cargo build -q -p gate-daemon -p bench-load && target/debug/sluice-load compare --gateway target/debug/sluicegate --quick $(ARGS)
 	target/debug/sluice-load storm --gateway target/debug/sluicegate --quick
+	target/debug/sluice-load storm --gateway target/debug/sluicegate --factors radius --quick
 
 soak:            ## hours of mixed sessions; descriptors and memory must come back (MINUTES=60)
 	SLUICE_SOAK_SECONDS=$$(( $(or $(MINUTES),60) * 60 )) cargo test --release -p gate-daemon --test gateway -- soak --nocapture

@@ -25,6 +25,7 @@ mod metrics;
 mod planted;
 mod portal;
 mod posture;
+mod radius;
 mod refuse;
 mod soak;
 mod splice;

@@ -18,6 +18,7 @@ mod drive;
 mod fault;
 mod logins;
 mod measure;
+mod radius;
 mod report;
 mod sink;
 mod stage;

@@ -1,7 +1,7 @@
-//! A login storm through a real directory: what a login costs, and what running streams notice of it.
+//! A login storm through a real directory or a real RADIUS server: what a login costs, and what running streams notice of it.
 //!
 //! ```text
-//!   core 0: sluicegate (1 worker, control thread)        core 1: slapd, the crowd, the streams' two ends (streams first)
+//!   core 0: sluicegate (1 worker, control thread)        core 1: slapd or freeradius, the crowd, the streams' two ends (streams first)
 //!
 //!   streams alone ─► logins alone, closed loop ─► streams while logins come at a rate that the machine bears
 //! ```
@@ -12,19 +12,54 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::drive::free_port;
 use crate::fault::{Fault, machine};
+use crate::radius;
 use crate::report::{Outcome, Provenance, say};
 use crate::stage::{self, Ended, Gateway, NAME, spread, wait_for};
 
 /// The password of all users.
-const PASSWORD: &str = "load-test-password";
+pub(crate) const PASSWORD: &str = "load-test-password";
 /// The directory's own account for the gateway.
 const SERVICE_PASSWORD: &str = "service-password";
 /// Of what comes through alone, the part at which logins come while streams are watched, in percent.
 const RATE_PERCENT: f64 = 60.0;
+
+/// What a login is checked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Factors {
+    /// A password of a directory.
+    Ldap,
+    /// A password of a RADIUS server.
+    Radius,
+}
+
+impl Factors {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ldap => "ldap",
+            Self::Radius => "radius",
+        }
+    }
+
+    /// Whom the gateway asks.
+    const fn asked(self) -> &'static str {
+        match self {
+            Self::Ldap => "directory",
+            Self::Radius => "RADIUS server",
+        }
+    }
+
+    /// Marks of the table.
+    const fn marks(self) -> &'static str {
+        match self {
+            Self::Ldap => "storm",
+            Self::Radius => "storm-radius",
+        }
+    }
+}
 
 /// How to do it.
 #[derive(Clone, Debug, Args)]
@@ -35,6 +70,12 @@ pub(crate) struct Plan {
     /// The directory's binary.
     #[arg(long, default_value = "/usr/sbin/slapd")]
     slapd: PathBuf,
+    /// The RADIUS server's binary.
+    #[arg(long, default_value = "/usr/sbin/freeradius")]
+    freeradius: PathBuf,
+    /// What a login is checked by.
+    #[arg(long, value_enum, default_value_t = Factors::Ldap)]
+    factors: Factors,
     /// Users in the directory. Each has 32 sessions at most, so that these do not fill the gateway's table of 50,000.
     #[arg(long, default_value_t = 1000)]
     users: usize,
@@ -64,6 +105,7 @@ impl Plan {
         let path = |path: &Path| path.display().to_string();
         let mut args: Vec<String> = ["storm", "--inside", "--gateway"].map(str::to_owned).to_vec();
         args.extend([path(&self.gateway), "--slapd".into(), path(&self.slapd), "--users".into(), self.users.to_string()]);
+        args.extend(["--freeradius".into(), path(&self.freeradius), "--factors".into(), self.factors.word().into()]);
         args.extend(["--crowd".into(), self.crowd.to_string(), "--rounds".into(), self.rounds.to_string()]);
         args.extend(["--seconds".into(), self.seconds.to_string()]);
         args.extend(self.quick.then(|| "--quick".to_owned()));
@@ -93,8 +135,11 @@ fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     let (rounds, seconds, users) = if plan.quick { (1, 0.5, 50) } else { (plan.rounds, plan.seconds, plan.users) };
     stage::certificates(dir)?;
     let (_sink, host) = stage::sink()?;
-    let (_slapd, directory) = slapd(plan, dir, users)?;
-    let gateway = Gateway::start(&plan.gateway, dir, host, &lines(directory))?;
+    let (_asked, lines) = match plan.factors {
+        Factors::Ldap => slapd(plan, dir, users).map(|(process, at)| (process, lines(at)))?,
+        Factors::Radius => radius::start(&plan.freeradius, dir, users).map(|(process, at)| (process, radius::lines(at)))?,
+    };
+    let gateway = Gateway::start(&plan.gateway, dir, host, &lines)?;
     let mut done = Vec::new();
     for number in 1..=rounds {
         let quiet = streams(&gateway, dir, host, seconds)?.finish("streams alone")?;
@@ -114,10 +159,10 @@ fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
         ));
         done.push(Round { quiet, logins, beside, rate });
     }
-    let table = table(&done, users, plan.crowd);
+    let table = table(&done, users, plan.crowd, plan.factors);
     say(&table);
     if let Some(path) = &plan.write {
-        stage::write_between(path, "storm", &table)?;
+        stage::write_between(path, plan.factors.marks(), &table)?;
     }
     Ok(())
 }
@@ -209,7 +254,8 @@ fn p99(outcome: &Outcome) -> u64 {
     outcome.latency_us.get(2).copied().unwrap_or(0)
 }
 
-fn table(rounds: &[Round], users: usize, crowd: usize) -> String {
+fn table(rounds: &[Round], users: usize, crowd: usize, factors: Factors) -> String {
+    let asked = factors.asked();
     let from = Provenance::here();
     #[expect(clippy::cast_precision_loss, reason = "figures to print")]
     let latency = |outcome: &Outcome, at: usize| outcome.latency_us.get(at).copied().unwrap_or(0) as f64;
@@ -225,7 +271,7 @@ fn table(rounds: &[Round], users: usize, crowd: usize) -> String {
     format!(
         "Machine: {}. Commit: `{}`.\nCommand: `{}`.\n\n\
          | logins of {users} users, {crowd} at a time, each with a TLS handshake of its own | |\n| --- | --- |\n\
-         | logins per second, gateway on one core, directory and crowd on the other | {} |\n| CPU of the gateway, µs a login | {} |\n\n\
+         | logins per second, gateway on one core, {asked} and crowd on the other | {} |\n| CPU of the gateway, µs a login | {} |\n\n\
          | µs | p50 | p90 | p99 | p99.9 | highest |\n| --- | --- | --- | --- | --- | --- |\n| a login, closed loop | {} |\n\
          | keystrokes of 50 streams, alone | {} |\n| the same beside {} logins/s | {} |\n\n\
          p99 of streams beside logins to p99 alone: **{ratio:.2}** ({low:.2}–{high:.2}).",

@@ -21,7 +21,7 @@ use crate::farm_host::Hosts;
 use crate::helpers::{self, Helpers};
 use crate::live::Live;
 use crate::live::figures::Place;
-use crate::login::Outside;
+use crate::login::{Outside, Whom};
 use crate::owner::Owner;
 use crate::passwords;
 use crate::redeem::Desk;
@@ -110,8 +110,12 @@ async fn live(
     let (world, placed) = plan.world(snapshot, listening, &current);
     let world = Arc::new(world);
     let (orders, waiting) = mpsc::channel(ORDERS_MAX);
-    let directories = current.clone();
-    let find = move |action: &_| directories.now().and_then(|world| world.directories.find(action));
+    let asked = current.clone();
+    let find = move |action: &_| {
+        let world = asked.now()?;
+        let directory = world.directories.find(action).map(Whom::Directory);
+        directory.or_else(|| world.servers.find(action).map(Whom::Radius))
+    };
     let outside = Outside::new(Box::new(find), helpers.clone(), back);
     tokio::spawn(Owner::new(placed.tables, clock, settings.audit.clone(), orders.clone(), outside)?.serve(actions));
     in_force.send_replace(Some(world.clone()));

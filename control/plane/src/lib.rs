@@ -4,7 +4,7 @@
 //!   workers ══ inner Unix socket ══► door/portal ─┐                                    reach/sta ──► ticket authorities
 //!                (PROXY v2, HTTP)                 ├─ Action ─► owner (one task) ◄──┐   reach/xml ──► XML Service
 //!   inside network ── TCP, TLS ──► door/sta, xml ─┘           logins, tickets,     │
-//!                                                             users, launches      │   reach/ldap ──► directories
+//!                                                             users, launches      │   reach/ldap, radius ──► directories, RADIUS
 //!   workers ══ ask queue ══► redeem ── its own tasks, one per ticket ──────────────┘
 //!              tell rings ◄══   │
 //! ```

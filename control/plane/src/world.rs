@@ -36,6 +36,7 @@ use crate::helpers::Helpers;
 use crate::http::AbortOnDrop;
 use crate::live::certificate;
 use crate::login::directories::Directories;
+use crate::login::servers::Servers;
 use crate::passwords;
 use crate::random;
 use crate::reach::post::Endpoint;
@@ -122,6 +123,8 @@ pub(crate) struct World {
     pub(crate) xml: Arc<XmlService>,
     /// Asked who users are.
     pub(crate) directories: Directories,
+    /// Asked whether they may pass.
+    pub(crate) servers: Servers,
     pub(crate) farm: Vec<Arc<Served>>,
     /// Answers portals through the inside listeners.
     pub(crate) farm_xml: Arc<xml::Service>,
@@ -174,6 +177,7 @@ pub(crate) struct Plan {
     farm_xml: Arc<xml::Service>,
     xml: Arc<XmlService>,
     directories: Directories,
+    servers: Servers,
     stas: Vec<Arc<Watched>>,
     of_vserver: HashMap<String, Vec<Arc<Sta>>>,
 }
@@ -216,6 +220,8 @@ impl Plan {
         let (stas, of_vserver) = stas(&model, &files, before.world, &farm, tools)?;
         let known = before.world.map(|world| &world.directories);
         let directories = Directories::of(&model, &files, known, &tools.secrets, &tools.helpers);
+        let known = before.world.map(|world| &world.servers);
+        let servers = Servers::of(&model, known, &tools.secrets, &tools.helpers);
         let users = passwords::users(&model, &tools.passwords)?;
         let tables = tables(&model, users, &farm)?;
         Ok(Self {
@@ -231,6 +237,7 @@ impl Plan {
             farm_xml,
             xml,
             directories,
+            servers,
             stas,
             of_vserver,
         })
@@ -256,6 +263,7 @@ impl Plan {
             farm_xml,
             xml,
             directories,
+            servers,
             stas,
             mut of_vserver,
         } = self;
@@ -289,6 +297,7 @@ impl Plan {
             sites,
             xml,
             directories,
+            servers,
             farm,
             farm_xml,
             expiries,

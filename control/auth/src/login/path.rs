@@ -169,6 +169,8 @@ pub enum Failure {
     NotScanned,
     /// Actions of this kind are not carried out by this gateway.
     NotBuilt,
+    /// A RADIUS server says nothing of a user who does not show a secret.
+    NoLookUp,
     /// The password must be changed, and the action does not let users do that.
     ChangeNotAllowed,
 }
@@ -312,6 +314,7 @@ impl fmt::Display for Failure {
             Self::Scan => f.write_str("what was found at the client is not enough"),
             Self::NotScanned => f.write_str("the client was not asked about this when the factor was entered"),
             Self::NotBuilt => f.write_str("this gateway does not carry out actions of this kind"),
+            Self::NoLookUp => f.write_str("a RADIUS server tells nothing of a user without a secret"),
             Self::ChangeNotAllowed => f.write_str("the password must be changed, and -passwdChange is not enabled"),
         }
     }

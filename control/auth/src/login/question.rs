@@ -1,4 +1,4 @@
-//! What somebody outside is asked about a user: local users, a directory, later others.
+//! What somebody outside is asked about a user: local users, a directory, a RADIUS server.
 //!
 //! ```text
 //!   machine ── Question { number, action, ask, guess } ──► owner: brake and lock-out, if it is a guess ──► outside
@@ -58,6 +58,13 @@ pub enum Ask {
         /// The new one; never empty.
         new: SecretString,
     },
+    /// Whether a RADIUS server lets a user in.
+    Radius {
+        /// As in [`Ldap`](Self::Ldap).
+        user: Box<str>,
+        /// Never empty.
+        password: SecretString,
+    },
     /// The user's reply to a server that asked back with [`Answer::Challenge`].
     Reply {
         /// As in [`Ldap`](Self::Ldap).
@@ -77,6 +84,7 @@ impl fmt::Debug for Ask {
             Self::Ldap { password: Some(_), .. } => "Ldap(***)",
             Self::Ldap { password: None, .. } => "Ldap(***, looked up)",
             Self::LdapChange { .. } => "LdapChange(***)",
+            Self::Radius { .. } => "Radius(***)",
             Self::Reply { .. } => "Reply(***)",
         })
     }

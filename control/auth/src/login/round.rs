@@ -11,7 +11,7 @@
 
 use gate_config::expr::{GroupOrigin, Typed};
 use gate_config::model::SchemaName;
-use gate_config::model::authentication::{Action, Goto, LoginSchema};
+use gate_config::model::authentication::{Action, Goto, LoginSchema, Served};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -175,8 +175,17 @@ impl Walk<'_> {
                     Ran::Ask(Ask::Ldap { user, password: Some(input.password.clone()) }, About::Secret)
                 }
             }
-            Action::Radius(_)
-            | Action::Cert(_)
+            Action::Radius(radius) => match radius.served() {
+                Served::Later | Served::Never => Ran::Failed(Failure::NotBuilt),
+                Served::Now if groups_only || !radius.authentication => Ran::Failed(Failure::NoLookUp),
+                Served::Now if canonical(&input.user).is_none() => Ran::Failed(Failure::NoUser),
+                Served::Now if is_empty(&input.password) => Ran::Failed(Failure::NoPassword),
+                Served::Now => {
+                    let user = input.user.as_str().into();
+                    Ran::Ask(Ask::Radius { user, password: input.password.clone() }, About::Secret)
+                }
+            },
+            Action::Cert(_)
             | Action::Saml(_)
             | Action::OAuth(_)
             | Action::Email(_)
@@ -293,7 +302,7 @@ impl Failure {
             Self::Locked => Code::Locked,
             Self::NoUser | Self::NoPassword => Code::Credentials,
             Self::Scan | Self::NotScanned => Code::Device,
-            Self::NotBuilt => Code::Unprocessable,
+            Self::NotBuilt | Self::NoLookUp => Code::Unprocessable,
             Self::ChangeNotAllowed => Code::Expired,
         }
     }

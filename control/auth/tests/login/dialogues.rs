@@ -3,6 +3,9 @@
 use super::kit::run;
 
 const DIR: &str = "bind authentication vserver av -policy p_dir -priority 10\n";
+const CODES: &str = "add authentication radiusAction codes -serverIP 10.0.0.3 -radKey 0123456789abcdef\n\
+                     add authentication Policy p_codes -rule true -action codes\n\
+                     bind authentication vserver av -policy p_codes -priority 10\n";
 
 #[test]
 fn a_password_that_has_expired_is_changed_and_then_proves_the_user() {
@@ -85,20 +88,36 @@ fn where_users_may_not_change_it_an_expired_password_is_a_failure() {
 #[test]
 fn a_server_that_asks_back_gets_its_state_back_with_the_reply() {
     run(
-        DIR,
+        CODES,
         "
         > asked
         > post ann pw
-        < ask dir: ann with pw, guess ann
+        < ask codes: ann with pw, guess ann
         > challenge Enter the code that you were sent
         < form av: for a reply #2
         > post - 1234
-        < ask dir: ann replies 1234 to state, guess ann
+        < ask codes: ann replies 1234 to state, guess ann
         > challenge Once more
         < form av: for a reply #3
         > post - 5678
         > wrong 4001
         < form av: built in, one password #4, error 4001
         ",
+    );
+}
+
+#[test]
+fn a_server_that_never_stops_to_ask_back_is_left() {
+    let mut script = "> asked\n> post ann pw\n".to_owned();
+    for step in 2..=10 {
+        script += &format!("> challenge Again\n< form av: for a reply #{step}\n> post - 1\n");
+    }
+    script += "> challenge Again\n< over Steps 4017\n";
+    run(CODES, &script);
+    run(CODES, "> asked\n> post ann pw\n> challenge Code\n> cancel\n< over Cancelled 4017");
+    // An outage in the middle is nobody's mistake, and leads back to the form.
+    run(
+        CODES,
+        "> asked\n> post ann pw\n> challenge Code\n> post - 1\n> outage\n< form av: built in, one password #3, error 4003",
     );
 }

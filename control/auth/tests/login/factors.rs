@@ -212,7 +212,7 @@ fn an_action_that_always_succeeds_needs_no_form_and_proves_nothing() {
 #[test]
 fn actions_that_are_not_carried_out_fail_and_say_so() {
     run(
-        "add authentication radiusAction r -serverIP 10.0.0.3 -radKey 0123456789abcdef\n\
+        "add authentication emailAction r -userName gw -serverURL smtps://10.0.0.3\n\
          add authentication Policy p_r -rule true -action r\n\
          bind authentication vserver av -policy p_r -priority 10 -gotoPriorityExpression NEXT\n\
          bind authentication vserver av -policy p_dir -priority 20\n",
@@ -223,6 +223,62 @@ fn actions_that_are_not_carried_out_fail_and_say_so() {
         > why p_r: rule true, r failed: this gateway does not carry out actions of this kind
         ",
     );
+}
+
+#[test]
+fn a_radius_server_is_asked_about_secrets_only() {
+    let codes = "add authentication radiusAction r -serverIP 10.0.0.3 -radKey 0123456789abcdef\n\
+                 add authentication Policy p_r -rule true -action r\n";
+    run(
+        &format!("{codes}bind authentication vserver av -policy p_r -priority 10\n"),
+        "
+        > asked
+        < form av: built in, one password #1
+        > post ann -
+        < form av: built in, one password #2, error 4001
+        > why no password; an empty one is never sent
+        > post ann pw
+        < ask r: ann with pw, guess ann
+        > right ann staff
+        < granted ann, groups staff(directory), sso ann:pw
+        ",
+    );
+    // A second factor is about the name that was proven, and has the second password of a form with two.
+    run(
+        &format!(
+            "{codes}bind authentication vserver av -policy p_dir -priority 10\n\
+             bind authentication vserver av -policy p_r -priority 10 -secondary\n"
+        ),
+        "
+        > asked
+        < form av: built in, two passwords #1
+        > post DEMO\\Ann pw code
+        < ask dir: DEMO\\Ann with pw, guess ann
+        > right ann
+        < ask r: ann with code, guess ann
+        > right ann
+        < granted ann, sso ann:code
+        ",
+    );
+    // Without a secret it says nothing.
+    run(
+        &format!(
+            "{codes}bind authentication vserver av -policy p_dir -priority 10\n\
+             bind authentication vserver av -policy p_r -priority 10 -groupExtraction\n"
+        ),
+        "> asked\n> post ann pw\n> right ann\n< over Factor 4017\n> why a RADIUS server tells nothing of a user without a secret",
+    );
+    for (more, why) in [
+        ("-authentication OFF", "a RADIUS server tells nothing of a user without a secret"),
+        ("-transport TLS", "this gateway does not carry out actions of this kind"),
+    ] {
+        run(
+            &format!(
+                "{codes}set authentication radiusAction r {more}\nbind authentication vserver av -policy p_r -priority 10\n"
+            ),
+            &format!("> asked\n> post ann pw\n< form av: built in, one password #2, error 4017\n> why {why}"),
+        );
+    }
 }
 
 #[test]

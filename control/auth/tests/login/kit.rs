@@ -302,6 +302,7 @@ fn asked(question: &Question) -> String {
         Ask::Ldap { user, password: Some(password) } => format!("{user} with {}", open(password)),
         Ask::Ldap { user, password: None } => format!("{user} looked up"),
         Ask::LdapChange { user, old, new } => format!("{user} from {} to {}", open(old), open(new)),
+        Ask::Radius { user, password } => format!("{user} with {}", open(password)),
         Ask::Reply { user, reply, state } => format!("{user} replies {} to {}", open(reply), String::from_utf8_lossy(state)),
     };
     let guess = question.guess.as_ref().map(|user| format!(", guess {user}")).unwrap_or_default();

@@ -163,7 +163,11 @@ impl Watcher {
 
     fn answer(ask: &Ask, question: u64, chance: &mut Chance) -> Answer {
         let user = match ask {
-            Ask::Local { user, .. } | Ask::Ldap { user, .. } | Ask::LdapChange { user, .. } | Ask::Reply { user, .. } => user,
+            Ask::Local { user, .. }
+            | Ask::Ldap { user, .. }
+            | Ask::LdapChange { user, .. }
+            | Ask::Radius { user, .. }
+            | Ask::Reply { user, .. } => user,
         };
         match chance.below(12) {
             0 => Answer::Wrong(Code::Password),
@@ -315,7 +319,7 @@ trait OfKind {
 impl OfKind for Ask {
     fn kind(&self) -> Kind {
         match self {
-            Self::Local { .. } | Self::Reply { .. } | Self::Ldap { password: Some(_), .. } => Kind::Secret,
+            Self::Local { .. } | Self::Radius { .. } | Self::Reply { .. } | Self::Ldap { password: Some(_), .. } => Kind::Secret,
             Self::Ldap { password: None, .. } => Kind::LookUp,
             Self::LdapChange { .. } => Kind::Change,
         }

@@ -5,7 +5,9 @@ use crate::code::Code;
 use crate::flow::{Called, Finding, Flow, unused};
 use crate::lower::Origins;
 use crate::model::Model;
-use crate::model::authentication::{Action, Authentication, CLIENT_STRINGS_MAX, Factor, Ldap, LdapSecurity};
+use crate::model::authentication::{
+    Action, Authentication, CLIENT_STRINGS_MAX, Choice as _, Factor, Ldap, LdapSecurity, Radius, Served,
+};
 use crate::problem::Place;
 use crate::text::lex::Span;
 
@@ -28,6 +30,7 @@ pub(super) fn judge(model: &Model, origins: &Origins, report: Report<'_>) {
     }
     strings(model, origins, report);
     directories(made, origins, report);
+    radius_servers(made, origins, report);
     groups(made, origins, report);
 }
 
@@ -130,6 +133,44 @@ fn impersonable(ldap: &Ldap) -> bool {
         // That is told where it is said.
         LdapSecurity::Plaintext => false,
         LdapSecurity::StartTls | LdapSecurity::Tls => !ldap.validate_certificate && !ldap.server.is_loopback(),
+    }
+}
+
+/// RADIUS servers that are not asked, or of which anybody could take the place.
+fn radius_servers(made: &Authentication, origins: &Origins, report: Report<'_>) {
+    for (name, action) in made.actions.iter() {
+        let Action::Radius(radius) = action else { continue };
+        let mut tell = |code: Code, cause: String, cure: &str| {
+            let note = Note::new(code, Span::default(), name.as_str(), cause);
+            warn(report, origins.object("authentication radiusAction", name.as_str()), note.cure(cure));
+        };
+        match radius.served() {
+            Served::Now => {}
+            Served::Later | Served::Never => {
+                let cause = format!("nothing is asked over {}: a login that comes to it fails", radius.transport.word());
+                tell(Code::NotImplemented, cause, "-transport UDP, on a network that is trusted or through a tunnel");
+            }
+        }
+        if !radius.authentication {
+            let cause = "with -authentication OFF nobody is asked: a login that comes to it fails";
+            tell(Code::PrerequisiteMissing, cause.to_owned(), "-authentication ON");
+        }
+        if let Some(bytes) = radius.key_bytes().filter(|bytes| *bytes < Radius::KEY_BYTES_MIN && !radius.allow_short_key) {
+            let cause = format!(
+                "its -radKey has {bytes} bytes; whoever records an answer finds one of fewer than {}, so nobody is asked, and a login that \
+                 comes to it fails",
+                Radius::KEY_BYTES_MIN
+            );
+            tell(Code::PrerequisiteMissing, cause, "a longer one, there and here; or -allowShortKey YES");
+        }
+        if !radius.message_authenticator && !radius.server.is_loopback() {
+            let cause = "whoever gets between can make an answer that says yes (CVE-2024-3596)";
+            tell(Code::PrerequisiteMissing, cause.to_owned(), "-messageauthenticator ON, once the server sends it");
+        }
+        if radius.accounting {
+            let cause = "begin and end of sessions are told to nobody: accounting is not sent";
+            tell(Code::NotImplemented, cause.to_owned(), "-accounting OFF");
+        }
     }
 }
 

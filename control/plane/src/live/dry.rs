@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gate_auth::login::{
-    Answer as Said, Code as LoginCode, Conversation, Decision, Event, Grant, Proven, Rule, Setting, Step, ViewKind,
+    Answer as Said, Ask, Challenge, Code as LoginCode, Conversation, Decision, Event, Grant, Proven, Rule, Setting, Step,
+    ViewKind,
 };
 use gate_auth::sessions::Arrival;
 use gate_config::answer::{Answer, Row};
@@ -53,7 +54,11 @@ pub(super) fn run(model: &Arc<Model>, order: &AskOrder, wall: SystemTime) -> Res
             Step::Show(view) => {
                 // A form that is shown again would only be filled in the same way.
                 let typed = match view.kind {
-                    ViewKind::Schema(_) | ViewKind::Single | ViewKind::Dual if view.error.is_none() => typed(order)?,
+                    ViewKind::Schema(_) | ViewKind::Single | ViewKind::Dual | ViewKind::Challenge { .. }
+                        if view.error.is_none() =>
+                    {
+                        typed(order)?
+                    }
                     ViewKind::Schema(_)
                     | ViewKind::Single
                     | ViewKind::Dual
@@ -87,7 +92,7 @@ pub(super) fn run(model: &Arc<Model>, order: &AskOrder, wall: SystemTime) -> Res
                     None => Event::Skipped { step: Some(view.step) },
                 }
             }
-            Step::Ask(question) => Event::Answered { question: question.number, answer: said(order) },
+            Step::Ask(question) => Event::Answered { question: question.number, answer: said(order, &question.ask) },
             Step::Granted(grant) => {
                 last = Some(granted(&grant));
                 break;
@@ -164,10 +169,13 @@ fn typed(order: &AskOrder) -> Result<Typed, Problem> {
     })
 }
 
-/// What directories and local users say.
-fn said(order: &AskOrder) -> Said {
+/// What servers and local users say.
+fn said(order: &AskOrder, ask: &Ask) -> Said {
     match order.text("answer") {
         Some("wrong") => Said::Wrong(LoginCode::Password),
+        Some("challenge") if matches!(ask, Ask::Radius { .. }) => {
+            Said::Challenge(Challenge { text: "as was asked for".into(), state: Zeroizing::default() })
+        }
         Some("outage") => Said::Outage(LoginCode::TryLater, "as was asked for".into()),
         Some(_) | None => {
             let user = order.text("user").unwrap_or_default().to_owned();
@@ -259,6 +267,20 @@ mod tests {
             assert!(told.contains(why), "{line}\n{told}");
             assert!(!told.contains("session of"), "{line}\n{told}");
         }
+    }
+
+    #[test]
+    fn a_server_that_asks_back_is_answered() {
+        let codes = "enable ns feature SSLVPN AAA\n\
+            add authentication radiusAction codes -serverIP 10.0.0.20 -radKey \"a key that both sides know\"\n\
+            add authentication Policy code -rule true -action codes\n\
+            add authentication vserver av SSL 0.0.0.0\nbind authentication vserver av -policy code -priority 10\n\
+            add authentication authnProfile prof -authnVsName av\nadd vpn vserver gw SSL 127.0.0.1 0 -authnProfile prof\n";
+        let told = test(codes, "test authentication av -user ann -answer challenge -groups staff").unwrap();
+        let at = |words: &str| told.find(words).unwrap_or_else(|| panic!("{words} is not in\n{told}"));
+        assert!(at("server asks back") < at("codes succeeded"), "{told}");
+        assert!(told.contains("session of ann: groups staff"), "{told}");
+        assert!(test(codes, "test authentication av -user ann").unwrap().contains("session of ann: no groups"));
     }
 
     #[test]

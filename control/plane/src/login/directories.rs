@@ -9,6 +9,7 @@ use std::sync::Arc;
 use gate_config::files::Loaded;
 use gate_config::model::authentication::{Action, Ldap};
 use gate_config::model::{ActionName, Model, Recoverable, Sealer as _};
+use secrecy::SecretString;
 use tracing::error;
 
 use crate::helpers::Helpers;
@@ -75,21 +76,26 @@ fn make(
     secrets: &Secrets,
     helpers: &Arc<Helpers>,
 ) -> Result<Known, String> {
-    let password = match action.secret() {
-        None => None,
-        Some((_, Recoverable::Plain(secret))) => Some(secret.expose().to_owned().into()),
-        Some((purpose, Recoverable::Sealed(sealed))) => {
-            let secret = secrets.open(purpose, sealed).map_err(|_| "its password was sealed under another key".to_owned())?;
-            Some(secret.expose().to_owned().into())
-        }
-        Some((_, Recoverable::Unavailable(_))) => return Err("its password was encrypted by another product".to_owned()),
-    };
+    let password = secret(action, secrets)?;
     let roots = roots(files, settings).cloned();
     if let (Some(path), None) = (&settings.roots, &roots) {
         return Err(format!("{} was not loaded", path.display()));
     }
     let directory = Directory::new(name.as_str(), settings, password, roots.as_deref(), helpers.clone());
     Ok(Known { settings: settings.clone(), roots, directory: directory.map_err(|why| why.to_string())? })
+}
+
+/// The secret with which a server is asked for an action, if there is one.
+pub(super) fn secret(action: &Action, secrets: &Secrets) -> Result<Option<SecretString>, String> {
+    Ok(match action.secret() {
+        None => None,
+        Some((_, Recoverable::Plain(secret))) => Some(secret.expose().to_owned().into()),
+        Some((purpose, Recoverable::Sealed(sealed))) => {
+            let secret = secrets.open(purpose, sealed).map_err(|_| "its secret was sealed under another key".to_owned())?;
+            Some(secret.expose().to_owned().into())
+        }
+        Some((_, Recoverable::Unavailable(_))) => return Err("its secret was encrypted by another product".to_owned()),
+    })
 }
 
 /// The authorities of an action, where it names a file with them.

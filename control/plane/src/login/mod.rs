@@ -3,7 +3,7 @@
 //! ```text
 //!   door ─ Said ─► converse ─► owner: Conversations ─► machine (gate_auth::login) ─┬─ form, scan ─► Turn ─► door
 //!                                        ▲                                         ├─ question ──► brake, lock-out, its turn
-//!                                        └──── Came ◄── outside: local users, directories ◄────────┘
+//!                                        └──── Came ◄── outside: local users, directories, RADIUS ◄┘
 //!                                                                                  └─ Grant ─► session ─► Turn ─► door
 //!   session ─► ticket ─► launch ─► stream (chain)          session ─► Watch: the client is looked at again
 //! ```
@@ -15,9 +15,10 @@ pub(crate) mod directories;
 mod outside;
 pub(crate) mod rules;
 mod said;
+pub(crate) mod servers;
 pub(crate) mod trace;
 
-pub(crate) use self::outside::{Came, Outside};
+pub(crate) use self::outside::{Came, Outside, Whom};
 pub(crate) use self::said::{Said, ScanState, Scanner, Turn};
 pub(crate) use self::said::{converse, epa_answer, epa_question, scan_state};
 

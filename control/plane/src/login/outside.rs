@@ -2,17 +2,18 @@
 //!
 //! ```text
 //!   owner ─ Ask ─► a task of its own ─┬─ local users: the slow check, on a helper thread ─► Came::Local ─┐
-//!                                     └─ a directory, within its own bounds ──────────────► Came::Said ──┴─► Action::Answered
+//!                                     └─ a directory, a RADIUS server, within its bounds ──► Came::Said ──┴─► Action::Answered
 //! ```
 //!
 //! Exactly one answer comes, whatever becomes of the task: one that breaks, or takes too long, says that nobody could be asked.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_auth::login::{Answer, Ask, Code, Proven};
-use gate_auth::users::Check;
+use gate_auth::login::{Answer, Ask, Challenge, Code, Proven};
+use gate_auth::users::{Check, canonical};
 use gate_config::model::ActionName;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
@@ -21,10 +22,13 @@ use tokio::sync::mpsc;
 use crate::action::Action;
 use crate::helpers::Helpers;
 use crate::login::directories::Find;
-use crate::reach::ldap::{Changed, Found, MustChange, NotChanged, Outcome, Wrong};
+use crate::login::servers::FindServer;
+use crate::reach::ldap::{Changed, Directory, Found, MustChange, NotChanged, Outcome, Wrong};
+use crate::reach::radius::{self, Server};
 
-/// For any answer: more than a directory or a full lane of password checks takes.
+/// For any answer: more than a directory, a RADIUS server or a full lane of password checks takes.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
+const _: () = assert!(radius::TOTAL_TIME.as_secs() < ANSWER_TIME.as_secs());
 
 /// Longest reason of an outage that a trace keeps, in bytes.
 const WHY_BYTES_MAX: usize = 256;
@@ -46,12 +50,18 @@ pub(crate) enum Came {
     Said(Answer),
 }
 
-/// Finds the directory of an action, as it is configured now.
-pub(crate) type FindDirectory = Box<dyn Fn(&ActionName) -> Option<Find> + Send>;
+/// Who is asked.
+pub(crate) enum Whom {
+    Directory(Find),
+    Radius(FindServer),
+}
+
+/// Finds who is asked for an action, as it is configured now.
+pub(crate) type FindWhom = Box<dyn Fn(&ActionName) -> Option<Whom> + Send>;
 
 /// The way to those who are asked.
 pub(crate) struct Outside {
-    find: FindDirectory,
+    find: FindWhom,
     helpers: Arc<Helpers>,
     back: mpsc::WeakSender<Action>,
 }
@@ -83,7 +93,7 @@ impl Drop for Promise {
 
 impl Outside {
     /// Asks what `find` finds; answers go to `back`.
-    pub(crate) fn new(find: FindDirectory, helpers: Arc<Helpers>, back: mpsc::WeakSender<Action>) -> Self {
+    pub(crate) fn new(find: FindWhom, helpers: Arc<Helpers>, back: mpsc::WeakSender<Action>) -> Self {
         Self { find, helpers, back }
     }
 
@@ -96,20 +106,14 @@ impl Outside {
         });
     }
 
-    /// Asks the directory of an action.
-    pub(crate) fn ask(&self, conversation: u64, question: u64, action: ActionName, ask: Ask) {
-        let directory = (self.find)(&action);
+    /// Asks the one whom an action names. The user comes from `client`.
+    pub(crate) fn ask(&self, conversation: u64, question: u64, action: ActionName, ask: Ask, client: IpAddr) {
+        let whom = (self.find)(&action);
         self.spawn(conversation, question, async move {
-            let Some(directory) = directory else { return Came::Said(outage("its settings are unusable; the log says why")) };
-            Came::Said(match ask {
-                Ask::Ldap { user, password } => {
-                    answer_of(directory.ask(&user, password.as_ref()).await, directory.changes_passwords())
-                }
-                Ask::LdapChange { user, old, new } => answer_of_change(directory.change_password(&user, &old, &new).await, &user),
-                // No directory answers these; the machine does not ask one.
-                Ask::Local { .. } | Ask::Reply { .. } => {
-                    Answer::Outage(Code::Unprocessable, "not a question for a directory".into())
-                }
+            Came::Said(match whom {
+                Some(Whom::Directory(directory)) => of_directory(&directory, ask).await,
+                Some(Whom::Radius(server)) => of_radius(&server, ask, client).await,
+                None => outage("its settings are unusable; the log says why"),
             })
         });
     }
@@ -120,6 +124,59 @@ impl Outside {
             let came = tokio::time::timeout(ANSWER_TIME, asking).await.ok();
             promise.keep(came);
         });
+    }
+}
+
+async fn of_directory(directory: &Directory, ask: Ask) -> Answer {
+    match ask {
+        Ask::Ldap { user, password } => answer_of(directory.ask(&user, password.as_ref()).await, directory.changes_passwords()),
+        Ask::LdapChange { user, old, new } => answer_of_change(directory.change_password(&user, &old, &new).await, &user),
+        // No directory answers these; the machine does not ask one.
+        Ask::Local { .. } | Ask::Radius { .. } | Ask::Reply { .. } => {
+            Answer::Outage(Code::Unprocessable, "not a question for a directory".into())
+        }
+    }
+}
+
+async fn of_radius(server: &Server, ask: Ask, client: IpAddr) -> Answer {
+    let (user, outcome) = match ask {
+        Ask::Radius { user, password } => {
+            let outcome = server.ask(&user, &password, client).await;
+            (user, outcome)
+        }
+        Ask::Reply { user, reply, state } => {
+            let outcome = server.reply(&user, &reply, &state, client).await;
+            (user, outcome)
+        }
+        // As above.
+        Ask::Local { .. } | Ask::Ldap { .. } | Ask::LdapChange { .. } => {
+            return Answer::Outage(Code::Unprocessable, "not a question for a RADIUS server".into());
+        }
+    };
+    match outcome {
+        radius::Outcome::Accepted(accepted) => {
+            // Whose password it is was asked; a server that answers with another name does not make another user of him.
+            let spelled = accepted.user.filter(|name| is_same(name, &user));
+            let user = spelled.unwrap_or_else(|| user.into());
+            Answer::Proven(Box::new(Proven { user, groups: accepted.groups, ..Proven::default() }))
+        }
+        radius::Outcome::Rejected(rejected) => Answer::Wrong(code_of_radius(rejected)),
+        radius::Outcome::Challenge { text, state } => Answer::Challenge(Challenge { text: text.into(), state }),
+        radius::Outcome::Outage(why) => outage(shortened(why.to_string())),
+    }
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    matches!((canonical(one), canonical(other)), (Some(one), Some(other)) if one == other)
+}
+
+const fn code_of_radius(rejected: radius::Rejected) -> Code {
+    match rejected {
+        radius::Rejected::Unsayable | radius::Rejected::Secret => Code::Credentials,
+        radius::Rejected::NotNow => Code::NotNow,
+        radius::Rejected::NotHere => Code::NotPermitted,
+        radius::Rejected::Disabled => Code::Disabled,
+        radius::Rejected::Expired => Code::Expired,
     }
 }
 

@@ -16,13 +16,14 @@ use gate_auth::guard::Source;
 use gate_auth::login::lockout::Locked;
 use gate_auth::login::table::{Admitted, CONVERSATION_LIFE, CONVERSATIONS_MAX};
 use gate_auth::login::{
-    Answer, Ask, Code, Conversation, Decision, Denial, Event, Grant, Outcome, Proven, Question, Realm, Setting, Shown, Step, Why,
+    Answer, Ask, Code, Conversation, Decision, Denial, Event, Failure, Grant, Outcome, Proven, Question, Realm, Setting, Shown,
+    Step, Why,
 };
 use gate_auth::seal::Seal;
 use gate_auth::sessions::{Arrival, End, Entry, Token};
 use gate_config::expr::Request;
 use gate_proto::audit::{Entry as Note, Value};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{Owner, give};
 use crate::action::ReplyTo;
@@ -54,6 +55,8 @@ struct Guess {
     realm: Realm,
     user: Box<str>,
     source: Source,
+    /// It is a reply to a server that asked back.
+    is_reply: bool,
     was_wrong: bool,
 }
 
@@ -68,6 +71,9 @@ pub(super) struct Kept {
     grant: Option<Box<Grant>>,
     /// Decisions that are written down.
     noted: usize,
+    /// Whose secrets were right in it. Their failures are forgotten once it is complete, and not before: who has one secret of two must not
+    /// be able to guess at the other without end.
+    proven: Vec<(Realm, Box<str>)>,
 }
 
 impl Owner {
@@ -188,11 +194,13 @@ impl Owner {
             self.tally.logins_held_back += 1;
             return Err(Answer::Held(wait.time));
         }
-        talk.guess = Some(Guess { realm, user: user.clone(), source, was_wrong: false });
+        let is_reply = matches!(question.ask, Ask::Reply { .. });
+        talk.guess = Some(Guess { realm, user: user.clone(), source, is_reply, was_wrong: false });
         Ok(())
     }
 
     fn send_out(&mut self, number: u64, talk: Talk, question: Question) {
+        let client = talk.request.client.ip();
         self.talks.insert(number, talk);
         let Question { number: asked, action, ask, guess: _ } = question;
         match ask {
@@ -202,7 +210,9 @@ impl Owner {
                 let check = self.users.check(&name);
                 self.outside.check(number, asked, name, check, password);
             }
-            ask @ (Ask::Ldap { .. } | Ask::LdapChange { .. } | Ask::Reply { .. }) => self.outside.ask(number, asked, action, ask),
+            ask @ (Ask::Ldap { .. } | Ask::LdapChange { .. } | Ask::Radius { .. } | Ask::Reply { .. }) => {
+                self.outside.ask(number, asked, action, ask, client);
+            }
         }
     }
 
@@ -229,7 +239,7 @@ impl Owner {
                 }
             }
         };
-        self.weigh(&mut talk, &answer);
+        self.weigh(number, &mut talk, &answer);
         self.advance(number, talk, Event::Answered { question, answer }, now);
     }
 
@@ -242,15 +252,21 @@ impl Owner {
     }
 
     /// What an answer says of the guess that is being judged.
-    fn weigh(&mut self, talk: &mut Talk, answer: &Answer) {
+    fn weigh(&mut self, number: u64, talk: &mut Talk, answer: &Answer) {
         let Some(guess) = &mut talk.guess else { return };
         match answer {
-            Answer::Proven(_) | Answer::MustChange(_) | Answer::Challenge(_) => {
-                self.lockouts.succeeded(&guess.realm, &guess.user);
-                self.login_guard.succeeded(&guess.user, Some(guess.source));
-                talk.guess = None;
+            Answer::Proven(_) | Answer::MustChange(_) => {
+                self.lockouts.spared(&guess.realm, &guess.user);
+                self.login_guard.spared(&guess.user, Some(guess.source));
+                // One for each factor at most, and factors are counted.
+                if let (Some(guess), Some(kept)) = (talk.guess.take(), self.kept.get_mut(&number)) {
+                    kept.proven.push((guess.realm, guess.user));
+                }
             }
             Answer::Wrong(_) => guess.was_wrong = true,
+            // Some servers ask back whatever the password was, so that says nothing of it. Whether a reply was right is known only when the
+            // login is somebody's: until then each one counts, or codes could be guessed without end where a wrong one is asked for again.
+            Answer::Challenge(_) => guess.was_wrong = guess.is_reply,
             Answer::Outage(..) | Answer::Held(_) | Answer::Locked => {}
         }
     }
@@ -294,6 +310,10 @@ impl Owner {
             return;
         }
         let kept = self.kept.remove(&number).unwrap_or_default();
+        for (realm, user) in &kept.proven {
+            self.lockouts.succeeded(realm, user);
+            self.login_guard.succeeded(user, None);
+        }
         let Some(conversation) = self.conversations.end(number) else { return self.drop_talk(talk, Turn::Unknown) };
         if let Some(cookie) = &talk.replaces {
             self.logins.end(cookie, End::Renewed, now);
@@ -372,6 +392,10 @@ impl Owner {
         let new = path.get(kept.noted..).unwrap_or_default();
         kept.noted = path.len();
         for decision in new {
+            if let Outcome::Failed(action, why @ Failure::NotBuilt) = &decision.outcome {
+                let policy = decision.policy.as_deref().unwrap_or_default();
+                warn!(conversation = number, factor = %decision.factor, policy, %action, %why, "an action fails in every login");
+            }
             let Some((action, result)) = result_of(decision) else { continue };
             let mut fields = about(conversation);
             fields.push(("factor", Value::Text(decision.factor.to_string())));

@@ -122,8 +122,11 @@ impl Reader {
     pub fn challenge(&self, challenge: &str, state: &State, notice: Option<&Notice>) -> Result<Answer, Unfit> {
         let mut form = shipped_form(shipped::PASSCODE, "");
         self.prefix.authenticate().clone_into(&mut form.post_back);
-        let line = Requirement { label: Label::new(LabelType::Plain, challenge), ..Requirement::default() };
-        insert(&mut form, line);
+        // A server that says nothing leaves the form to speak for itself.
+        if !challenge.is_empty() {
+            let line = Requirement { label: Label::new(LabelType::Plain, challenge), ..Requirement::default() };
+            insert(&mut form, line);
+        }
         self.more_info(form, state, notice)
     }
 

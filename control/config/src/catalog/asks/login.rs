@@ -75,8 +75,12 @@ pub(super) const TEST: Ask = Ask {
     keywords: &[
         Argument::required("user", Kind::Text, "The name that is typed."),
         Argument::optional("groups", Kind::List(&Kind::Text, GIVEN_MAX), "Groups that a directory knows of him."),
-        Argument::optional("answer", Kind::Choice(&["right", "wrong", "outage"]), "What directories and local users say.")
-            .or("right"),
+        Argument::optional(
+            "answer",
+            Kind::Choice(&["right", "wrong", "outage", "challenge"]),
+            "What servers and local users say; with challenge, a RADIUS server asks back once.",
+        )
+        .or("right"),
         Argument::optional("epa", Kind::List(&Kind::Word(256, ""), GIVEN_MAX), "What the client answers to scans.").or("skip"),
         Argument::optional("url", Kind::Text, "Path and query of the requests.").or("/nf/auth/doAuthentication.do"),
         Argument::optional("header", Kind::List(&Kind::Text, GIVEN_MAX), "Headers of the requests: \"Name: value\"."),

@@ -3,11 +3,11 @@
 use crate::model::authentication::{Action, Choice, PasswordEncoding, Radius, RadiusTransport, Tacacs};
 
 use super::super::site::{Refused, Site};
-use super::super::{Argument, Command, Feature, Form, Kind, Op, Origin, Said};
+use super::super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Said};
 use super::action::{Kinded, forms, needs, server_of, variant};
 use super::secret::{companions, secret};
 use super::setting::{Configured, SECONDS, Setting, Settings, attributes, default_group, server, setting};
-use super::{ENABLED, LATER, NEVER, ON_OFF, PORT};
+use super::{ENABLED, NEVER, ON_OFF, PORT, YES_NO};
 
 const TIMEOUT: Argument =
     Argument::optional("authTimeout", Kind::Number { min: 1, max: 300, unit: SECONDS }, "For an answer to one attempt.").or("3");
@@ -19,14 +19,18 @@ pub(in super::super) const RADIUS: Command = Command {
     words: "authentication radiusAction",
     summary: "Asks a RADIUS server.",
     notes: "A challenge of the server's becomes a form with one field. Answers must carry a Message-Authenticator unless \
-            `-messageauthenticator OFF` says otherwise; without it, whoever stands between can forge an answer.",
-    origin: Origin::NetScaler,
+            `-messageauthenticator OFF` says otherwise; without it, whoever stands between can forge an answer.\n\n\
+            A `-radKey` of fewer than 16 bytes is not used, since whoever records an answer can find it; `-allowShortKey YES` uses it all the \
+            same.\n\n\
+            Kept, and without effect: `-accounting`, `-ipVendorID`, `-ipAttributeType`, `-pwdVendorID`, `-pwdAttributeType`. With `-transport` \
+            TCP or TLS, and with `-authentication OFF`, nobody is asked, and a login that comes to it fails.",
+    origin: Origin::Extended,
     feature: Some(Feature::Aaa),
-    effect: LATER,
+    effect: Effect::NewSessions,
     forms: forms!(
         Radius,
         &[Argument::kept("tunnelEndpointClientIP")],
-        "add authentication radiusAction otp_server -serverIP 192.0.2.30 -radKey \"shared secret\" -radNASid gateway",
+        "add authentication radiusAction otp_server -serverIP 192.0.2.30 -radKey \"a key that both sides know\" -radNASid gateway",
         "set authentication radiusAction otp_server -authTimeout 10",
         "unset authentication radiusAction otp_server -radNASid",
         "rm authentication radiusAction otp_server",
@@ -54,10 +58,20 @@ const RADIUS_MORE: &[Setting<Radius>] = &[
         Argument::optional("callingstationid", ENABLED, "Whether the client's address is sent.").or("DISABLED"),
         calling_station
     ),
-    setting!(Argument::optional("radVendorID", VENDOR, "Vendor of the attribute with groups."), group_vendor),
+    setting!(
+        Argument::optional("radVendorID", VENDOR, "Vendor of the attribute with groups; 0 for an attribute of RADIUS itself."),
+        group_vendor
+    ),
     setting!(Argument::optional("radAttributeType", TYPE, "Its type."), group_attribute),
-    setting!(Argument::optional("radGroupsPrefix", Kind::Text, "What stands before the groups there."), groups_prefix),
-    setting!(Argument::optional("radGroupSeparator", Kind::Text, "What divides them."), group_separator),
+    setting!(
+        Argument::optional(
+            "radGroupsPrefix",
+            Kind::Text,
+            "What stands before the groups there; values without it are not about groups."
+        ),
+        groups_prefix
+    ),
+    setting!(Argument::optional("radGroupSeparator", Kind::Text, "What divides them.").or(";"), group_separator),
     setting!(
         Argument::optional("passEncoding", Kind::Choice(PasswordEncoding::WORDS), "How passwords travel.").or("pap"),
         encoding
@@ -71,6 +85,10 @@ const RADIUS_MORE: &[Setting<Radius>] = &[
     setting!(
         Argument::optional("messageauthenticator", ON_OFF, "Whether answers must carry a Message-Authenticator.").or("ON"),
         message_authenticator
+    ),
+    setting!(
+        Argument::optional("allowShortKey", YES_NO, "Whether a key of fewer than 16 bytes is used.").or("NO"),
+        allow_short_key
     ),
     setting!(Argument::optional("transport", Kind::Choice(RadiusTransport::WORDS), "How it is spoken to.").or("UDP"), transport),
     setting!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::name::{CertKeyName, SessionGroup};
 use super::super::net::{Host, Url};
-use super::super::secret::Recoverable;
+use super::super::secret::{Recoverable, SEAL_EXTRA_BYTES};
 use super::choice::{
     ClientAuth, DnsLookup, EmailType, GrantType, LdapSecurity, LdapServerType, LogoutBinding, OAuthType, PasswordEncoding,
     RadiusTransport, RequestedContext, SamlBinding, SamlDigest, SamlSignature, UnsignedAssertion, WebScheme,
@@ -70,7 +70,8 @@ impl Action {
             // It would check a code; without that it would let in whoever can be found.
             Self::Ldap(ldap) if ldap.otp_secret.is_some() || ldap.push_service.is_some() => Served::Later,
             Self::NoAuth(_) | Self::Local | Self::Epa(_) | Self::Ldap(_) => Served::Now,
-            Self::Radius(_) | Self::Cert(_) | Self::Email(_) => Served::Later,
+            Self::Radius(radius) => radius.served(),
+            Self::Cert(_) | Self::Email(_) => Served::Later,
             Self::Saml(_)
             | Self::OAuth(_)
             | Self::Captcha(_)
@@ -364,6 +365,8 @@ pub struct Radius {
     pub authentication: bool,
     /// Whether answers must carry a Message-Authenticator.
     pub message_authenticator: bool,
+    /// Whether a key of fewer than [`Radius::KEY_BYTES_MIN`] bytes is used.
+    pub allow_short_key: bool,
     /// How it is spoken to.
     pub transport: RadiusTransport,
     /// For TLS: the name for which the server's certificate must be valid.
@@ -375,6 +378,27 @@ pub struct Radius {
 impl Radius {
     /// Keyword of its secret.
     pub const SECRET: &'static str = "radKey";
+    /// Shortest key that is used without being told to, in bytes: who has recorded an answer can try shorter ones.
+    pub const KEY_BYTES_MIN: usize = 16;
+
+    /// Whether the gateway carries it out.
+    #[must_use]
+    pub const fn served(&self) -> Served {
+        match self.transport {
+            RadiusTransport::Udp => Served::Now,
+            RadiusTransport::Tcp | RadiusTransport::Tls => Served::Later,
+        }
+    }
+
+    /// How long its key is, in bytes, if that can be known.
+    #[must_use]
+    pub fn key_bytes(&self) -> Option<usize> {
+        match self.key.as_ref()? {
+            Recoverable::Plain(secret) => Some(secret.expose().len()),
+            Recoverable::Sealed(sealed) => Some((sealed.len() / 2).saturating_sub(SEAL_EXTRA_BYTES)),
+            Recoverable::Unavailable(_) => None,
+        }
+    }
 
     /// With everything else at its default.
     #[must_use]
@@ -400,6 +424,7 @@ impl Radius {
             accounting: false,
             authentication: true,
             message_authenticator: true,
+            allow_short_key: false,
             transport: RadiusTransport::default(),
             target_name: None,
             default_group: None,
