@@ -257,7 +257,7 @@ fn a_radius_server_is_asked_about_secrets_only() {
         > right ann
         < ask r: ann with code, guess ann
         > right ann
-        < granted ann, sso ann:code
+        < granted ann, sso ann:pw
         ",
     );
     // Without a secret it says nothing.
