@@ -91,11 +91,8 @@ impl Bench {
         let (orders, taken) = mpsc::channel(ORDERS_MAX);
         let helpers = Arc::new(Helpers::new());
         let directories = Directories::of(&model, &checked.files, None, &Secrets::beside(None), &helpers);
-        let outside = Outside::new(
-            Box::new(move |action| directories.find(action).map(super::Whom::Directory)),
-            helpers,
-            queue.downgrade(),
-        );
+        let outside =
+            Outside::new(Box::new(move |action| directories.find(action).map(Whom::Directory)), helpers, queue.downgrade());
         let tables = Tables {
             nt_domain: "DEMO".into(),
             users: passwords::users(&model, &passwords::Known::new().unwrap()).unwrap(),

@@ -297,8 +297,6 @@ async fn connected(address: SocketAddr) -> Result<UdpSocket, Failed> {
 }
 
 fn failed(error: &io::Error) -> Failed {
-    Failed::Outage(match error.kind() {
-        io::ErrorKind::ConnectionRefused => Outage::Closed,
-        kind => Outage::Socket(kind),
-    })
+    let kind = error.kind();
+    Failed::Outage(if kind == io::ErrorKind::ConnectionRefused { Outage::Closed } else { Outage::Socket(kind) })
 }

@@ -70,10 +70,8 @@ async fn groups_are_where_the_action_says() {
             group_separator: separator.map(Into::into),
             ..patient(real.at)
         };
-        match ask(&server(&settings), ANN).await {
-            Outcome::Accepted(accepted) => accepted.groups,
-            other => panic!("{other:?}"),
-        }
+        let Outcome::Accepted(accepted) = ask(&server(&settings), ANN).await else { panic!("not accepted") };
+        accepted.groups
     };
     let (vendor, kind) = GROUPS;
     assert_eq!(of(vendor, kind, Some("Groups="), None).await, ["sales", "staff"]);
