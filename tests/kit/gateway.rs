@@ -238,6 +238,20 @@ impl Gateway {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
+    /// Processor time of all its threads.
+    ///
+    /// # Panics
+    /// If it does not run any more.
+    #[must_use]
+    pub fn cpu(&self) -> std::time::Duration {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the gateway runs");
+        let used = |thread: fs::DirEntry| {
+            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<u64>().ok()
+        };
+        std::time::Duration::from_nanos(threads.flatten().filter_map(used).sum())
+    }
+
     /// Waits until nobody is connected and no buffer is out, then gives the number of descriptors once it has come to `wanted`.
     ///
     /// # Panics

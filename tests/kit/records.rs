@@ -4,17 +4,21 @@ use std::io::{self, Write as _};
 use std::net::TcpStream;
 
 pub use rustls::ContentType;
-use rustls::crypto::cipher::{AeadKey, Iv, MessageEncrypter, OutboundChunks, OutboundPlainMessage};
+use rustls::crypto::cipher::{
+    AeadKey, InboundOpaqueMessage, Iv, MessageDecrypter, MessageEncrypter, OutboundChunks, OutboundPlainMessage,
+};
 use rustls::{ConnectionTrafficSecrets, ProtocolVersion, SupportedCipherSuite};
 
 use crate::client::Client;
 
-/// The sending half of a client after its handshake. What comes back stays in [`Records::tcp`], sealed.
+/// A client after its handshake. What comes back stays in [`Records::tcp`], sealed, until [`Records::open`] is asked about it.
 pub struct Records {
     /// The connection.
     pub tcp: TcpStream,
     sealer: Box<dyn MessageEncrypter>,
     number: u64,
+    opener: Box<dyn MessageDecrypter>,
+    opened: u64,
 }
 
 impl std::fmt::Debug for Records {
@@ -32,15 +36,40 @@ impl Records {
     pub fn of(client: Client) -> Self {
         let (connection, tcp) = client.stream.into_parts();
         let Some(SupportedCipherSuite::Tls13(suite)) = connection.negotiated_cipher_suite() else { panic!("not TLS 1.3") };
-        let (number, secrets) = connection.dangerous_extract_secrets().expect("secrets may be taken").tx;
-        let (key, iv): (AeadKey, Iv) = match secrets {
-            ConnectionTrafficSecrets::Aes128Gcm { key, iv }
-            | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
-            | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (key, iv),
-            _ => panic!("a cipher nobody has heard of"),
+        let secrets = connection.dangerous_extract_secrets().expect("secrets may be taken");
+        let key_of = |secrets| -> (AeadKey, Iv) {
+            match secrets {
+                ConnectionTrafficSecrets::Aes128Gcm { key, iv }
+                | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
+                | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (key, iv),
+                _ => panic!("a cipher nobody has heard of"),
+            }
         };
+        let ((number, tx), (opened, rx)) = (secrets.tx, secrets.rx);
         assert_eq!(number, 0, "something was sent already");
-        Self { tcp, sealer: suite.aead_alg.encrypter(key, iv), number }
+        let ((key, iv), (their_key, their_iv)) = (key_of(tx), key_of(rx));
+        let (sealer, opener) = (suite.aead_alg.encrypter(key, iv), suite.aead_alg.decrypter(their_key, their_iv));
+        Self { tcp, sealer, number, opener, opened }
+    }
+
+    /// The records in `bytes`, all that came since the handshake: types and contents. What is cut at the end is left out.
+    ///
+    /// # Panics
+    /// If one does not open.
+    #[must_use]
+    pub fn open(&mut self, bytes: &[u8]) -> Vec<(ContentType, Vec<u8>)> {
+        let (mut rest, mut all) = (bytes, Vec::new());
+        while let Some((&[_, _, _, hi, lo], behind)) = rest.split_first_chunk::<5>()
+            && let Some((body, behind)) = behind.split_at_checked(usize::from(u16::from_be_bytes([hi, lo])))
+        {
+            let mut body = body.to_vec();
+            let sealed = InboundOpaqueMessage::new(ContentType::ApplicationData, ProtocolVersion::TLSv1_2, &mut body);
+            let plain = self.opener.decrypt(sealed, self.opened).expect("a record of the gateway");
+            all.push((plain.typ, plain.payload.to_vec()));
+            self.opened += 1;
+            rest = behind;
+        }
+        all
     }
 
     /// One record, sealed.
@@ -59,6 +88,15 @@ impl Records {
     #[must_use]
     pub fn data(&mut self, content: &[u8]) -> Vec<u8> {
         self.seal(ContentType::ApplicationData, content)
+    }
+
+    /// One record with one byte of data and so much padding that it is as long as one may be.
+    #[must_use]
+    pub fn padded(&mut self, byte: u8) -> Vec<u8> {
+        let mut inner = vec![0; 1 << 14];
+        inner[..2].copy_from_slice(&[byte, u8::from(ContentType::ApplicationData)]);
+        // The type behind the content is one more zero.
+        self.seal(ContentType::Unknown(0), &inner)
     }
 
     /// Sends bytes as they are.

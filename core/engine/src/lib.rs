@@ -85,14 +85,25 @@ impl Default for EngineSettings {
 /// Options of TCP sockets that are not the same everywhere. What is always set: no delay, keepalive after 60 s and then every
 /// 10 s, six times, and a user timeout of 60 s towards the client and 30 s towards the host. Buffer sizes are left to the
 /// kernel's autotuning.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SocketSettings {
-    /// Most bytes that may wait unsent in the kernel, per socket (`TCP_NOTSENT_LOWAT`). `None`, the default: unlimited. On loopback,
-    /// 16 KiB to 1 MiB made no difference to bulk beyond the noise; what it bounds is the kernel's memory per slow client.
+    /// Most bytes that may wait unsent in the kernel, per socket (`TCP_NOTSENT_LOWAT`). `None`: unlimited, up to the kernel's largest send
+    /// buffer of some MiB. What it bounds is the kernel's memory per slow client, and how much of a file copy is in front of a keystroke's
+    /// echo in the same session. On loopback, 16 KiB to 1 MiB made no difference to bulk beyond the noise. The default is
+    /// [`NOTSENT_BYTES`].
     pub notsent_lowat_bytes: Option<u32>,
     /// Congestion control by name, such as `bbr` or `cubic`. `None`: the machine's default. One that the kernel does not have is
     /// refused when the engine is opened.
     pub congestion: Option<String>,
+}
+
+/// As much as the largest send has, so that one never waits for the half of another.
+pub const NOTSENT_BYTES: u32 = 256 * 1024;
+
+impl Default for SocketSettings {
+    fn default() -> Self {
+        Self { notsent_lowat_bytes: Some(NOTSENT_BYTES), congestion: None }
+    }
 }
 
 /// Opens an engine for the calling thread, which must be the worker's: the ring takes submissions from no other.

@@ -18,7 +18,9 @@ use sluice_link::time::Moment;
 use crate::buf::{Buf, Chain, Class, Pool};
 use crate::event::Leg;
 use crate::intent::{Intent, Into};
-use crate::limits::{FULL_READS_TO_GROW, INTERACTIVE_BYTES_MAX, QUIET, RECORD_TIME_MAX, SMALL_READS_TO_SHRINK};
+use crate::limits::{
+    BULK_RECORD_BYTES_MIN, FULL_READS_TO_GROW, INTERACTIVE_BYTES_MAX, QUIET, RECORD_TIME_MAX, SMALL_READS_TO_SHRINK,
+};
 use crate::outgoing::Outgoing;
 use crate::pace::Pace;
 use crate::session::Turn;
@@ -131,13 +133,14 @@ impl Half {
             self.hold(Chain::whole(buf));
             return Ok(());
         };
-        let mut parts = Parts::new();
+        let (mut parts, took) = (Parts::new(), buf.len());
         let opened = open(buf, records, &mut parts, self.appetite.class(), turn)?;
         if opened.tail.is_none() {
             self.tail_since = Moment::NEVER;
         } else if opened.records > 0 || self.tail_since == Moment::NEVER {
             self.tail_since = turn.now;
         }
+        self.appetite.opened(took, opened.records);
         self.tail = opened.tail;
         self.ended = opened.closed;
         if let Some(chain) = opened.plain {
@@ -481,6 +484,15 @@ impl Appetite {
         if self.since_quiet <= sizes.ramp_bytes && sizes.ramp_bytes > 0 { most.min(INTERACTIVE_BYTES_MAX) } else { most }
     }
 
+    /// In `n` bytes received there were so many records. Who fills large buffers with tiny ones gets small buffers from now on.
+    pub(crate) fn opened(&mut self, n: usize, records: usize) {
+        if n > Class::Small.payload() && records * BULK_RECORD_BYTES_MIN > n {
+            self.most = Class::Small;
+            self.class = Class::Small;
+            self.full = 0;
+        }
+    }
+
     /// A receive brought `n` bytes, and `filled` its buffer or left some for the next.
     pub(crate) fn had(&mut self, n: usize, filled: bool, now: Moment) {
         let quiet = now.since(self.last) >= QUIET;
@@ -553,6 +565,24 @@ mod tests {
         assert_eq!(appetite.class(), Class::Large);
         appetite.had(100, false, AT + Duration::from_millis(1_999));
         assert_eq!(appetite.class(), Class::Small);
+    }
+
+    #[test]
+    fn who_fills_large_buffers_with_tiny_records_gets_small_ones_for_good() {
+        let mut appetite = Appetite::new();
+        let grown = |appetite: &mut Appetite| {
+            for _ in 0..10 {
+                appetite.had(appetite.class().payload(), true, AT);
+            }
+            appetite.class()
+        };
+        appetite.opened(2_000, 87);
+        assert_eq!(grown(&mut appetite), Class::Bulk, "somebody who types quickly");
+        appetite.opened(262_144, 16);
+        appetite.opened(262_144, 262_144 / 86);
+        assert_eq!(appetite.class(), Class::Bulk, "keystrokes that had to wait");
+        appetite.opened(262_144, 262_144 / 23);
+        assert_eq!((appetite.class(), grown(&mut appetite)), (Class::Small, Class::Small));
     }
 
     #[test]

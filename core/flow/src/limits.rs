@@ -44,6 +44,13 @@ pub const DISCARD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes up to which a read counts as interactive: two segments of the usual size.
 pub const INTERACTIVE_BYTES_MAX: usize = 2_800;
 
+/// What opening a record costs beside its bytes, in bytes that could be opened and passed on in that time.
+pub const RECORD_COST_BYTES: usize = 512;
+
+/// Bytes that the records of a long read have at least, on the wire and on average. 22 of them are no payload. A direction whose
+/// records are shorter than this gets small buffers only from then on: a bulk buffer of them would take longer than a turn may.
+pub const BULK_RECORD_BYTES_MIN: usize = 48;
+
 const _: () = assert!(HELLO_BYTES_MAX <= Class::Large.payload());
 const _: () = assert!(GREETING_BYTES_MAX + REQUEST_BYTES_MAX <= Class::Small.payload());
 const _: () = assert!(OPENING_BYTES_MAX < PIPELINED_BYTES_MAX);
@@ -52,4 +59,5 @@ const _: () = assert!(GREETING_PAUSE.as_millis() < CGP_TIME_MAX.as_millis());
 const _: () = assert!(LOW_MARK_BYTES > Class::Large.payload());
 const _: () = assert!(LOW_MARK_BYTES < Class::Bulk.reads());
 const _: () = assert!(INTERACTIVE_BYTES_MAX > Class::Small.payload());
+const _: () = assert!(BULK_RECORD_BYTES_MIN < RECORD_COST_BYTES);
 const _: () = assert!(PARTS_MAX > Class::Bulk.payload() / RECORD_MAX);

@@ -2,14 +2,19 @@
 //!
 //! ```text
 //!             ┌─ short reads, sends, deadlines, answers ─────────► at once
-//!   event ────┼─ bytes for a TLS handshake ─► queue ─► so many steps a turn ─►┐
-//!             └─ long reads of streams ─────► queue ─► so many bytes a turn ──┴► after those
+//!   event ────┼─ bytes for a TLS handshake ─► two queues ─► so many steps a turn ─►┐
+//!             └─ long reads of streams ─────► queue ──────► so many bytes a turn ──┴► after those
 //! ```
 //!
 //! Interactive work is never behind bulk, and both are before handshakes: a storm of logons must not be felt by somebody who
-//! types. What is not done in this turn waits for the next, first come first served, and [`Share::waiting`] says that the
-//! engine should not sleep. The order of events of one leg is kept, since a leg has one receive in flight: the next bytes
-//! cannot come before the session was given these and asked again.
+//! types. Of handshakes those go on first that have begun: who has cost us a signature shall not be too late because others came.
+//! What is not done in this turn waits for the next, first come first served, and [`Share::waiting`] says that the engine should not
+//! sleep. The order of events of one leg is kept, since a leg has one receive in flight: the next bytes cannot come before the
+//! session was given these and asked again.
+//!
+//! That is round robin with one read as the quantum, and so with a bounded deficit: a direction has one read in the queue at most, and
+//! goes to its end with the next. What a read costs beyond its bytes, since it was full of tiny records, is charged behind it
+//! ([`Share::spend`]): a turn is over by at most one read, whatever is in it.
 
 use std::collections::VecDeque;
 
@@ -17,13 +22,15 @@ use sluice_link::id::SlotKey;
 
 use crate::buf::Buf;
 use crate::event::Event;
-use crate::limits::INTERACTIVE_BYTES_MAX;
+use crate::limits::{INTERACTIVE_BYTES_MAX, RECORD_COST_BYTES};
 use crate::session::Stage;
 
 /// Events that wait for their turn. Bounded by the number of sessions, two for each.
 #[derive(Debug, Default)]
 pub struct Share {
-    handshakes: VecDeque<(SlotKey, Event)>,
+    hellos: VecDeque<(SlotKey, Event)>,
+    /// Handshakes that we have answered to.
+    begun: VecDeque<(SlotKey, Event)>,
     bulk: VecDeque<(SlotKey, Event)>,
     steps_left: u32,
     bytes_left: usize,
@@ -46,7 +53,8 @@ impl Share {
     pub fn sort(&mut self, key: SlotKey, stage: Stage, event: Event) -> Option<Event> {
         let Event::Received { buf, .. } = &event else { return Some(event) };
         match stage {
-            Stage::Hello | Stage::Handshake => self.handshakes.push_back((key, event)),
+            Stage::Hello => self.hellos.push_back((key, event)),
+            Stage::Handshake => self.begun.push_back((key, event)),
             Stage::Splice if buf.len() > INTERACTIVE_BYTES_MAX => self.bulk.push_back((key, event)),
             Stage::Splice | Stage::Preface | Stage::Redeem | Stage::Connect | Stage::Drain => return Some(event),
         }
@@ -65,7 +73,13 @@ impl Share {
             return Some((key, event));
         }
         self.steps_left = self.steps_left.checked_sub(1)?;
-        self.handshakes.pop_front()
+        self.begun.pop_front().or_else(|| self.hellos.pop_front())
+    }
+
+    /// What was done just now opened `records` records. Each costs as much as some bytes do.
+    pub fn spend(&mut self, records: u64) {
+        let cost = usize::try_from(records).unwrap_or(usize::MAX).saturating_mul(RECORD_COST_BYTES);
+        self.bytes_left = self.bytes_left.saturating_sub(cost);
     }
 
     /// Whether anybody waits, so that the engine shall not.
@@ -77,7 +91,7 @@ impl Share {
     /// Events that wait.
     #[must_use]
     pub fn backlog(&self) -> usize {
-        self.bulk.len() + self.handshakes.len()
+        self.bulk.len() + self.begun.len() + self.hellos.len()
     }
 }
 
@@ -146,6 +160,38 @@ mod tests {
         let rest: Vec<u32> = std::iter::from_fn(|| share.next()).map(|(key, _)| key.slot.0).collect();
         assert_eq!(rest, [(3..10).skip(in_one_turn).collect::<Vec<_>>().as_slice(), &[2]].concat());
         assert!(!share.waiting());
+    }
+
+    #[test]
+    fn handshakes_that_have_begun_go_on_before_others_begin() {
+        let mut pool = Pool::new(PoolSizes::default());
+        let mut share = Share::new();
+        for (slot, stage) in [(0, Stage::Hello), (1, Stage::Handshake), (2, Stage::Hello), (3, Stage::Handshake)] {
+            assert!(share.sort(key(slot), stage, read(&mut pool, 100)).is_none());
+        }
+        let mut order = Vec::new();
+        while share.waiting() {
+            share.begin(2, 0);
+            order.push(std::iter::from_fn(|| share.next()).map(|(key, _)| key.slot.0).collect::<Vec<_>>());
+        }
+        assert_eq!(order, [[1, 3], [0, 2]]);
+    }
+
+    #[test]
+    fn tiny_records_use_up_a_turn_as_many_bytes_would() {
+        let mut pool = Pool::new(PoolSizes::default());
+        let mut share = Share::new();
+        for slot in 0..3 {
+            assert!(share.sort(key(slot), Stage::Splice, read(&mut pool, 100_000)).is_none());
+        }
+        share.begin(1, 1024 * 1024);
+        assert!(share.next().is_some());
+        share.spend(100_000 / 23);
+        assert!(share.next().is_none());
+        share.begin(1, 1024 * 1024);
+        assert!(share.next().is_some());
+        share.spend(6);
+        assert!(share.next().is_some());
     }
 
     #[test]

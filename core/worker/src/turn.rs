@@ -185,7 +185,9 @@ impl<E: Engine> Worker<E> {
         self.letters();
         self.handed();
         while let Some((key, event)) = self.share.next() {
+            let before = self.count.records_opened.read();
             self.step(key, event);
+            self.share.spend(self.count.records_opened.read().wrapping_sub(before));
         }
         self.deadlines();
         self.endings();

@@ -20,6 +20,9 @@ on_each_engine!(
     a_flood_of_key_updates_is_ended,
     some_key_updates_are_served,
     a_thousand_tiny_records_arrive,
+    a_flood_of_tiny_records_is_served_in_turn,
+    padding_is_dropped,
+    what_is_wrong_costs_no_more_than_what_is_right,
 );
 
 /// A host that tells what it got, up to its end, once per connection.
@@ -58,28 +61,35 @@ fn a_bad_record_ends_its_session_and_no_other(engine: &'static str) {
     let (gateway, echo, (host, told)) = (wish(engine).start(), Host::echo(), witness_host());
     let mut witness = gateway.launch(echo.address);
     type Bad = fn(&mut Records) -> Vec<u8>;
-    let bad: [(&str, Bad); 6] = [
-        ("bad tag", |r| {
+    // Alerts: bad_record_mac, unexpected_message, record_overflow.
+    const MAC: u8 = 20;
+    const UNEXPECTED: u8 = 10;
+    const OVERFLOW: u8 = 22;
+    let bad: [(&str, u8, Bad); 8] = [
+        ("bad tag", MAC, |r| {
             let mut sealed = r.data(b"forged");
             *sealed.last_mut().unwrap() ^= 1;
             sealed
         }),
-        ("replayed", |r| {
+        ("replayed", MAC, |r| {
             let sealed = r.data(b"");
             [sealed.as_slice(), &sealed].concat()
         }),
-        ("a hello", |r| r.seal(ContentType::Handshake, &[1, 0, 0, 0])),
-        ("change cipher spec inside", |r| r.seal(ContentType::ChangeCipherSpec, &[1])),
-        ("too long", |_| vec![23, 3, 3, 0xff, 0xff]),
-        ("plaintext", |_| vec![23, 3, 3, 0, 5, b'p', b'l', b'a', b'i', b'n']),
+        ("a hello", UNEXPECTED, |r| r.seal(ContentType::Handshake, &[1, 0, 0, 0])),
+        ("change cipher spec inside", UNEXPECTED, |r| r.seal(ContentType::ChangeCipherSpec, &[1])),
+        ("too long", OVERFLOW, |_| vec![23, 3, 3, 0xff, 0xff]),
+        ("plaintext", MAC, |_| vec![23, 3, 3, 0, 5, b'p', b'l', b'a', b'i', b'n']),
+        ("one byte too many inside", OVERFLOW, |r| r.data(&[b'x'; (1 << 14) + 1])),
+        ("nothing but padding", UNEXPECTED, |r| r.seal(ContentType::Unknown(0), &[0; 100])),
     ];
-    for (n, (what, bytes)) in bad.into_iter().enumerate() {
+    for (n, (what, alert, bytes)) in bad.into_iter().enumerate() {
         let mut client = by_hand(&gateway, &host);
         let good = client.data(b"good");
         client.send(&good).unwrap();
         let bytes = bytes(&mut client);
         client.send(&bytes).unwrap();
-        until_end(&client.tcp);
+        let told_us = until_end(&client.tcp);
+        assert_eq!(client.open(&told_us).last(), Some(&(ContentType::Alert, vec![2, alert])), "{what}");
         // The host gets what was whole, or a part of it, and nothing else.
         assert!(b"good".starts_with(&told.recv_timeout(PATIENCE).unwrap()), "{what}");
         counted(&gateway, "closed_tls_broken", n as u64 + 1);
@@ -171,4 +181,93 @@ fn a_thousand_tiny_records_arrive(engine: &'static str) {
     client.send(&flight).unwrap();
     assert!(told.recv_timeout(PATIENCE).unwrap() == sent);
     until("the session to end", || (gateway.count("sessions") <= 1).then_some(()));
+}
+
+/// T08: each record costs its own, however short. Who sends nothing else is served, and so are the others meanwhile.
+fn a_flood_of_tiny_records_is_served_in_turn(engine: &'static str) {
+    let (gateway, echo, (host, told)) = (wish(engine).start(), Host::echo(), witness_host());
+    let mut witness = gateway.launch(echo.address);
+    let mut client = by_hand(&gateway, &host);
+    let sent = Pattern::new(9).bytes(20_000);
+    let mut flood: Vec<u8> = sent.iter().flat_map(|byte| client.data(&[*byte])).collect();
+    flood.extend(client.seal(ContentType::Alert, &[1, 0]));
+    std::thread::scope(|scope| {
+        let tcp = client.tcp.try_clone().unwrap();
+        scope.spawn(move || (&tcp).write_all(&flood).unwrap());
+        while gateway.count("up_bytes") < 20_000 {
+            still_served(&mut witness);
+        }
+    });
+    assert!(told.recv_timeout(PATIENCE).unwrap() == sent);
+}
+
+/// T08: a record may be one byte and 16 KiB of padding. It is opened as any other, and the padding goes nowhere.
+fn padding_is_dropped(engine: &'static str) {
+    let (gateway, echo, (host, told)) = (wish(engine).start(), Host::echo(), witness_host());
+    let mut witness = gateway.launch(echo.address);
+    let mut client = by_hand(&gateway, &host);
+    let sent = Pattern::new(10).bytes(300);
+    for byte in &sent {
+        let padded = client.padded(*byte);
+        client.send(&padded).unwrap();
+    }
+    still_served(&mut witness);
+    let end = client.seal(ContentType::Alert, &[1, 0]);
+    client.send(&end).unwrap();
+    assert!(told.recv_timeout(PATIENCE).unwrap() == sent);
+    assert_eq!(gateway.count("up_bytes"), 300 + 9);
+}
+
+/// Processor time of the gateway for what hostile peers do, each beside an honest one that puts as much work on the wire. Printed, since
+/// times are no verdict: `docs/performance.md` has what a quiet machine said.
+fn what_is_wrong_costs_no_more_than_what_is_right(engine: &'static str) {
+    const SESSIONS: usize = 20;
+    let (gateway, echo) = (wish(engine).start(), Host::echo());
+    let (sink, _told) = witness_host();
+    let mut witness = gateway.launch(echo.address);
+    let mut cost = |what: &str, units: u32, work: &mut dyn FnMut()| {
+        let before = gateway.cpu();
+        work();
+        still_served(&mut witness);
+        println!("{engine:>6} | {what:<52} | {:>9.1} µs", (gateway.cpu() - before).as_secs_f64() * 1e6 / f64::from(units));
+    };
+    // One session each, from connect to its end.
+    let one = |bytes: &mut dyn FnMut(&mut Records) -> Vec<u8>| {
+        for _ in 0..SESSIONS {
+            let mut client = by_hand(&gateway, &sink);
+            let bytes = bytes(&mut client);
+            let _ = client.send(&bytes);
+            until_end(&client.tcp);
+        }
+    };
+    let bye = |r: &mut Records| r.seal(ContentType::Alert, &[1, 0]);
+    cost("a session: honest, one record, goodbye", 20, &mut || one(&mut |r| [r.data(b"keystroke"), bye(r)].concat()));
+    cost("a session: honest, 34 records, goodbye", 20, &mut || {
+        one(&mut |r| [(0..34).flat_map(|_| r.data(b"keystroke")).collect(), bye(r)].concat());
+    });
+    cost("a session: bad tag", 20, &mut || {
+        one(&mut |r| {
+            let mut bad = r.data(b"keystroke");
+            *bad.last_mut().unwrap() ^= 1;
+            bad
+        });
+    });
+    cost("a session: a length that may not be", 20, &mut || one(&mut |_| vec![23, 3, 3, 0xff, 0xff]));
+    cost("a session: 10,000 empty records", 20, &mut || one(&mut |r| (0..10_000).flat_map(|_| r.data(b"")).collect()));
+    cost("a session: 16,385 bytes in a record", 20, &mut || one(&mut |r| r.data(&[1; (1 << 14) + 1])));
+    // So many bytes on the wire of one session.
+    let mut stream = |record: &mut dyn FnMut(&mut Records) -> Vec<u8>| {
+        let mut client = by_hand(&gateway, &sink);
+        let mut flight = Vec::new();
+        while flight.len() < 4 << 20 {
+            flight.extend(record(&mut client));
+        }
+        flight.extend(bye(&mut client));
+        client.send(&flight).unwrap();
+        until_end(&client.tcp);
+    };
+    cost("a MiB on the wire: records of 16 KiB", 4, &mut || stream(&mut |r| r.data(&[1; 1 << 14])));
+    cost("a MiB on the wire: records of 64 bytes, in one stream", 4, &mut || stream(&mut |r| r.data(&[1; 64])));
+    cost("a MiB on the wire: a byte and 16 KiB of padding", 4, &mut || stream(&mut |r| r.padded(1)));
+    cost("a MiB on the wire: records of one byte", 4, &mut || stream(&mut |r| r.data(&[1])));
 }

@@ -219,11 +219,23 @@ impl OpeningKey {
         if sealed.len() > RECORD_MAX + 1 {
             return Err(RecordFault::Overflow);
         }
-        match sealed.iter().rposition(|&byte| byte != 0) {
+        match last_of_content(sealed) {
             Some(last) => Ok((sealed[last], begin..begin + last)),
             None => Err(RecordFault::Unexpected),
         }
     }
+}
+
+/// Where the last byte stands that is no padding. There may be 16 KiB of padding: looked at byte by byte it would cost more than to
+/// open the record.
+fn last_of_content(inner: &[u8]) -> Option<usize> {
+    let mut rest = inner;
+    while let Some((before, word)) = rest.split_last_chunk::<16>()
+        && u128::from_ne_bytes(*word) == 0
+    {
+        rest = before;
+    }
+    rest.iter().rposition(|&byte| byte != 0)
 }
 
 /// Seals what the other side opens.
@@ -331,6 +343,25 @@ impl Inner {
         match self {
             Self::Type(typ) => typ,
             Self::None => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_ends_where_it_ends_bytewise_or_not() {
+        for len in 0..70 {
+            for last in (0..len).map(Some).chain([None]) {
+                let mut inner = vec![0; len];
+                if let Some(last) = last {
+                    inner[..=last].fill(23);
+                }
+                assert_eq!(last_of_content(&inner), last, "{len}");
+                assert_eq!(inner.iter().rposition(|&byte| byte != 0), last);
+            }
         }
     }
 }
