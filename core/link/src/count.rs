@@ -66,12 +66,13 @@ macro_rules! counters {
         #[derive(Debug)]
         pub struct $Cells {
             $($(#[doc = $doc])+ pub $name: Cell,)+
-            closed: Box<[Cell]>,
+            /// Here and not on the heap beside those of another worker, who writes his.
+            closed: [Cell; Reason::ALL.len()],
         }
 
         impl Default for $Cells {
             fn default() -> Self {
-                Self { $($name: Cell::default(),)+ closed: Reason::ALL.iter().map(|_| Cell::default()).collect() }
+                Self { $($name: Cell::default(),)+ closed: std::array::from_fn(|_| Cell::default()) }
             }
         }
 

@@ -29,6 +29,9 @@ use crate::wake::Bell;
 const SLACK: u64 = 8;
 /// Connections that may be on their way from one worker to another.
 const HANDED_MAX: usize = 128;
+/// Workers that one hands to: so many that come after it, in a circle. With more workers than this, what is too much moves on from
+/// circle to circle, and rings for all pairs would take more memory than what is in them.
+const PEERS_MAX: usize = 63;
 /// Connections that one turn takes from others.
 pub(crate) const TAKEN_PER_TURN: usize = 64;
 
@@ -76,10 +79,11 @@ pub(crate) fn balances(bells: &[Arc<Bell<Eventfd>>]) -> Vec<Balance> {
     let stands: Arc<[CachePadded<Stand>]> = bells.iter().map(|bell| CachePadded::new(stand(bell))).collect();
     let workers = bells.len();
     let mut to: Vec<Vec<_>> = (0..workers).map(|_| Vec::with_capacity(workers)).collect();
-    let mut from: Vec<Vec<_>> = (0..workers).map(|_| Vec::with_capacity(workers - 1)).collect();
+    let mut from: Vec<Vec<_>> = (0..workers).map(|_| Vec::with_capacity(PEERS_MAX.min(workers))).collect();
     for (giver, rings) in to.iter_mut().enumerate() {
         for (taker, consumers) in from.iter_mut().enumerate() {
-            rings.push((giver != taker).then(|| {
+            let ahead = (taker + workers - giver) % workers;
+            rings.push((1..=PEERS_MAX).contains(&ahead).then(|| {
                 let (producer, consumer) = rtrb::RingBuffer::new(HANDED_MAX);
                 consumers.push(consumer);
                 producer
@@ -171,8 +175,10 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use sluice_engine::eventfd;
+    use sluice_link::count::Counters;
 
     use super::*;
+    use crate::meter::Seen;
 
     fn bells(n: usize) -> Vec<Arc<Bell<Eventfd>>> {
         (0..n).map(|_| Arc::new(Bell::new(Eventfd(eventfd().unwrap().1)))).collect()
@@ -232,6 +238,15 @@ mod tests {
     }
 
     #[test]
+    fn of_many_each_knows_some() {
+        let all = balances(&bells(100));
+        for one in &all {
+            assert_eq!((one.to.iter().flatten().count(), one.from.len()), (PEERS_MAX, PEERS_MAX));
+            assert!(one.to[one.me].is_none());
+        }
+    }
+
+    #[test]
     fn one_alone_has_nobody_to_hand_to() {
         let mut alone = balances(&bells(1));
         (0..100).for_each(|_| alone[0].entered());
@@ -239,8 +254,17 @@ mod tests {
         assert!(alone[0].take().is_none());
     }
 
+    /// What one worker writes in each turn or for each connection shares no pair of cache lines with what another writes.
     #[test]
     fn what_workers_show_lies_on_lines_of_its_own() {
+        assert!(align_of::<Bell<Eventfd>>() >= 128);
+        let seen = [Seen::new(64), Seen::new(64)];
+        let lines = |seen: &Seen| {
+            let count = std::ptr::from_ref(&**seen.count).addr();
+            (count / 128, (count + size_of::<CachePadded<Counters>>() - 1) / 128)
+        };
+        let ((begin, end), (other_begin, other_end)) = (lines(&seen[0]), lines(&seen[1]));
+        assert!(end < other_begin || other_end < begin);
         let all = balances(&bells(4));
         let at = |n: usize| std::ptr::from_ref(&all[0].stands[n]).addr();
         for n in 1..4 {

@@ -32,8 +32,10 @@ pub trait Rouse {
     fn rouse(&self);
 }
 
-/// The flag that says whether the consumer of a queue sleeps, and the means to wake it.
+/// The flag that says whether the consumer of a queue sleeps, and the means to wake it. It is written with each sleep and made beside
+/// those of the other workers: so it has two cache lines of its own, since processors fetch them in pairs.
 #[derive(Debug)]
+#[cfg_attr(not(loom), repr(align(128)))]
 pub struct Bell<R> {
     asleep: AtomicBool,
     rouse: R,
