@@ -19,6 +19,8 @@ pub struct Records {
     number: u64,
     opener: Box<dyn MessageDecrypter>,
     opened: u64,
+    /// The beginning of a record whose end has not come.
+    cut: Vec<u8>,
 }
 
 impl std::fmt::Debug for Records {
@@ -49,16 +51,17 @@ impl Records {
         assert_eq!(number, 0, "something was sent already");
         let ((key, iv), (their_key, their_iv)) = (key_of(tx), key_of(rx));
         let (sealer, opener) = (suite.aead_alg.encrypter(key, iv), suite.aead_alg.decrypter(their_key, their_iv));
-        Self { tcp, sealer, number, opener, opened }
+        Self { tcp, sealer, number, opener, opened, cut: Vec::new() }
     }
 
-    /// The records in `bytes`, all that came since the handshake: types and contents. What is cut at the end is left out.
+    /// The records in `bytes`, which came since the last call: types and contents. What is cut at the end waits for the next.
     ///
     /// # Panics
     /// If one does not open.
     #[must_use]
     pub fn open(&mut self, bytes: &[u8]) -> Vec<(ContentType, Vec<u8>)> {
-        let (mut rest, mut all) = (bytes, Vec::new());
+        let come = [std::mem::take(&mut self.cut).as_slice(), bytes].concat();
+        let (mut rest, mut all) = (come.as_slice(), Vec::new());
         while let Some((&[_, _, _, hi, lo], behind)) = rest.split_first_chunk::<5>()
             && let Some((body, behind)) = behind.split_at_checked(usize::from(u16::from_be_bytes([hi, lo])))
         {
@@ -69,6 +72,7 @@ impl Records {
             self.opened += 1;
             rest = behind;
         }
+        self.cut = rest.to_vec();
         all
     }
 

@@ -56,6 +56,25 @@ fn by_hand(gateway: &Gateway, host: &Host) -> Records {
     client
 }
 
+/// The same without asking the gateway for its counters, which is work, too.
+fn by_hand_quietly(gateway: &Gateway, host: &Host) -> Records {
+    let mut tls = (*gateway.tls).clone();
+    tls.enable_secret_extraction = true;
+    let ticket = gateway.ticket(host.address).single();
+    let mut client = Records::of(Client::connect(gateway.public(), NAME, &Arc::new(tls)).unwrap());
+    let opening = client.data(&request(ticket.as_bytes()));
+    client.send(&opening).unwrap();
+    // Session tickets, then the reply.
+    let mut block = [0; 4096];
+    loop {
+        let n = client.tcp.read(&mut block).unwrap();
+        assert!(n > 0, "refused");
+        if client.open(&block[..n]).iter().any(|(_, content)| content.starts_with(&[5, 0])) {
+            return client;
+        }
+    }
+}
+
 /// T08: bad tag, a type that may not come, an oversized length, plaintext: an alert or nothing, and the end.
 fn a_bad_record_ends_its_session_and_no_other(engine: &'static str) {
     let (gateway, echo, (host, told)) = (wish(engine).start(), Host::echo(), witness_host());
@@ -234,7 +253,7 @@ fn what_is_wrong_costs_no_more_than_what_is_right(engine: &'static str) {
     // One session each, from connect to its end.
     let one = |bytes: &mut dyn FnMut(&mut Records) -> Vec<u8>| {
         for _ in 0..SESSIONS {
-            let mut client = by_hand(&gateway, &sink);
+            let mut client = by_hand_quietly(&gateway, &sink);
             let bytes = bytes(&mut client);
             let _ = client.send(&bytes);
             until_end(&client.tcp);
@@ -257,7 +276,7 @@ fn what_is_wrong_costs_no_more_than_what_is_right(engine: &'static str) {
     cost("a session: 16,385 bytes in a record", 20, &mut || one(&mut |r| r.data(&[1; (1 << 14) + 1])));
     // So many bytes on the wire of one session.
     let mut stream = |record: &mut dyn FnMut(&mut Records) -> Vec<u8>| {
-        let mut client = by_hand(&gateway, &sink);
+        let mut client = by_hand_quietly(&gateway, &sink);
         let mut flight = Vec::new();
         while flight.len() < 4 << 20 {
             flight.extend(record(&mut client));

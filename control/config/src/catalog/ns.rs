@@ -468,7 +468,7 @@ const LIMITS_KEYWORDS: &[Argument] = &[
         Kind::Number { min: 1, max: 65_535, unit: "steps" },
         "Handshake steps per turn of a worker's loop; more wait, so that a storm of logins does not stop those who work.",
     )
-    .or("64"),
+    .or("2"),
 ];
 
 fn limits(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
