@@ -275,7 +275,7 @@ fn what_is_wrong_costs_no_more_than_what_is_right(engine: &'static str) {
     cost("a session: 10,000 empty records", 20, &mut || one(&mut |r| (0..10_000).flat_map(|_| r.data(b"")).collect()));
     cost("a session: 16,385 bytes in a record", 20, &mut || one(&mut |r| r.data(&[1; (1 << 14) + 1])));
     // So many bytes on the wire of one session.
-    let mut stream = |record: &mut dyn FnMut(&mut Records) -> Vec<u8>| {
+    let stream = |record: &mut dyn FnMut(&mut Records) -> Vec<u8>| {
         let mut client = by_hand_quietly(&gateway, &sink);
         let mut flight = Vec::new();
         while flight.len() < 4 << 20 {
