@@ -3,7 +3,7 @@
 set -eu
 case "$1" in
 demo) wanted="gcc libc6-dev make ca-certificates" ;;
-test) wanted="gcc libc6-dev make ca-certificates iproute2 procps openssl curl socat ncat nmap haproxy prometheus slapd ldap-utils freeradius" ;;
+test) wanted="gcc libc6-dev make ca-certificates iproute2 procps openssl curl socat ncat nmap haproxy prometheus slapd ldap-utils freeradius libnginx-mod-stream nginx-light hitch stunnel4 valgrind" ;;
 *) echo "usage: $0 demo|test" >&2; exit 2 ;;
 esac
 missing=""
@@ -18,6 +18,6 @@ $sudo apt-get update -qq
 # shellcheck disable=SC2086
 DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
 # Debian starts some of them as services; the tests start their own, on ports of their own.
-for service in haproxy prometheus slapd freeradius; do
+for service in haproxy prometheus slapd freeradius nginx hitch stunnel4; do
     command -v systemctl >/dev/null 2>&1 && $sudo systemctl disable --now "$service" >/dev/null 2>&1 || true
 done

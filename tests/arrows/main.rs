@@ -34,6 +34,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sluicegate-ffi", &["gate-daemon", "sluice-link"]),
     // Its own client side, so that one fault cannot hide on both.
     ("bench-load", &[]),
+    // A peer shares nothing with what it is compared to.
+    ("bench-peer-tokio", &[]),
     ("bench-micro", &["gate-config", "gate-proto", "sluice-flow", "sluice-link", "sluice-proto"]),
     ("sluicegate-fuzz", &["gate-config", "gate-proto", "sluice-flow", "sluice-link", "sluice-proto"]),
     // The kit plays the gateway's neighbours and must not share their faults; simulation needs the machine.
