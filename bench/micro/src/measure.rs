@@ -1,6 +1,8 @@
 //! Times one operation: batches long enough for the clock, many of them, the best and the middle one shown.
 //!
 //! The best batch is the one that nothing disturbed; that it is far from the middle tells that the machine was not quiet.
+//!
+//! To count instructions instead, an operation runs some times inside [`counted`], and callgrind is told to look nowhere else.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -10,18 +12,34 @@ const BATCH: Duration = Duration::from_millis(10);
 /// Batches for each benchmark.
 const BATCHES: usize = 21;
 
+/// Operations before instructions are counted, so that pools and tables are as they will be. Few, since callgrind counts calls of these, too.
+const WARM: u32 = 2;
+/// Operations whose instructions are counted.
+const COUNTED: u32 = 64;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Time, in many batches.
+    Time,
+    /// Time, in one short batch: that it works.
+    Quick,
+    /// Instructions: names and how many operations, one line each; the counting is callgrind's.
+    Instructions,
+}
+
 /// Runs benchmarks and prints them as they end.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    quick: bool,
+    what: What,
     words: Vec<String>,
     headed: bool,
 }
 
 impl Meter {
-    /// `quick`: one short batch. `words`: only benchmarks whose name contains one of them; all if there are none.
-    pub(crate) fn new(quick: bool, words: Vec<String>) -> Self {
-        Self { quick, words, headed: false }
+    /// `words`: only benchmarks whose name contains one of them; all if there are none.
+    pub(crate) fn new(what: What, words: Vec<String>) -> Self {
+        Self { what, words, headed: false }
     }
 
     /// Measures `operation`, which handles `bytes` bytes; 0 if that means nothing.
@@ -29,7 +47,16 @@ impl Meter {
         if !self.words.is_empty() && !self.words.iter().any(|word| name.contains(word.as_str())) {
             return;
         }
-        let (batch, batches) = if self.quick { (BATCH / 10, 1) } else { (BATCH, BATCHES) };
+        let (batch, batches) = match self.what {
+            What::Time => (BATCH, BATCHES),
+            What::Quick => (BATCH / 10, 1),
+            What::Instructions => {
+                time(WARM, &mut operation);
+                counted(&mut || drop(black_box(operation())));
+                say(&format!("{name}\t{COUNTED}"));
+                return;
+            }
+        };
         let mut times: u32 = 1;
         // Grow until one batch takes long enough; this also warms caches and branch predictors.
         while time(times, &mut operation) < batch && times < u32::MAX / 2 {
@@ -59,6 +86,14 @@ fn time<T>(times: u32, operation: &mut impl FnMut() -> T) -> Duration {
         black_box(operation());
     }
     begun.elapsed()
+}
+
+/// What callgrind looks into, by its name.
+#[inline(never)]
+fn counted(operation: &mut dyn FnMut()) {
+    for _ in 0..COUNTED {
+        operation();
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "a command-line tool")]
