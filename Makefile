@@ -41,14 +41,14 @@ fuzz:            ## mutate the corpora through every codec (ARGS="socks5 --secon
 micro:           ## micro-benchmarks of the sans-IO crates
 	cargo run -q --profile $(if $(findstring quick,$(ARGS)),dev,release) -p bench-micro -- $(ARGS)
 
-bench:           ## against Debian's HAProxy in the same run, and logins through slapd; writes docs/performance.md
+bench:           ## against HAProxy, nginx, hitch, stunnel and tokio in one run, and logins through slapd; writes docs/performance.md
 	@tests/packages.sh test
-	cargo build --release -p gate-daemon -p bench-load && target/release/sluice-load compare --gateway target/release/sluicegate --write docs/performance.md $(ARGS)
+	cargo build --release -p gate-daemon -p bench-load -p bench-peer-tokio && target/release/sluice-load compare --gateway target/release/sluicegate --write docs/performance.md $(ARGS)
 	target/release/sluice-load storm --gateway target/release/sluicegate --write docs/performance.md
 	target/release/sluice-load storm --gateway target/release/sluicegate --factors radius --write docs/performance.md
 
 bench-quick:     ## the same for a few seconds with unoptimised binaries, so that it keeps working; writes nothing
-	cargo build -q -p gate-daemon -p bench-load && target/debug/sluice-load compare --gateway target/debug/sluicegate --quick $(ARGS)
+	cargo build -q -p gate-daemon -p bench-load -p bench-peer-tokio && target/debug/sluice-load compare --gateway target/debug/sluicegate --quick $(ARGS)
 	target/debug/sluice-load storm --gateway target/debug/sluicegate --quick
 	target/debug/sluice-load storm --gateway target/debug/sluicegate --factors radius --quick
 

@@ -37,6 +37,9 @@ pub(crate) enum Fault {
         /// Its last words.
         said: String,
     },
+    /// The process under load ended.
+    #[error("process {0} is not there")]
+    Gone(u32),
     /// Another thread of the generator gave up; it says why.
     #[error("another thread gave up")]
     Another,

@@ -23,10 +23,11 @@ use socket2::{Domain, Socket, Type};
 
 use crate::Load;
 use crate::clock::now;
-use crate::drive::{self, LATENCY_MICROS_MAX};
+use crate::drive;
 use crate::fault::Fault;
-use crate::measure;
+use crate::measure::Process;
 use crate::report::Outcome;
+use crate::trust::client_config;
 
 /// How long one login may take before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -80,7 +81,7 @@ pub(crate) fn run(load: &Load, crowd: &Crowd) -> Result<Outcome, Fault> {
     let shared = Shared {
         load,
         crowd,
-        tls: drive::client_config(load)?,
+        tls: client_config(load, false)?,
         name: ServerName::try_from(load.name.clone()).map_err(|_| Fault::Nothing("the name is no DNS name"))?,
         next: AtomicU64::new(0),
         failed: AtomicUsize::new(0),
@@ -99,7 +100,7 @@ pub(crate) fn run(load: &Load, crowd: &Crowd) -> Result<Outcome, Fault> {
             })
             .collect();
         let cpu = cpu_within(&shared);
-        let mut times = histogram()?;
+        let mut times = drive::histogram()?;
         for member in members {
             let part = member.join().unwrap_or(Err(Fault::Nothing("a thread of the generator died")))?;
             // Both have the same bounds, so this cannot fail.
@@ -119,9 +120,10 @@ pub(crate) fn run(load: &Load, crowd: &Crowd) -> Result<Outcome, Fault> {
 fn cpu_within(shared: &Shared<'_>) -> Result<Option<f64>, Fault> {
     let Some(pid) = shared.load.pid else { return Ok(None) };
     wait_until(shared.from, shared);
-    let before = measure::cpu_seconds(pid)?;
+    let process = Process::of(pid);
+    let before = process.read()?;
     wait_until(shared.until, shared);
-    Ok(Some(measure::cpu_seconds(pid)? - before))
+    Ok(Some(before.until(&process.read()?).seconds))
 }
 
 /// Waits for a time, or until somebody has given up.
@@ -131,13 +133,9 @@ fn wait_until(time: Instant, shared: &Shared<'_>) {
     }
 }
 
-fn histogram() -> Result<Histogram<u64>, Fault> {
-    Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3).map_err(|_| Fault::Nothing("no histogram"))
-}
-
 /// One of the crowd, until the window is over.
 fn member(shared: &Shared<'_>, number: usize) -> Result<Histogram<u64>, Fault> {
-    let mut times = histogram()?;
+    let mut times = drive::histogram()?;
     let every = shared.crowd.rate.map(|rate| Duration::from_secs(1) / rate.max(1));
     while now() < shared.until && shared.failed.load(Ordering::Relaxed) == 0 {
         let login = shared.next.fetch_add(1, Ordering::Relaxed);

@@ -1,10 +1,10 @@
-//! `sluice-load`: load on a gateway, or on a plain TLS-to-TCP proxy beside it, measured as CPU time of the process under load.
+//! `sluice-load`: load on a gateway, or on any TLS-to-TCP proxy, measured as CPU time and memory of the process under load.
 //!
 //! ```text
 //!   sluice-load MODE ──TLS──► gateway or proxy (pinned elsewhere) ──TCP──► sluice-load sink
 //!        │                          │
 //!        │ bytes, handshakes,       └── CPU seconds, memory: from /proc
-//!        └ latencies ─────────────────► table and JSON
+//!        └ latencies ─────────────────► table, JSON, .hgrm, a page with plots
 //! ```
 //!
 //! It has a client side of its own, on mio and rustls: it shares no code with the gateway's data plane, so that one fault cannot
@@ -13,27 +13,37 @@
 
 mod client;
 mod clock;
-mod compare;
 mod drive;
 mod fault;
+mod load;
 mod logins;
 mod measure;
+mod progress;
 mod radius;
 mod report;
 mod sink;
 mod stage;
 mod storm;
+mod suite;
 mod tickets;
+mod trust;
+mod wire;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
-/// Load generator for the gateway and its peers.
+use drive::{Connect, Direction, Mix, Work};
+use fault::Fault;
+use load::Load;
+
+/// Load on a gateway or on any TLS-to-TCP proxy, and what it costs the process under load.
+///
+/// Begin the host first (`sluice-load sink`), let the proxy carry connections to it, then begin a mode: see the end of bench/README.md.
 #[derive(Debug, Parser)]
-#[command(name = "sluice-load", version, about)]
+#[command(name = "sluice-load", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -41,7 +51,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The host behind the gateway: echoes, swallows or pours, as each connection asks.
+    /// The host behind the target: echoes, swallows, pours or answers, as each connection asks.
     Sink {
         /// Where to listen; port 0 lets the system choose.
         #[arg(long, default_value = "127.0.0.1:0")]
@@ -50,8 +60,31 @@ enum Command {
         #[arg(long)]
         core: Option<usize>,
     },
-    /// Full handshakes, each with a ticket of its own if it is a gateway, one byte there and back, close.
-    Connect(Load),
+    /// Handshakes: connect, TLS (each with a ticket of its own if it is a gateway), one byte there and back, close.
+    ///
+    /// Without a rate the next begins when one is done. With one it is a storm: connections are due on schedule, and the time of each counts
+    /// from then; those that come to nothing are counted, not retried.
+    Connect {
+        #[command(flatten)]
+        load: Load,
+        /// Connections per second.
+        #[arg(long)]
+        rate: Option<f64>,
+        /// Resume with tickets of TLS where the target gives any.
+        #[arg(long)]
+        resume: bool,
+    },
+    /// Sessions that come, stay for a while, and go, so that there are about as many of them all the time.
+    Churn {
+        #[command(flatten)]
+        load: Load,
+        /// Seconds that one stays. New ones come at the rate that keeps `--connections` of them there.
+        #[arg(long, default_value_t = 1.0)]
+        life: f64,
+        /// Resume with tickets of TLS where the target gives any.
+        #[arg(long)]
+        resume: bool,
+    },
     /// Bytes as fast as they go.
     Bulk {
         #[command(flatten)]
@@ -60,8 +93,10 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Direction::Up)]
         direction: Direction,
     },
-    /// Messages there and back. Without a rate each connection sends its next when the last is back (closed loop); with one, they
-    /// are sent on schedule, and latency counts from the moment at which each should have been sent.
+    /// Messages there and back.
+    ///
+    /// Without a rate each connection sends its next when the last is back (closed loop); with one, they are sent on schedule, and latency
+    /// counts from the moment at which each should have been sent (open loop).
     Echo {
         #[command(flatten)]
         load: Load,
@@ -72,8 +107,30 @@ enum Command {
         #[arg(long)]
         rate: Option<u32>,
     },
+    /// What ICA sessions look like: typing, pages, printing and video, on schedule, each with the bandwidth that is planned for such a user.
+    Ica {
+        #[command(flatten)]
+        load: Load,
+        /// Who does what, in percent: office, web, print, rendered, video, hd.
+        #[arg(long, default_value = Mix::DEFAULT, value_parser = Mix::parse)]
+        mix: Mix,
+    },
     /// Connections that say nothing: memory per session.
-    Idle(Load),
+    Idle {
+        #[command(flatten)]
+        load: Load,
+        /// Use each once in the end: it must still be there.
+        #[arg(long)]
+        then_use: bool,
+    },
+    /// Clients that read more slowly than their hosts pour: memory per session, and that the target bears it.
+    Slow {
+        #[command(flatten)]
+        load: Load,
+        /// Bytes that each client reads in a second.
+        #[arg(long, default_value_t = 10_000)]
+        rate: u32,
+    },
     /// Logins with name and password, as scripts do them.
     Logins {
         #[command(flatten)]
@@ -83,80 +140,49 @@ enum Command {
     },
     /// Logins through a real directory, and what running streams notice of them, in a network namespace of its own.
     Storm(storm::Plan),
-    /// The gateway against Debian's HAProxy, in turns, in a network namespace of its own.
-    Compare(compare::Plan),
-}
-
-/// In which direction bulk goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Direction {
-    /// Client to host.
-    Up,
-    /// Host to client.
-    Down,
-}
-
-/// What every mode needs.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Load {
-    /// The gateway or proxy.
-    #[arg(long)]
-    pub(crate) target: SocketAddr,
-    /// The name in its certificate.
-    #[arg(long, default_value = "gw.example.test")]
-    pub(crate) name: String,
-    /// Authority to trust, PEM.
-    #[arg(long)]
-    pub(crate) ca: PathBuf,
-    /// Where to get tickets (an STA that speaks HTTP). Without it the target is a plain TLS proxy, and no SOCKS5 is spoken.
-    #[arg(long)]
-    pub(crate) sta: Option<SocketAddr>,
-    /// The host to ask tickets for: the sink.
-    #[arg(long)]
-    pub(crate) host: Option<SocketAddr>,
-    /// Connections at a time.
-    #[arg(long, default_value_t = 8)]
-    pub(crate) connections: usize,
-    /// Length of the measured window, in seconds.
-    #[arg(long, default_value_t = 3.0)]
-    pub(crate) seconds: f64,
-    /// Process whose CPU time and memory count.
-    #[arg(long)]
-    pub(crate) pid: Option<u32>,
-    /// Threads that share the connections.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) threads: usize,
-    /// Pin to this core; further threads to those that follow it.
-    #[arg(long)]
-    pub(crate) core: Option<usize>,
-    /// Congestion control of the connections, such as `cubic`. Default: the machine's own.
-    #[arg(long)]
-    pub(crate) congestion: Option<String>,
-    /// Write the result as JSON to this file, `-` for standard output instead of the table.
-    #[arg(long)]
-    pub(crate) json: Option<PathBuf>,
+    /// The gateway against its peers, in turns, in a network namespace of its own.
+    Compare(suite::Plan),
+    /// One page with plots of several results that were written with --json.
+    Report(report::Shown),
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Sink { listen, core } => sink::run(listen, core),
-        Command::Connect(load) => drive::run(&load, drive::Work::Connect).and_then(|result| report::show(&load, &result)),
-        Command::Bulk { load, direction } => {
-            drive::run(&load, drive::Work::Bulk(direction)).and_then(|result| report::show(&load, &result))
-        }
-        Command::Echo { load, size, rate } => {
-            drive::run(&load, drive::Work::Echo { size, rate }).and_then(|result| report::show(&load, &result))
-        }
-        Command::Idle(load) => drive::run(&load, drive::Work::Idle).and_then(|result| report::show(&load, &result)),
-        Command::Logins { load, crowd } => logins::run(&load, &crowd).and_then(|result| report::show(&load, &result)),
-        Command::Storm(plan) => storm::run(&plan),
-        Command::Compare(plan) => compare::run(&plan),
-    };
-    match done {
+    match carry_out(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             report::complain(&fault);
             ExitCode::FAILURE
         }
     }
+}
+
+fn carry_out(command: Command) -> Result<(), Fault> {
+    let (load, work) = match command {
+        Command::Sink { listen, core } => return sink::run(listen, core),
+        Command::Logins { load, crowd } => return logins::run(&load, &crowd).and_then(|result| report::show(&load, &result)),
+        Command::Storm(plan) => return storm::run(&plan),
+        Command::Compare(plan) => return suite::run(&plan),
+        Command::Report(shown) => return report::again(&shown),
+        Command::Connect { load, rate, resume } => (load, Work::Connect(Connect { rate, hold: Duration::ZERO, resume })),
+        Command::Churn { load, life, resume } => churn(load, life, resume),
+        Command::Bulk { load, direction } => (load, Work::Bulk(direction)),
+        Command::Echo { load, size, rate } => (load, Work::Echo { size, rate }),
+        Command::Ica { load, mix } => (load, Work::Ica(mix)),
+        Command::Idle { load, then_use } => (load, Work::Idle { then_use }),
+        Command::Slow { load, rate } => (load, Work::Slow { rate }),
+    };
+    report::show(&load, &drive::run(&load, &work)?)
+}
+
+/// Sessions that stay for `life` seconds, at the rate that keeps as many of them there as are wanted.
+fn churn(load: Load, life: f64, resume: bool) -> (Load, Work) {
+    /// Handshakes that are under way beside the sessions that are there.
+    const MORE: usize = 2;
+    let life = life.clamp(0.001, 86_400.0);
+    #[expect(clippy::cast_precision_loss, reason = "a number of connections")]
+    let rate = load.connections as f64 / life;
+    // Until the first ones go, the population is not what it will be.
+    let warm_up = load.warm_up.max(life);
+    let load = Load { connections: load.connections * MORE, warm_up, ..load };
+    (load, Work::Connect(Connect { rate: Some(rate), hold: Duration::from_secs_f64(life), resume }))
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::drive::free_port;
 use crate::fault::{Fault, machine};
-use crate::stage::{Ended, wait_for};
+use crate::stage::{Ended, beside, wait_for};
 use crate::storm::PASSWORD;
 
 /// The key that it shares with the gateway.
@@ -26,7 +26,7 @@ pub(crate) fn lines(server: SocketAddr) -> String {
     )
 }
 
-/// A server that knows `users`, on core 1 and behind the streams.
+/// A server that knows `users`, beside the core under load and behind the streams.
 pub(crate) fn start(binary: &Path, dir: &Path, users: usize) -> Result<(Ended, SocketAddr), Fault> {
     let folder = dir.join("radius");
     fs::create_dir_all(&folder).map_err(machine("make a folder"))?;
@@ -43,7 +43,7 @@ pub(crate) fn start(binary: &Path, dir: &Path, users: usize) -> Result<(Ended, S
     let log = folder.join("log");
     let mut command = Command::new("nice");
     command
-        .args(["-n", "5", "taskset", "-c", "1"])
+        .args(["-n", "5", "taskset", "-c", beside()])
         .arg(binary)
         .args(["-f", "-n", "radiusd", "-d"])
         .arg(&folder)

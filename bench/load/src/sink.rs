@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   E 0      echo every byte             S 0      swallow until the end, then close
-//!   P n      pour n bytes (0: for ever)
+//!   P n      pour n bytes (0: for ever)      A 0      answer questions: [bytes that follow, bytes wanted back], four bytes each
 //! ```
 
 use std::io::{self, Read as _, Write as _};
@@ -15,6 +15,8 @@ use crate::fault::{Fault, machine};
 
 /// Bytes of an order.
 pub(crate) const ORDER_BYTES: usize = 9;
+/// Bytes of a question, before those that follow it.
+pub(crate) const QUESTION_BYTES: usize = 8;
 /// Most bytes read or written in one call.
 const BLOCK: usize = 256 * 1024;
 /// Calls per connection and turn, so that one connection cannot starve the others.
@@ -27,11 +29,21 @@ pub(crate) fn order(letter: u8, number: u64) -> [u8; ORDER_BYTES] {
     order
 }
 
+/// A question of `len` bytes, itself included, that wants `back` bytes.
+pub(crate) fn question(len: usize, back: usize) -> Vec<u8> {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_be_bytes();
+    let rest = len.saturating_sub(QUESTION_BYTES);
+    let mut question = [number(rest), number(back)].concat();
+    question.resize(QUESTION_BYTES + rest, 0x77);
+    question
+}
+
 enum Doing {
     Order { got: [u8; ORDER_BYTES], len: usize },
     Echo { back: Vec<u8>, at: usize },
     Swallow,
     Pour { left: u64, forever: bool },
+    Answer { head: [u8; QUESTION_BYTES], have: usize, skip: u64, owed: u64 },
 }
 
 struct Guest {
@@ -108,6 +120,7 @@ fn serve(guest: &mut Guest, block: &mut [u8]) -> io::Result<bool> {
                             b'E' => Doing::Echo { back: Vec::new(), at: 0 },
                             b'S' => Doing::Swallow,
                             b'P' => Doing::Pour { left: number, forever: number == 0 },
+                            b'A' => Doing::Answer { head: [0; QUESTION_BYTES], have: 0, skip: 0, owed: 0 },
                             _ => return Err(io::ErrorKind::InvalidData.into()),
                         };
                     }
@@ -161,6 +174,19 @@ fn serve(guest: &mut Guest, block: &mut [u8]) -> io::Result<bool> {
                     Err(fault) => Err(fault),
                 }
             }
+            Doing::Answer { owed, .. } if *owed > 0 => {
+                let n = usize::try_from(*owed).unwrap_or(usize::MAX).min(block.len());
+                guest.stream.write(&block[..n]).map(|n| *owed -= n as u64)
+            }
+            Doing::Answer { head, have, skip, owed } => match guest.stream.read(block) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => {
+                    let mut questions = Questions { head, have, skip, owed };
+                    questions.read(&block[..n]);
+                    Ok(())
+                }
+                Err(fault) => Err(fault),
+            },
         };
         match outcome {
             Ok(()) => {}
@@ -170,4 +196,52 @@ fn serve(guest: &mut Guest, block: &mut [u8]) -> io::Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Where a guest is in its questions.
+struct Questions<'g> {
+    head: &'g mut [u8; QUESTION_BYTES],
+    /// Bytes of the head that are there.
+    have: &'g mut usize,
+    /// Bytes that follow it and are still to come.
+    skip: &'g mut u64,
+    /// Bytes that are wanted back.
+    owed: &'g mut u64,
+}
+
+impl Questions<'_> {
+    fn read(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let skipped = usize::try_from(*self.skip).unwrap_or(usize::MAX).min(bytes.len());
+            *self.skip -= skipped as u64;
+            bytes = &bytes[skipped..];
+            let taken = bytes.len().min(QUESTION_BYTES - *self.have);
+            self.head[*self.have..*self.have + taken].copy_from_slice(&bytes[..taken]);
+            *self.have += taken;
+            bytes = &bytes[taken..];
+            if *self.have == QUESTION_BYTES {
+                *self.have = 0;
+                let number = |at: usize| self.head[at..at + 4].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+                *self.skip = number(0);
+                *self.owed += number(4);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_understood_wherever_they_are_cut() {
+        let asked = [question(8, 5), question(300, 7), question(48, 1000)].concat();
+        for cut in 0..=asked.len() {
+            let (mut head, mut have, mut skip, mut owed) = ([0; QUESTION_BYTES], 0, 0, 0);
+            let mut questions = Questions { head: &mut head, have: &mut have, skip: &mut skip, owed: &mut owed };
+            questions.read(&asked[..cut]);
+            questions.read(&asked[cut..]);
+            assert_eq!((have, skip, owed), (0, 0, 1012), "cut at {cut}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::clock::now;
 use crate::fault::{Fault, machine};
+use crate::measure::Process;
 use crate::report::say;
 
 /// How long a process may take to come up.
@@ -19,11 +20,26 @@ pub(crate) const NAME: &str = "gw.example.test";
 /// Where the congestion control of new sockets is read and set.
 pub(crate) const CONGESTION: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 
-/// A child that is ended, by its own id, when it is dropped.
+/// Ports that connections may have: handshakes use up many.
+const PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+/// The core of the process under load.
+pub(crate) const UNDER_LOAD: &str = "0";
+
+/// The core of everything else: the next one, if there is any.
+pub(crate) fn beside() -> &'static str {
+    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) { "1" } else { UNDER_LOAD }
+}
+
+/// A child that is ended, by its own id, when it is dropped, and before it those that it has started.
 pub(crate) struct Ended(pub(crate) Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
+        if let Ok(None) = self.0.try_wait() {
+            for pid in Process::of(self.0.id()).pids().iter().skip(1) {
+                let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
+            }
+        }
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -39,12 +55,12 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts `binary` on core 0 with one worker, a farm, the host `host` allowed and `lines` of configuration more. The whole process is
-    /// pinned, control thread included: its share of a launch or login counts.
+    /// Starts `binary` on the core under load with one worker, a farm, the host `host` allowed and `lines` of configuration more. The
+    /// whole process is pinned, control thread included: its share of a launch or login counts.
     pub(crate) fn start(binary: &Path, dir: &Path, host: SocketAddr, lines: &str) -> Result<Self, Fault> {
         let inside = dir.display();
         let config = format!(
-            "enable ns feature SSLVPN AAA\nset ns worker -count 1 -cores 0\n\
+            "enable ns feature SSLVPN AAA\nset ns worker -count 1 -cores {UNDER_LOAD}\n\
              set ns config -innerSocket {inside}/inner.sock -controlSocket {inside}/control.sock\n\
              add ssl certKey gw -cert gw.pem -key gw.key\nadd vpn vserver vpn1 SSL 127.0.0.1 0 -vserverFqdn {NAME}\n\
              bind ssl vserver vpn1 -certkeyName gw\nadd farm server inside 127.0.0.1 0\n\
@@ -57,7 +73,7 @@ impl Gateway {
         let ready = dir.join("ready.json");
         let log = fs::File::create(dir.join("gateway.log")).map_err(machine("write a file"))?;
         let mut command = Command::new("taskset");
-        command.args(["-c", "0"]).arg(binary).arg("run").arg(dir.join("ns.conf")).arg("--ready-file").arg(&ready);
+        command.args(["-c", UNDER_LOAD]).arg(binary).arg("run").arg(dir.join("ns.conf")).arg("--ready-file").arg(&ready);
         let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         let mut process = Ended(started.map_err(machine("start the gateway"))?);
         let told = wait_for("the gateway", &mut process, &dir.join("gateway.log"), || {
@@ -93,8 +109,10 @@ pub(crate) fn in_namespace(args: &[String]) -> Result<bool, Fault> {
         return Ok(false);
     }
     let me = own_binary()?;
-    let script =
-        format!("ip link set lo up; for c in cubic reno; do (echo $c > {CONGESTION}) 2>/dev/null && break; done; exec \"$@\"");
+    let script = format!(
+        "ip link set lo up; for c in cubic reno; do (echo $c > {CONGESTION}) 2>/dev/null && break; done; \
+         (echo 1025 65535 > {PORTS}) 2>/dev/null; ulimit -n $(ulimit -Hn); exec \"$@\""
+    );
     let status = Command::new("unshare").args(["-n", "sh", "-c", &script, "sh"]).arg(me).args(args).status();
     let status = status.map_err(machine("run in a network namespace"))?;
     if status.success() {
@@ -132,9 +150,9 @@ pub(crate) fn certificates(dir: &Path) -> Result<(), Fault> {
     fs::write(dir.join("both.pem"), [chain, key].concat()).map_err(machine("write a file"))
 }
 
-/// The host behind the gateway, on core 1.
+/// The host behind the gateway, beside the core under load.
 pub(crate) fn sink() -> Result<(Ended, SocketAddr), Fault> {
-    let started = Command::new(own_binary()?).args(["sink", "--core", "1"]).stdout(Stdio::piped()).spawn();
+    let started = Command::new(own_binary()?).args(["sink", "--core", beside()]).stdout(Stdio::piped()).spawn();
     let mut child = Ended(started.map_err(machine("start the sink"))?);
     let out = child.0.stdout.take().ok_or(Fault::Nothing("the sink says nothing"))?;
     let mut line = String::new();

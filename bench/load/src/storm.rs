@@ -180,7 +180,7 @@ fn lines(directory: SocketAddr) -> String {
     )
 }
 
-/// A directory with `users` in it, on core 1 and behind the streams.
+/// A directory with `users` in it, beside the core under load and behind the streams.
 fn slapd(plan: &Plan, dir: &Path, users: usize) -> Result<(Ended, SocketAddr), Fault> {
     let (data, config, ldif) = (dir.join("ldap"), dir.join("slapd.conf"), dir.join("users.ldif"));
     fs::create_dir_all(&data).map_err(machine("make a folder"))?;
@@ -208,7 +208,7 @@ fn slapd(plan: &Plan, dir: &Path, users: usize) -> Result<(Ended, SocketAddr), F
     let log = dir.join("slapd.log");
     let out = fs::File::create(&log).map_err(machine("write a file"))?;
     let mut command = Command::new("nice");
-    command.args(["-n", "5", "taskset", "-c", "1"]).arg(&plan.slapd);
+    command.args(["-n", "5", "taskset", "-c", stage::beside()]).arg(&plan.slapd);
     command.args(["-d", "0", "-f", &config, "-h", &format!("ldap://{address}")]);
     let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(out).spawn();
     let mut process = Ended(started.map_err(machine("start slapd"))?);
@@ -230,7 +230,7 @@ impl Begun {
 fn begin(nice: &str, args: &[String], gateway: &Gateway, dir: &Path, seconds: f64) -> Result<Begun, Fault> {
     let mut command = Command::new("nice");
     command.args(["-n", nice]).arg(stage::own_binary()?).args(args);
-    command.args(["--target", &gateway.target.to_string(), "--name", NAME, "--core", "1", "--json", "-"]);
+    command.args(["--target", &gateway.target.to_string(), "--name", NAME, "--core", stage::beside(), "--json", "-"]);
     command.arg("--ca").arg(dir.join("ca.pem")).args(["--seconds", &seconds.to_string(), "--pid", &gateway.pid().to_string()]);
     let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
     started.map(Begun).map_err(machine("run a load"))

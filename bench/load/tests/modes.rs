@@ -7,6 +7,7 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -128,7 +129,7 @@ fn run(target: SocketAddr, ca: &str, mode: &str) -> serde_json::Value {
     let done = load()
         .args(mode.split(' '))
         .args(["--seconds", "0.3", "--json", "-", "--target", &target.to_string()])
-        .args(["--pid", &std::process::id().to_string(), "--ca"])
+        .args(["--pid", &std::process::id().to_string(), "--warm-up", "0.1", "--ca"])
         .arg(&ca_file)
         .output()
         .unwrap();
@@ -148,7 +149,14 @@ fn every_mode_does_its_work() {
         ("bulk --direction up --connections 3 --threads 2", "GiB"),
         ("echo --connections 2 --size 100000", "message"),
         ("echo --connections 4 --rate 500 --threads 2", "message"),
-        ("idle --connections 5 --threads 2", "session"),
+        ("connect --connections 16 --rate 50", "handshake"),
+        ("connect --connections 2 --resume --tls 1.2", "resumption"),
+        ("churn --connections 5 --life 0.1", "handshake"),
+        ("echo --connections 4 --size 64 --processes 2 --cipher chacha20", "message"),
+        ("ica --connections 20 --mix office=50,web=10,print=10,video=20,hd=10 --threads 2", "event"),
+        ("idle --connections 5 --threads 2 --then-use", "session"),
+        ("idle --connections 5 --processes 2", "session"),
+        ("slow --connections 3 --rate 100000", "session"),
     ] {
         let result = run(target, &ca, mode);
         assert_eq!(result["unit"], unit, "{mode}");
@@ -157,6 +165,75 @@ fn every_mode_does_its_work() {
         assert_eq!(result["latency_us"].as_array().unwrap().len(), if ["GiB", "session"].contains(&unit) { 0 } else { 5 });
     }
     assert_eq!(run(target, &ca, "idle --connections 5")["units"], 5.0);
+    assert_eq!(run(target, &ca, "idle --connections 5 --processes 3")["units"], 5.0, "parts add up");
+}
+
+#[test]
+fn what_is_not_full_is_resumed_and_is_counted() {
+    let (_sink, host) = sink();
+    let (target, ca) = proxy(host);
+    assert_eq!(run(target, &ca, "connect --connections 2")["resumed"], 0);
+    let result = run(target, &ca, "connect --connections 2 --resume");
+    assert!(result["resumed"].as_u64().unwrap() > 0, "{result}");
+}
+
+#[test]
+fn a_storm_counts_those_that_came_to_nothing() {
+    let (_sink, host) = sink();
+    let (target, ca) = proxy(host);
+    let (gone, _) = proxy(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    assert_eq!(run(target, &ca, "connect --connections 8 --rate 100")["failed"], 0);
+    let ca_file = file(&format!("storm-{}.pem", gone.port()));
+    std::fs::write(&ca_file, ca).unwrap();
+    let args = ["connect", "--rate", "100", "--seconds", "0.2", "--warm-up", "0", "--any-certificate", "--target"];
+    let done = load().args(args).arg(gone.to_string()).args(["--connections", "8"]).output();
+    std::fs::remove_file(&ca_file).unwrap();
+    assert!(done.is_ok_and(|done| !done.status.success()), "a storm in which nothing succeeded is no figure");
+}
+
+#[test]
+fn a_plain_proxy_is_driven_without_tls() {
+    let (_sink, host) = sink();
+    // The sink itself is what a copy of TCP looks like.
+    for mode in ["echo --connections 2 --size 70000", "bulk --direction up", "bulk --direction down", "connect --connections 3"] {
+        let args = ["--plain", "--seconds", "0.2", "--warm-up", "0.05", "--json", "-", "--target"];
+        let done = load().args(mode.split(' ')).args(args).arg(host.to_string()).output().unwrap();
+        assert!(done.status.success(), "{mode}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+#[test]
+fn a_result_is_written_in_every_form_and_shown_again() {
+    let (_sink, host) = sink();
+    let (target, _) = proxy(host);
+    let [json, hgrm, html, again] = ["a.json", "a.hgrm", "a.html", "again.html"].map(file);
+    let done = load()
+        .args(["echo", "--connections", "2", "--seconds", "0.3", "--any-certificate", "--target", &target.to_string()])
+        .args(["--pid", &std::process::id().to_string()])
+        .arg("--json")
+        .arg(&json)
+        .arg("--hgrm")
+        .arg(&hgrm)
+        .arg("--html")
+        .arg(&html)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(String::from_utf8_lossy(&done.stdout).contains("there and back, µs"));
+    assert!(done.stderr.is_empty(), "no progress where nobody looks: {}", String::from_utf8_lossy(&done.stderr));
+    let shown = load().arg("report").args([&json, &json]).arg("--html").arg(&again).status().unwrap();
+    assert!(shown.success());
+    let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
+    assert!(read(&hgrm).contains("1/(1-Percentile)"));
+    assert!(read(&html).contains("Latency by percentile") && read(&again).matches("<polyline").count() > 1);
+    for path in [json, hgrm, html, again] {
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+/// A file of this test run.
+fn file(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("sluice-load-test-{}-{name}", std::process::id()))
 }
 
 #[test]
