@@ -1,11 +1,12 @@
-//! Whether the user agrees: asked once for each gateway, by name, with what is to be looked at.
+//! Whether the user agrees: asked once for each gateway, by name, with what is to be looked at and what is to be done.
 //!
 //! ```text
-//!   --yes ─► agreed                     remembered for this gateway ─► agreed
-//!   a terminal ─► asked: once / always (remembered) / no                no terminal ─► refused
+//!   --yes ─► agreed                               remembered for this gateway ─► agreed
+//!   a terminal, or a dialog on the desktop ─► asked: once / only answer / always (remembered) / no          neither ─► refused
 //! ```
 //!
-//! Who has agreed once has agreed to what was shown: what a repeat asks besides is asked for again.
+//! Who has agreed has agreed to what was shown: what a repeat asks besides is asked for again, and what is to be done is remembered by its
+//! name or path.
 
 use std::fs;
 use std::io::{self, BufRead, Read as _, Write as _};
@@ -22,6 +23,8 @@ const REPLY_BYTES_MAX: u64 = 256;
 pub enum Reply {
     /// This time.
     Once,
+    /// This time, but nothing is to be done.
+    AnswerOnly,
     /// This time, and whenever this gateway asks.
     Always,
     /// No, or nothing that is clearly a yes.
@@ -37,44 +40,44 @@ pub fn reply(from: &mut impl BufRead) -> io::Result<Reply> {
     from.take(REPLY_BYTES_MAX).read_line(&mut line)?;
     Ok(match line.trim().to_lowercase().as_str() {
         "y" | "yes" | "はい" => Reply::Once,
+        "o" | "only" | "回答のみ" => Reply::AnswerOnly,
         "a" | "always" | "常に" => Reply::Always,
         _ => Reply::No,
     })
 }
 
-/// The gateways for which the user has said "always": a file with a `host:port` on each line.
+/// What the user has said "always" to, a line each: `host:port` for a gateway's questions, `host:port kill NAME` and
+/// `host:port delete PATH` for what it wants done.
 #[derive(Clone, Debug)]
 pub struct Memory {
     file: Option<PathBuf>,
 }
 
 impl Memory {
-    /// That of the user whose environment is `variable`: below `XDG_STATE_HOME`, or below `.local/state` at home. Without either
-    /// nothing is remembered.
+    /// That of the user whose environment is `variable`. Without a place nothing is remembered.
     #[must_use]
     pub fn of(variable: impl Fn(&str) -> Option<PathBuf>) -> Self {
-        let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
-        let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
-        Self { file: state.map(|state| state.join("sluice-epa/gateways")) }
+        Self { file: state(variable).map(|state| state.join("gateways")) }
     }
 
-    /// Whether `gateway` was agreed to for ever.
+    /// Whether all of `wanted` was agreed to for ever.
     #[must_use]
-    pub fn holds(&self, gateway: &str) -> bool {
-        self.file.as_deref().is_some_and(|file| lines(file).iter().any(|line| line == gateway))
+    pub fn holds(&self, wanted: &[String]) -> bool {
+        let kept = self.file.as_deref().map(lines).unwrap_or_default();
+        wanted.iter().all(|wanted| kept.contains(wanted))
     }
 
-    /// Keeps `gateway`, in a file for the user alone. Nothing is lost if it is cut off.
+    /// Keeps `agreed`, in a file for the user alone. Nothing is lost if it is cut off.
     ///
     /// # Errors
     /// As the file system reports it, or if the list is full.
-    pub fn keep(&self, gateway: &str) -> io::Result<()> {
+    pub fn keep(&self, agreed: &[String]) -> io::Result<()> {
         let file = self.file.as_deref().ok_or(io::ErrorKind::NotFound)?;
         let folder = file.parent().ok_or(io::ErrorKind::NotFound)?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let mut all = lines(file);
-        all.retain(|line| line != gateway);
-        all.push(gateway.to_owned());
+        all.retain(|line| !agreed.contains(line));
+        all.extend_from_slice(agreed);
         let text = all.join("\n") + "\n";
         if text.len() as u64 > MEMORY_BYTES_MAX {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -85,6 +88,14 @@ impl Memory {
         out.sync_all()?;
         fs::rename(&new, file)
     }
+}
+
+/// Where the user whose environment is `variable` keeps what is worth keeping: below `XDG_STATE_HOME`, or below `.local/state` at home.
+#[must_use]
+pub fn state(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    state.map(|state| state.join("sluice-epa"))
 }
 
 fn lines(file: &Path) -> Vec<String> {
@@ -106,6 +117,7 @@ mod tests {
             ("y\n", Reply::Once),
             (" Yes \n", Reply::Once),
             ("A", Reply::Always),
+            ("o\n", Reply::AnswerOnly),
             ("always\n", Reply::Always),
             ("", Reply::No),
             ("\n", Reply::No),
@@ -121,14 +133,22 @@ mod tests {
     fn a_gateway_is_remembered_by_its_whole_name() {
         let home = tempfile::tempdir().unwrap();
         let memory = Memory::of(|name| (name == "HOME").then(|| home.path().into()));
-        assert!(!memory.holds("vpn.example.test:443"));
-        memory.keep("vpn.example.test:443").unwrap();
-        memory.keep("other.example.test:443").unwrap();
-        memory.keep("vpn.example.test:443").unwrap();
-        assert!(memory.holds("vpn.example.test:443") && memory.holds("other.example.test:443"));
-        assert!(!memory.holds("vpn.example.test:4430") && !memory.holds("vpn.example.test") && !memory.holds(""));
+        let line = |text: &str| [text.to_owned()];
+        assert!(!memory.holds(&line("vpn.example.test:443")));
+        memory.keep(&line("vpn.example.test:443")).unwrap();
+        memory.keep(&line("other.example.test:443")).unwrap();
+        memory.keep(&["vpn.example.test:443".to_owned(), "vpn.example.test:443 kill notepad".to_owned()]).unwrap();
+        for held in ["vpn.example.test:443", "other.example.test:443", "vpn.example.test:443 kill notepad"] {
+            assert!(memory.holds(&line(held)), "{held}");
+        }
+        for other in
+            ["vpn.example.test:4430", "vpn.example.test", "", "vpn.example.test:443 kill", "other.example.test:443 kill notepad"]
+        {
+            assert!(!memory.holds(&line(other)), "{other}");
+        }
+        assert!(!memory.holds(&["vpn.example.test:443".to_owned(), "vpn.example.test:443 delete /x".to_owned()]));
         let file = home.path().join(".local/state/sluice-epa/gateways");
-        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2);
+        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 3);
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "nothing is left lying about");
     }
@@ -136,7 +156,7 @@ mod tests {
     #[test]
     fn without_a_place_nothing_is_remembered() {
         let memory = Memory::of(|name| (name == "XDG_STATE_HOME").then(|| "relative".into()));
-        memory.keep("vpn.example.test:443").unwrap_err();
-        assert!(!memory.holds("vpn.example.test:443"));
+        memory.keep(&["vpn.example.test:443".to_owned()]).unwrap_err();
+        assert!(!memory.holds(&["vpn.example.test:443".to_owned()]));
     }
 }

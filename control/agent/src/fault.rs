@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use gate_proto::epa::BadClientString;
 use thiserror::Error;
 
 use crate::http::Malformed;
@@ -72,6 +73,14 @@ pub enum Fault {
     /// There is nobody to ask.
     #[error("nobody can be asked for consent: no terminal")]
     Nobody,
+    /// What is to be explained is no question.
+    #[error("{text} is no question: {why}")]
+    Unexplained {
+        /// What was given.
+        text: String,
+        /// Why.
+        why: BadClientString,
+    },
     /// Something of the user's cannot be read or written.
     #[error("{action}: {source}")]
     Own {
@@ -87,7 +96,7 @@ impl Fault {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Aim(_) | Self::Trust { .. } | Self::Setup(_) | Self::Own { .. } => USAGE,
+            Self::Aim(_) | Self::Trust { .. } | Self::Setup(_) | Self::Unexplained { .. } | Self::Own { .. } => USAGE,
             Self::Unreached(_) | Self::Untrusted(_) | Self::Busy(_) => NO_GATEWAY,
             Self::Malformed(_) | Self::Status(_) | Self::Question(_) | Self::Sealing => BAD_GATEWAY,
             Self::NotAgreed | Self::Nobody => NOT_AGREED,

@@ -1,7 +1,7 @@
 //! A connection to the gateway: TCP and TLS, the certificate checked for the gateway's name, every read and write until a deadline.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use thiserror::Error;
 
 use crate::fault::Fault;
+use crate::names;
 
 /// Where distributions keep the authorities that the machine trusts; the first that is there counts.
 const AUTHORITIES: [&str; 3] =
@@ -105,7 +106,7 @@ impl Way {
         let instead = self.instead.as_ref().filter(|instead| instead.gateway == *gateway).map(|instead| instead.at);
         let addresses: Vec<SocketAddr> = match (instead, &gateway.host) {
             (Some(address), _) => vec![address],
-            (None, Host::Name(name)) => (name.as_str(), gateway.port).to_socket_addrs()?.collect(),
+            (None, Host::Name(name)) => names::addresses(name, gateway.port, left(deadline)?)?,
             (None, Host::Address(address)) => vec![(*address, gateway.port).into()],
         };
         let mut last = io::ErrorKind::NotFound.into();

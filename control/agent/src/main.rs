@@ -8,14 +8,20 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use gate_agent::consent::Memory;
-use gate_agent::fault::{DONE, Fault, USAGE};
+use gate_agent::deeds::policy;
+use gate_agent::dialog::{self, Dialog};
+use gate_agent::explain;
+use gate_agent::fault::{DONE, Fault, REFUSED};
+use gate_agent::journal::Journal;
+use gate_agent::last;
 use gate_agent::line::{Instead, Way};
 use gate_agent::link::{Aim, TOKEN_BYTES_MAX};
 use gate_agent::look::Machine;
-use gate_agent::register;
-use gate_agent::run::{Consent, Visit};
+use gate_agent::register::{self, Places};
+use gate_agent::run::{Agreed, Asks, Consent, Hands, Visit, seconds_since_1970};
 use gate_agent::status;
 use gate_agent::words::Language;
+use gate_proto::epa::ClientString;
 use zeroize::Zeroizing;
 
 /// How long one exchange with the gateway may take.
@@ -23,8 +29,9 @@ const EXCHANGE_WAIT: Duration = Duration::from_secs(20);
 
 /// Endpoint agent: looks at this device when a gateway asks, and answers yes or no to each question.
 ///
-/// A login page starts it with a LINK. It asks for consent on the terminal, shows what it finds, and stays for as long as the gateway wants
-/// the check repeated. It never tells the gateway more than one digit for each question, and never ends a process or deletes a file.
+/// A login page starts it with a LINK. It asks for consent on the terminal or in a window, shows what it finds, and stays for as long as the
+/// gateway wants the check repeated. It never tells the gateway more than one digit for each question. It ends processes and deletes files
+/// only where /etc/sluicegate/epa-policy, which is root's, allows it.
 ///
 /// Exit codes: 0 done; 1 the gateway is not satisfied with this device; 2 arguments; 3 the gateway cannot be reached or trusted;
 /// 4 its answers cannot be understood; 5 no consent; 6 it wants nothing checked, or does not know this check.
@@ -55,9 +62,27 @@ enum Command {
     /// Check without a link, for scripts.
     Scan(Scan),
     /// Make the desktop start this program for links of login pages.
-    Register,
-    /// Show which checks are being repeated.
+    Register(Whose),
+    /// Take back what `register` did.
+    Unregister(Whose),
+    /// Show which checks are being repeated, and how the last ones went.
     Status,
+    /// Explain what a gateway asks, whether it holds here, and what to do if not.
+    Explain(Explain),
+}
+
+#[derive(Debug, Args)]
+struct Whose {
+    /// For all users of this machine, instead of the one who runs it.
+    #[arg(long)]
+    system: bool,
+}
+
+#[derive(Debug, Args)]
+struct Explain {
+    /// Strings such as proc_2_firefox; without any, those that each gateway asked last.
+    #[arg(value_name = "STRING")]
+    strings: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -74,7 +99,7 @@ struct Scan {
 
 #[derive(Debug, Args)]
 struct How {
-    /// Answer without asking for consent.
+    /// Answer without asking for consent, and let be done what the policy allows.
     #[arg(long)]
     yes: bool,
     /// Trust the authorities in this PEM file instead of the machine's.
@@ -86,19 +111,29 @@ struct How {
     /// How many seconds a minute of an interval lasts, for laboratories whose gateway has another -periodicEpaMinute.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=60))]
     minute: u64,
+    /// End no process and delete no file, but say what would be done.
+    #[arg(long)]
+    dry_run: bool,
+    /// Another policy of what gateways may have done; it must be root's, too.
+    #[arg(long, value_name = "FILE", default_value = policy::PLACE)]
+    policy: String,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let language = Language::of(|name| std::env::var(name).ok());
     let done = match &arguments.command {
-        Some(Command::Register) => register_here(),
+        Some(Command::Register(whose)) => register_here(whose, language),
+        Some(Command::Unregister(whose)) => places(whose).and_then(|places| {
+            register::unregister(&places).map(|()| DONE).map_err(|source| Fault::Own { action: "unregister", source })
+        }),
         Some(Command::Status) => status(language),
+        Some(Command::Explain(what)) => explain(what, language),
         Some(Command::Scan(scan)) => token(&scan.token)
             .and_then(|token| Ok(Aim::of_url(&scan.gateway, &token)?))
-            .and_then(|aim| visit(aim, &scan.how, language)),
+            .and_then(|aim| visit(aim, &scan.how, None, language)),
         None => match Aim::of_link(arguments.link.as_deref().unwrap_or_default()) {
-            Ok(aim) => visit(aim, &arguments.how, language),
+            Ok(aim) => visit(aim, &arguments.how, window(), language),
             Err(why) => Err(why.into()),
         },
     };
@@ -116,25 +151,40 @@ fn main() -> ExitCode {
 }
 
 /// Scans. Returns the exit code.
-fn visit(aim: Aim, how: &How, language: Language) -> Result<u8, Fault> {
+fn visit(aim: Aim, how: &How, window: Option<Dialog>, language: Language) -> Result<u8, Fault> {
+    let uid = rustix::process::geteuid();
+    if uid.is_root() {
+        say(&language.is_root());
+    }
     let way = Way::new(how.ca.as_deref(), how.resolve.clone(), EXCHANGE_WAIT)?;
     let memory = Memory::of(path);
     let mut stdin = io::stdin().lock();
+    let asks = if io::stdin().is_terminal() { Asks::Terminal(&mut stdin) } else { window.map_or(Asks::Nobody, Asks::Window) };
     let mut visit = Visit {
         aim,
         way,
         machine: Machine::below("/"),
         consent: if how.yes { Consent::Given } else { Consent::Asked(memory) },
-        terminal: if io::stdin().is_terminal() { Some(&mut stdin) } else { None },
+        asks,
+        hands: Hands { policy: how.policy.clone(), is_dry: how.dry_run, uid: uid.as_raw() },
         language,
         log: &mut io::stderr(),
+        journal: Journal::of(path),
+        last: last::folder(path),
         minute: Duration::from_secs(how.minute),
-        agreed: Vec::new(),
+        agreed: Agreed::default(),
         notes: status::folder(path),
     };
     let end = visit.run()?;
     say(&language.end(end));
     Ok(end.exit_code())
+}
+
+/// The desktop's dialog program, if there is a desktop.
+fn window() -> Option<Dialog> {
+    let has_screen =
+        ["WAYLAND_DISPLAY", "DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    has_screen.then(|| Dialog::find(&dialog::FOLDERS.map(Path::new))).flatten()
 }
 
 /// The token, or the first line of standard input for `-`.
@@ -148,24 +198,63 @@ fn token(said: &str) -> Result<Zeroizing<String>, Fault> {
     Ok(Zeroizing::new(line.trim_end().to_owned()))
 }
 
-fn register_here() -> Result<u8, Fault> {
-    let own = |source| Fault::Own { action: "register", source };
-    let folder = register::folder(path);
-    let folder = folder.ok_or_else(|| own(io::ErrorKind::NotFound.into()))?;
-    let file = std::env::current_exe().and_then(|program| register::register(&program, &folder)).map_err(own)?;
-    let told = writeln!(io::stdout(), "{}\nxdg-mime default {} {}", file.display(), register::DESKTOP, register::SCHEME);
-    Ok(if told.is_ok() { DONE } else { USAGE })
+fn places(whose: &Whose) -> Result<Places, Fault> {
+    let places = if whose.system { Some(Places::of_machine(Path::new("/"))) } else { Places::of_user(path) };
+    places.ok_or_else(|| Fault::Own { action: "register", source: io::ErrorKind::NotFound.into() })
 }
 
-/// Lists what is being repeated.
+fn register_here(whose: &Whose, language: Language) -> Result<u8, Fault> {
+    let places = places(whose)?;
+    // Without a program for windows the user is asked in a terminal.
+    let in_terminal = Dialog::find(&dialog::FOLDERS.map(Path::new)).is_none();
+    std::env::current_exe()
+        .and_then(|program| register::register(&program, &places, in_terminal))
+        .map_err(|source| Fault::Own { action: "register", source })?;
+    print(&[&places.desktop, &places.icon, &places.defaults].map(|file| format!("{}\n", file.display())).concat())?;
+    say(&language.registered(in_terminal));
+    Ok(DONE)
+}
+
+/// Lists what is being repeated, and how the last checks went.
 fn status(language: Language) -> Result<u8, Fault> {
-    let all = status::folder(path).map_or_else(Vec::new, |folder| status::repeats(&folder, Path::new("/proc")));
-    let mut text: String = all.iter().map(|repeat| language.repeat(repeat) + "\n").collect();
-    if all.is_empty() {
-        text = language.no_repeats() + "\n";
+    let now = seconds_since_1970();
+    let repeats = status::folder(path).map_or_else(Vec::new, |folder| status::repeats(&folder, Path::new("/proc")));
+    let last = last::folder(path).map_or_else(Vec::new, |folder| last::all(&folder));
+    let mut text = if repeats.is_empty() { language.no_repeats() + "\n" } else { String::new() };
+    text.extend(repeats.iter().map(|repeat| language.repeat(repeat, now) + "\n"));
+    text.extend(last.iter().map(|last| language.last(last, now) + "\n"));
+    print(&text)
+}
+
+/// Explains strings, or what was asked last. Says with its exit code whether all of it holds.
+fn explain(what: &Explain, language: Language) -> Result<u8, Fault> {
+    let machine = Machine::below("/");
+    let parse = |text: &String| ClientString::parse(text).map_err(|why| Fault::Unexplained { text: text.clone(), why });
+    if !what.strings.is_empty() {
+        let strings = what.strings.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        let (text, holds) = explain::explain(language, &machine, &strings);
+        return print(&text).map(|done| if holds { done } else { REFUSED });
     }
-    let told = io::stdout().write_all(text.as_bytes());
-    told.map(|()| DONE).map_err(|source| Fault::Own { action: "write", source })
+    let all = last::folder(path).map_or_else(Vec::new, |folder| last::all(&folder));
+    let (mut text, mut holds) = (String::new(), true);
+    for last in &all {
+        let strings: Vec<ClientString> = last.answers.iter().map(|(string, _)| string.clone()).collect();
+        let (explained, all_hold) = explain::explain(language, &machine, &strings);
+        text += &format!("{}\n{explained}", language.last(last, seconds_since_1970()));
+        holds &= all_hold;
+    }
+    if all.is_empty() {
+        text = language.no_last() + "\n";
+    }
+    print(&text).map(|done| if holds { done } else { REFUSED })
+}
+
+/// Text for whoever reads standard output. A reader who has read enough is no fault.
+fn print(text: &str) -> Result<u8, Fault> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(Fault::Own { action: "write", source }),
+        Ok(()) | Err(_) => Ok(DONE),
+    }
 }
 
 /// A path of the environment.

@@ -1,7 +1,8 @@
 //! Which checks are being repeated: a note of each running agent's, for `sluice-epa status`.
 //!
 //! ```text
-//! $XDG_RUNTIME_DIR/sluice-epa/PID:   START MINUTES HOST:PORT      START: of the process, as /proc/PID/stat has it
+//! $XDG_RUNTIME_DIR/sluice-epa/PID:   START MINUTES DUE HOST:PORT      START: of the process, as /proc/PID/stat has it
+//!                                                                     DUE: when it asks again, in seconds since 1970
 //! ```
 //!
 //! The folder is the user's and goes with his last login. An agent that was killed leaves its note; what runs under its number later has
@@ -26,6 +27,8 @@ pub struct Repeat {
     pub pid: u32,
     /// The interval.
     pub minutes: u16,
+    /// When it is made next, in seconds since 1970.
+    pub due: u64,
     /// For whom.
     pub gateway: String,
 }
@@ -43,17 +46,24 @@ pub fn folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
 }
 
 impl Note {
-    /// Notes that this process repeats a check.
+    /// Makes room for the note of this process.
     ///
     /// # Errors
     /// As the file system reports it.
-    pub fn put(folder: &Path, minutes: u16, gateway: &str) -> io::Result<Self> {
-        let pid = std::process::id();
-        let start = start(Path::new("/proc"), pid).ok_or(io::ErrorKind::NotFound)?;
+    pub fn begin(folder: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let file = folder.join(pid.to_string());
-        fs::write(&file, format!("{start} {minutes} {gateway}\n"))?;
-        Ok(Self { file })
+        Ok(Self { file: folder.join(std::process::id().to_string()) })
+    }
+
+    /// Notes that this process repeats a check, the next time at `due`.
+    ///
+    /// # Errors
+    /// As the file system reports it.
+    pub fn put(&self, minutes: u16, due: u64, gateway: &str) -> io::Result<()> {
+        let start = start(Path::new("/proc"), std::process::id()).ok_or(io::ErrorKind::NotFound)?;
+        let new = self.file.with_extension("new");
+        fs::write(&new, format!("{start} {minutes} {due} {gateway}\n"))?;
+        fs::rename(&new, &self.file)
     }
 }
 
@@ -77,9 +87,10 @@ fn repeat(file: &Path, proc: &Path) -> Option<Repeat> {
     let pid = file.file_name()?.to_str()?.parse().ok()?;
     let mut text = String::new();
     fs::File::open(file).ok()?.take(NOTE_BYTES_MAX).read_to_string(&mut text).ok()?;
-    let mut words = text.strip_suffix('\n')?.splitn(3, ' ');
-    let (noted, minutes, gateway) = (words.next()?.parse::<u64>().ok()?, words.next()?.parse().ok()?, words.next()?);
-    (start(proc, pid)? == noted).then(|| Repeat { pid, minutes, gateway: gateway.to_owned() })
+    let mut words = text.strip_suffix('\n')?.splitn(4, ' ');
+    let (noted, minutes) = (words.next()?.parse::<u64>().ok()?, words.next()?.parse().ok()?);
+    let (due, gateway) = (words.next()?.parse().ok()?, words.next()?);
+    (start(proc, pid)? == noted).then(|| Repeat { pid, minutes, due, gateway: gateway.to_owned() })
 }
 
 /// When the process began, in ticks since the machine did.
@@ -98,9 +109,12 @@ mod tests {
         let runtime = tempfile::tempdir().unwrap();
         let folder = folder(|name| (name == "XDG_RUNTIME_DIR").then(|| runtime.path().into())).unwrap();
         assert!(repeats(&folder, Path::new("/proc")).is_empty());
-        let note = Note::put(&folder, 2, "vpn.example.test:443").unwrap();
-        let wanted = Repeat { pid: std::process::id(), minutes: 2, gateway: "vpn.example.test:443".into() };
-        assert_eq!(repeats(&folder, Path::new("/proc")), [wanted]);
+        let note = Note::begin(&folder).unwrap();
+        for due in [120, 240] {
+            note.put(2, due, "vpn.example.test:443").unwrap();
+            let wanted = Repeat { pid: std::process::id(), minutes: 2, due, gateway: "vpn.example.test:443".into() };
+            assert_eq!(repeats(&folder, Path::new("/proc")), [wanted]);
+        }
         // The same number, another process.
         let other = runtime.path().join("proc").join(std::process::id().to_string());
         fs::create_dir_all(&other).unwrap();
@@ -114,7 +128,7 @@ mod tests {
     fn odd_notes_are_passed_over() {
         let runtime = tempfile::tempdir().unwrap();
         let own = std::process::id().to_string();
-        for text in ["", "x 2 gw:443\n", "1 2\n", "1 70000 gw:443\n", "1 2 gw:443"] {
+        for text in ["", "x 2 9 gw:443\n", "1 2 9\n", "1 70000 9 gw:443\n", "1 2 x gw:443\n", "1 2 9 gw:443"] {
             fs::write(runtime.path().join(&own), text).unwrap();
             assert!(repeats(runtime.path(), Path::new("/proc")).is_empty(), "{text:?}");
         }

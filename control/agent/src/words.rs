@@ -4,11 +4,15 @@
 
 use gate_proto::epa::ClientString;
 
+use crate::consent::Reply;
+use crate::deeds::{Deed, Denied, Kept, Outcome, Plan};
+use crate::explain::meaning;
 use crate::fault::Fault;
+use crate::last::Last;
 use crate::look::{Finding, Why};
 use crate::orders::Order;
 use crate::question::BadQuestion;
-use crate::rounds::End;
+use crate::rounds::{End, Verdict};
 use crate::status::Repeat;
 
 /// Most characters of a text of the gateway's that are shown.
@@ -34,7 +38,7 @@ impl Language {
         if is_japanese { Japanese } else { English }
     }
 
-    fn pick(self, english: impl Into<String>, japanese: impl Into<String>) -> String {
+    pub(crate) fn pick(self, english: impl Into<String>, japanese: impl Into<String>) -> String {
         match self {
             English => english.into(),
             Japanese => japanese.into(),
@@ -50,13 +54,98 @@ impl Language {
         )
     }
 
-    /// The question for consent.
+    /// Everything that the user agrees to, or not: who asks, what is looked at, what is done.
     #[must_use]
-    pub fn may_it(self) -> String {
-        self.pick(
-            "Answer? [y]es, this time; [a]lways for this gateway; [n]o: ",
-            "回答しますか? [y] 今回のみ / [a] このゲートウェイには常に / [n] いいえ: ",
-        )
+    pub fn question_for_consent(self, gateway: &str, strings: &[ClientString], deeds: &[Deed]) -> String {
+        let mut text = format!("{}\n", self.asks(gateway));
+        for string in strings {
+            text += &format!("  {}: {}\n", shown(&string.to_string()), meaning(self, string));
+        }
+        let will = self.pick(
+            "The policy of this machine lets it have this done here, if you agree:",
+            "この端末のポリシーにより、同意があれば次の操作が実行されます:",
+        );
+        let would =
+            self.pick("It also wants this, which is only rehearsed:", "次の操作も求めていますが、予行のみで実行されません:");
+        let denied = self.pick("It also wants this, which is not done:", "次の操作も求めていますが、実行されません:");
+        let is = |deed: &Deed, at: usize| match deed.plan {
+            Plan::Will => at == 0,
+            Plan::Would => at == 1,
+            Plan::Denied(_) => at == 2,
+        };
+        for (at, head) in [will, would, denied].iter().enumerate() {
+            let mut all = deeds.iter().filter(|deed| is(deed, at)).peekable();
+            if all.peek().is_some() {
+                text += &format!("{head}\n");
+            }
+            for deed in all {
+                text += &format!("  {}\n", self.order(&deed.order));
+            }
+        }
+        text
+    }
+
+    /// The question itself, at a terminal. `does`: something is done, too.
+    #[must_use]
+    pub fn may_it(self, does: bool) -> String {
+        if does {
+            self.pick(
+                "Answer, and let it be done? [y]es, this time; [o]nly answer; [a]lways for this gateway; [n]o: ",
+                "回答し、操作も許可しますか? [y] 今回のみ / [o] 回答のみ / [a] このゲートウェイには常に / [n] いいえ: ",
+            )
+        } else {
+            self.pick(
+                "Answer? [y]es, this time; [a]lways for this gateway; [n]o: ",
+                "回答しますか? [y] 今回のみ / [a] このゲートウェイには常に / [n] いいえ: ",
+            )
+        }
+    }
+
+    /// The same as buttons of a window, the first of which is a yes.
+    #[must_use]
+    pub fn buttons(self, does: bool) -> Vec<(String, Reply)> {
+        if does {
+            vec![
+                (self.pick("Answer, and let it be done", "回答と操作を許可"), Reply::Once),
+                (self.pick("Only answer", "回答のみ"), Reply::AnswerOnly),
+            ]
+        } else {
+            vec![
+                (self.pick("Answer this time", "今回のみ回答"), Reply::Once),
+                (self.pick("Always answer this gateway", "このゲートウェイには常に回答"), Reply::Always),
+            ]
+        }
+    }
+
+    /// The button that says no.
+    #[must_use]
+    pub fn no(self) -> String {
+        self.pick("No", "いいえ")
+    }
+
+    /// The button that ends a window with nothing to decide.
+    #[must_use]
+    pub fn close(self) -> String {
+        self.pick("Close", "閉じる")
+    }
+
+    /// What stands above a window.
+    #[must_use]
+    pub fn title(self) -> String {
+        self.pick("Sluicegate endpoint check", "Sluicegate 端末検査")
+    }
+
+    /// What the user said, for the journal.
+    #[must_use]
+    pub fn replied(self, reply: Reply) -> String {
+        match reply {
+            Reply::Once => self.pick("The user agrees, this time.", "利用者が今回のみ同意しました。"),
+            Reply::AnswerOnly => {
+                self.pick("The user agrees to an answer, and to nothing else.", "利用者が回答のみに同意しました。")
+            }
+            Reply::Always => self.pick("The user agrees, always.", "利用者が常に同意するとしました。"),
+            Reply::No => self.pick("The user does not agree.", "利用者が同意しませんでした。"),
+        }
     }
 
     /// One string and what was found.
@@ -87,20 +176,96 @@ impl Language {
         }
     }
 
-    /// An order that is not carried out.
-    #[must_use]
-    pub fn not_done(self, order: &Order) -> String {
+    /// An order.
+    fn order(self, order: &Order) -> String {
         match order {
             Order::Kill(name) => {
                 let name = shown(name);
-                self.pick(format!("not done: end process {name}"), format!("実行しません: プロセス {name} の終了"))
+                self.pick(format!("end process {name}"), format!("プロセス {name} の終了"))
             }
             Order::Delete(path) => {
                 let path = shown(path);
-                self.pick(format!("not done: delete {path}"), format!("実行しません: {path} の削除"))
+                self.pick(format!("delete {path}"), format!("{path} の削除"))
             }
-            Order::Unclear => self.pick("not done: an order that cannot be read", "実行しません: 読み取れない指示"),
+            Order::Unclear => self.pick("an order that cannot be read", "読み取れない指示"),
         }
+    }
+
+    /// That an order is about to be carried out, for the journal.
+    #[must_use]
+    pub fn begins(self, order: &Order) -> String {
+        let order = self.order(order);
+        self.pick(format!("allowed and agreed to: {order}"), format!("許可および同意済み: {order}"))
+    }
+
+    /// What became of an order.
+    #[must_use]
+    pub fn outcome(self, order: &Order, outcome: &Outcome) -> String {
+        let order = self.order(order);
+        let (english, japanese) = match outcome {
+            Outcome::Denied(why) => return self.not_done(&order, &self.denied(why)),
+            Outcome::Kept(why) => return self.not_done(&order, &self.kept(*why)),
+            Outcome::Spared => {
+                let why = self
+                    .pick("it is not yours, or the agent depends on it", "ご自身のものでないか、エージェントの動作に必要です");
+                return self.not_done(&order, &why);
+            }
+            Outcome::Many => return self.not_done(&order, &self.pick("too many have this name", "同名のものが多すぎます")),
+            Outcome::NothingRuns => {
+                return self.not_done(&order, &self.pick("nothing of that name runs", "該当するプロセスはありません"));
+            }
+            Outcome::NoSuchFile => return self.not_done(&order, &self.pick("there is no such file", "ファイルがありません")),
+            Outcome::StillRun(count) => (format!("still runs ({count})"), format!("終了できません ({count} 件)")),
+            Outcome::WouldEnd(count) => (format!("only rehearsed ({count} running)"), format!("予行のみ (実行中 {count} 件)")),
+            Outcome::WouldDelete => ("only rehearsed".to_owned(), "予行のみ".to_owned()),
+            Outcome::Ended(count) => (format!("done ({count})"), format!("実行しました ({count} 件)")),
+            Outcome::Deleted => ("done".to_owned(), "実行しました".to_owned()),
+        };
+        self.pick(format!("{english}: {order}"), format!("{japanese}: {order}"))
+    }
+
+    fn not_done(self, order: &str, why: &str) -> String {
+        self.pick(format!("not done: {order}: {why}"), format!("実行しません: {order}: {why}"))
+    }
+
+    fn denied(self, why: &Denied) -> String {
+        match why {
+            Denied::Unclear => self.pick("it does not plainly name one process or one file", "対象が明確ではありません"),
+            Denied::Root => self.pick("nothing is done as root", "root では実行しません"),
+            Denied::Off => self.pick("the policy of this machine allows nothing", "この端末のポリシーで許可されていません"),
+            Denied::NotAllowed => {
+                self.pick("the policy of this machine does not allow it", "この端末のポリシーで許可されていません")
+            }
+            Denied::Void(why) => {
+                self.pick(format!("the policy of this machine is void: {why}"), format!("この端末のポリシーが無効です ({why})"))
+            }
+            Denied::NotAgreed => self.pick("you have not agreed to it", "同意がありません"),
+            Denied::NotLogged => self.pick("it cannot be logged", "記録できません"),
+        }
+    }
+
+    fn kept(self, why: Kept) -> String {
+        match why {
+            Kept::Path => self.pick("not a whole path", "絶対パスではありません"),
+            Kept::Link => self.pick("a symbolic link is on its path", "パスにシンボリックリンクが含まれています"),
+            Kept::NoFile => self.pick("not a plain file", "通常のファイルではありません"),
+            Kept::Others => self.pick("it belongs to somebody else", "所有者が異なります"),
+            Kept::Names => self.pick("it has further names (hard links)", "ハードリンクがあります"),
+            Kept::Exchanged => self.pick("it was exchanged meanwhile", "処理中に差し替えられました"),
+            Kept::System(number) => {
+                let why = std::io::Error::from_raw_os_error(number);
+                self.pick(format!("{why}"), format!("{why}"))
+            }
+        }
+    }
+
+    /// That the agent should not run as root.
+    #[must_use]
+    pub fn is_root(self) -> String {
+        self.pick(
+            "This runs as root, which it does not need: run it as the user who logs in.",
+            "root で実行されています。root 権限は不要です。ログインする利用者として実行してください。",
+        )
     }
 
     /// That the scan is repeated, and what that means.
@@ -112,21 +277,70 @@ impl Language {
         )
     }
 
-    /// A check that is being repeated.
+    /// A check that is being repeated, at `now`.
     #[must_use]
-    pub fn repeat(self, repeat: &Repeat) -> String {
-        let Repeat { pid, minutes, gateway } = repeat;
-        let gateway = shown(gateway);
+    pub fn repeat(self, repeat: &Repeat, now: u64) -> String {
+        let Repeat { pid, minutes, due, gateway } = repeat;
+        let (gateway, next) = (shown(gateway), due.saturating_sub(now));
         self.pick(
-            format!("{gateway}  every {minutes} min  process {pid}"),
-            format!("{gateway}  {minutes} 分ごと  プロセス {pid}"),
+            format!("{gateway}  every {minutes} min  next in {next} s  process {pid}"),
+            format!("{gateway}  {minutes} 分ごと  次回まで {next} 秒  プロセス {pid}"),
         )
+    }
+
+    /// How the last check for a gateway went, at `now`.
+    #[must_use]
+    pub fn last(self, last: &Last, now: u64) -> String {
+        let gateway = shown(&last.gateway);
+        let ago = self.ago(now.saturating_sub(last.seconds));
+        let (yes, all) = (last.answers.iter().filter(|(_, is_yes)| *is_yes).count(), last.answers.len());
+        let verdict = match last.verdict {
+            Verdict::Passed => self.pick("the gateway was satisfied", "合格"),
+            Verdict::Failed => self.pick("the gateway was not satisfied", "不合格"),
+            Verdict::Untold => self.pick("the gateway did not say whether it was satisfied", "結果不明"),
+        };
+        self.pick(
+            format!("{gateway}  last check {ago} ago: {yes} of {all} yes, {verdict}"),
+            format!("{gateway}  前回の検査: {ago}前、{all} 項目中 {yes} 項目が「はい」、{verdict}"),
+        )
+    }
+
+    fn ago(self, seconds: u64) -> String {
+        let (count, english, japanese) = match seconds {
+            0..120 => (seconds, "s", "秒"),
+            120..7200 => (seconds / 60, "min", "分"),
+            7200..172_800 => (seconds / 3600, "h", "時間"),
+            _ => (seconds / 86_400, "days", "日"),
+        };
+        self.pick(format!("{count} {english}"), format!("{count} {japanese}"))
+    }
+
+    /// That no gateway has asked yet.
+    #[must_use]
+    pub fn no_last(self) -> String {
+        self.pick("No gateway has asked yet.", "まだどのゲートウェイからも検査を求められていません。")
     }
 
     /// That nothing is being repeated.
     #[must_use]
     pub fn no_repeats(self) -> String {
         self.pick("No check is being repeated.", "繰り返し中の検査はありません。")
+    }
+
+    /// That links start the agent now, and how the user will be asked.
+    #[must_use]
+    pub fn registered(self, in_terminal: bool) -> String {
+        if in_terminal {
+            self.pick(
+                "Links of login pages start this program now, in a terminal. With zenity or kdialog installed, register again to be asked in a window.",
+                "ログインページのリンクからターミナルで起動するようになりました。zenity か kdialog を導入して再登録すると、ダイアログで確認できます。",
+            )
+        } else {
+            self.pick(
+                "Links of login pages start this program now; it asks in a window.",
+                "ログインページのリンクから起動し、ダイアログで確認するようになりました。",
+            )
+        }
     }
 
     /// That the window stays until somebody wants it to go.
@@ -148,8 +362,8 @@ impl Language {
         match end {
             End::Passed => self.pick("Done. Go on in the browser.", "検査が完了しました。ブラウザーに戻って続けてください。"),
             End::Refused => self.pick(
-                "The gateway is not satisfied with this device. See above what was answered with no, or ask your administrator.",
-                "この端末はゲートウェイの条件を満たしていません。上の「いいえ」の項目を確認するか、管理者に問い合わせてください。",
+                "The gateway is not satisfied with this device. sluice-epa explain says what to do about each no.",
+                "この端末はゲートウェイの条件を満たしていません。「いいえ」の項目への対処は sluice-epa explain で確認できます。",
             ),
             End::Forgotten => self.pick(
                 "The gateway has ended this: the session is over, or another check has taken its place.",
@@ -206,9 +420,14 @@ impl Language {
             }
             Fault::NotAgreed => self.pick("You have not agreed. Nothing was answered.", "同意がないため、回答していません。"),
             Fault::Nobody => self.pick(
-                "Nobody can be asked: there is no terminal, and this gateway has not been agreed to before. Nothing was answered.",
-                "端末画面がなく、このゲートウェイへの同意も記録されていないため、回答していません。",
+                "Nobody can be asked: there is no terminal and no desktop dialog, and this gateway has not been agreed to before. \
+                 Nothing was answered.",
+                "ターミナルも確認ダイアログもなく、このゲートウェイへの同意も記録されていないため、回答していません。",
             ),
+            Fault::Unexplained { text, why } => {
+                let text = shown(text);
+                self.pick(format!("{text} is no question of a gateway's: {why}."), format!("{text} は検査の文字列ではありません ({why})。"))
+            }
             Fault::Own { action, source } => {
                 self.pick(format!("Cannot {action}: {source}."), format!("処理に失敗しました: {action} ({source})。"))
             }

@@ -12,7 +12,7 @@ fn help(command: &[&str]) -> String {
 
 #[test]
 fn help_is_what_was_read_through() {
-    for command in [&[][..], &["scan"], &["register"], &["status"]] {
+    for command in [&[][..], &["scan"], &["register"], &["unregister"], &["status"], &["explain"]] {
         let name = if command.is_empty() { "sluice-epa".to_owned() } else { command.join(".") };
         let told = help(command);
         let path = format!("{}/tests/golden/{name}.help.txt", env!("CARGO_MANIFEST_DIR"));
@@ -41,14 +41,21 @@ fn every_option_stands_in_the_manual() {
     let commands = commands.split_once("\n.SH ").unwrap().0;
     assert_eq!(of(front), explained(&help(&[])));
     let sections: Vec<&str> = commands.split(".SS ").skip(1).collect();
-    assert_eq!(sections.len(), 3);
+    assert_eq!(sections.len(), 5);
     // What both have is told once, in front.
     let front = explained(&help(&[]));
-    for (section, command) in sections.iter().zip(["scan", "register", "status"]) {
+    for (section, command) in sections.iter().zip(["scan", "register", "unregister", "status", "explain"]) {
         assert!(section.starts_with(command), "{section}");
         let wanted: BTreeSet<String> = explained(&help(&[command])).difference(&front).cloned().collect();
         assert_eq!(of(section), wanted, "{command}");
     }
+}
+
+#[test]
+fn the_manual_is_well_made() {
+    let page = format!("{}/../../docs/man/sluice-epa.1", env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new("mandoc").args(["-T", "lint", "-W", "style", &page]).output().unwrap();
+    assert!(output.status.success() && output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 #[test]

@@ -10,12 +10,16 @@ use std::time::Duration;
 
 use gate_agent::consent::Memory;
 use gate_agent::fault::Fault;
+use gate_agent::http::exchange;
+use gate_agent::journal::Journal;
 use gate_agent::line::Way;
 use gate_agent::link::Aim;
 use gate_agent::look::Machine;
 use gate_agent::rounds::End;
-use gate_agent::run::{Consent, Visit};
+use gate_agent::run::{Agreed, Asks, Consent, Hands, Visit};
 use gate_agent::words::Language;
+use gate_proto::host_port::HostPort;
+use zeroize::Zeroizing;
 
 use fake::{Gateway, TOKEN, body, ended, plain_question, status};
 
@@ -93,7 +97,7 @@ fn without_consent_nothing_is_answered() {
     assert!(answers.lock().unwrap().is_empty());
     // Remembered for this gateway and this port only.
     let state = gateway.ca().with_file_name("sluice-epa");
-    std::fs::create_dir(&state).unwrap();
+    std::fs::create_dir_all(&state).unwrap();
     std::fs::write(state.join("gateways"), "localhost:1\n").unwrap();
     assert_eq!(ended(gateway.agent(&[])).0, 5);
     std::fs::write(state.join("gateways"), format!("localhost:1\n{}\n", gateway.host())).unwrap();
@@ -109,11 +113,14 @@ fn typed(gateway: &Gateway, typed: &str) -> (Result<End, Fault>, String) {
         way: Way::new(Some(&gateway.ca()), None, Duration::from_secs(30)).unwrap(),
         machine: Machine::below("/"),
         consent: Consent::Asked(Memory::of(|name| (name == "XDG_STATE_HOME").then(|| gateway.ca().with_file_name("")))),
-        terminal: Some(&mut typed),
+        asks: Asks::Terminal(&mut typed),
+        hands: Hands { policy: "/nowhere".to_owned(), is_dry: false, uid: 1 },
         language: Language::English,
         log: &mut log,
+        journal: Journal::of(|_| None),
+        last: None,
         minute: Duration::from_secs(1),
-        agreed: Vec::new(),
+        agreed: Agreed::default(),
         notes: None,
     };
     let ended = visit.run();
@@ -126,7 +133,12 @@ fn the_user_is_asked_by_name_and_with_what() {
     for no in ["n\n", "", "certainly\n"] {
         let (ended, said) = typed(&gateway, no);
         assert!(matches!(ended, Err(Fault::NotAgreed)), "{ended:?}");
-        assert!(said.contains(&gateway.host()) && said.contains("  file_0_/etc/passwd\n") && said.ends_with("[n]o: "), "{said}");
+        assert!(
+            said.contains(&gateway.host())
+                && said.contains("  file_0_/etc/passwd: Is there /etc/passwd?\n")
+                && said.ends_with("[n]o: "),
+            "{said}"
+        );
     }
     assert!(answers.lock().unwrap().is_empty());
     for (yes, is_asked) in [("y\n", true), ("a\n", true), ("", false)] {
@@ -187,7 +199,10 @@ fn repeats_are_listed_while_they_last() {
     let (code, said) = ended(command);
     assert_eq!(code, 0, "{said}");
     let listed = listed.lock().unwrap().clone();
-    assert!(listed.starts_with(&format!("{}  every 1 min  process ", gateway.host())), "{listed}");
+    assert!(
+        listed.starts_with(&format!("{}  every 1 min  next in ", gateway.host())) && listed.contains(" s  process "),
+        "{listed}"
+    );
     assert_eq!(status(), "No check is being repeated.\n");
 }
 
@@ -316,18 +331,28 @@ fn nonsense_is_refused_in_a_sentence() {
 }
 
 #[test]
+fn a_gateway_that_says_nothing_or_never_ends_is_left_in_time() {
+    // It accepts, and that is all.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let authorities = Gateway::start("localhost", |_| Vec::new());
+    let way = Way::new(Some(&authorities.ca()), None, Duration::from_millis(200)).unwrap();
+    let gateway = HostPort::parse(&silent.local_addr().unwrap().to_string(), 443).unwrap();
+    let answer = exchange(&way, &gateway, &Zeroizing::new("GET / HTTP/1.1\r\n\r\n".to_owned()));
+    assert!(matches!(answer, Err(Fault::Unreached(_))), "{answer:?}");
+    // A head, and half of its body.
+    let half = Gateway::start("localhost", |_| b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nEpa:".to_vec());
+    let (code, said) = ended(half.agent(&["--yes"]));
+    assert!(code == 3 && said.contains("cannot be reached") && said.lines().count() == 1, "{code} {said}");
+}
+
+#[test]
 fn orders_are_shown_and_not_carried_out() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut sleeper = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
     let orders = format!("kill=sleep&delete={}", file.path().display());
     let gateway = Gateway::start("localhost", move |request| match request.path.as_str() {
         "/epatype" => body("Epa:on\r\n"),
-        "/epaq" => {
-            let seal = |text: &str| request.envelope().seal(text.as_bytes()).unwrap();
-            let (question, orders) = (seal("proc_0_sleep;"), seal(&orders));
-            format!("HTTP/1.1 200 OK\r\nCSEC: {question}\r\nX-Sluicegate-EPA-Actions: {orders}\r\nContent-Length: 0\r\n\r\n")
-                .into_bytes()
-        }
+        "/epaq" => request.orders("proc_0_sleep;", &orders),
         _ => request.verdict(if request.digits() == "0" { "0" } else { "3" }),
     });
     let (code, said) = ended(gateway.agent(&["--yes"]));
@@ -357,11 +382,62 @@ fn links_that_are_none_end_it() {
 }
 
 #[test]
-fn it_registers_for_links() {
+fn it_registers_for_links_and_takes_it_back() {
     let home = tempfile::tempdir().unwrap();
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_sluice-epa")).arg("register").env("XDG_DATA_HOME", home.path()).output().unwrap();
-    assert!(output.status.success());
-    let text = std::fs::read_to_string(home.path().join("applications/sluice-epa.desktop")).unwrap();
+    let agent = |command: &str| {
+        let mut agent = Command::new(env!("CARGO_BIN_EXE_sluice-epa"));
+        agent.arg(command).env("HOME", home.path()).env_remove("XDG_DATA_HOME").env_remove("XDG_CONFIG_HOME").env("LC_ALL", "C");
+        let output = agent.output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told = agent("register");
+    let [desktop, icon, defaults] = [
+        ".local/share/applications/sluice-epa.desktop",
+        ".local/share/icons/hicolor/scalable/apps/sluice-epa.svg",
+        ".config/mimeapps.list",
+    ]
+    .map(|file| home.path().join(file));
+    assert!([&desktop, &icon, &defaults].iter().all(|file| told.contains(&format!("{}\n", file.display()))), "{told}");
+    let text = std::fs::read_to_string(&desktop).unwrap();
     assert!(text.contains(&format!("Exec=\"{}\" --hold %u", env!("CARGO_BIN_EXE_sluice-epa"))), "{text}");
+    assert!(std::fs::read_to_string(&defaults).unwrap().contains("x-scheme-handler/nsgcepa=sluice-epa.desktop"));
+    let valid = Command::new("desktop-file-validate").arg(&desktop).output().unwrap();
+    assert!(valid.status.success() && valid.stdout.is_empty(), "{}", String::from_utf8_lossy(&valid.stdout));
+    let mut found = Command::new("xdg-mime");
+    found.args(["query", "default", "x-scheme-handler/nsgcepa"]).env("HOME", home.path());
+    let found =
+        found.env_remove("XDG_CURRENT_DESKTOP").env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout).trim(), "sluice-epa.desktop");
+    let _said = agent("unregister");
+    assert!(!desktop.exists() && !icon.exists() && !std::fs::read_to_string(&defaults).unwrap().contains("nsgcepa"));
+}
+
+#[test]
+fn the_last_check_can_be_looked_up() {
+    let (gateway, _) = asking("file_0_/etc/passwd;proc_2_no-such-process;", "3");
+    let state = gateway.ca().with_file_name("");
+    let agent = |arguments: &[&str]| {
+        let mut agent = Command::new(env!("CARGO_BIN_EXE_sluice-epa"));
+        let output = agent.args(arguments).env("XDG_STATE_HOME", &state).env("LC_ALL", "C").output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(agent(&["explain"]), (0, "No gateway has asked yet.\n".to_owned()));
+    assert_eq!(ended(gateway.agent(&["--yes"])).0, 1);
+    let (code, told) = agent(&["status"]);
+    assert!(code == 0 && told.contains("ago: 1 of 2 yes, the gateway was not satisfied\n"), "{told}");
+    let (code, told) = agent(&["explain"]);
+    assert!(
+        code == 1 && told.contains("Does the process no-such-process run? Asked again every 2 min.\n    Start it."),
+        "{told}"
+    );
+    let (code, told) = agent(&["explain", "file_0_/etc/passwd"]);
+    assert!(code == 0 && told.starts_with("yes  file_0_/etc/passwd\n"), "{told}");
+    assert_eq!(agent(&["explain", "firefox"]).0, 2);
+    let journal = std::fs::read_to_string(state.join("sluice-epa/log")).unwrap();
+    let wanted = [" no   proc_2_no-such-process: does not run\n", " The gateway is not satisfied with this device."];
+    assert!(
+        wanted.iter().all(|line| journal.contains(&format!("{}{line}", gateway.host()))) && !journal.contains(TOKEN),
+        "{journal}"
+    );
 }

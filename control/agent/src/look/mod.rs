@@ -1,7 +1,7 @@
 //! Looks at this machine: one finding for each string of a question. Needs no root, runs no program, writes nothing.
 //!
 //! ```text
-//!   proc  ─► process    /proc/*/exe, /proc/*/stat               sys MAC_ADDR      ─► address    /sys/class/net
+//!   proc  ─► process    /proc/*/exe, /proc/*/comm               sys MAC_ADDR      ─► address    /sys/class/net
 //!   svc   ─► service    cgroups of systemd                      sys DOMAIN_SUFFIX ─► domain     /etc, /proc/sys/kernel
 //!   file  ─► here                                               sys LINUX-OS      ─► version    /etc/os-release
 //!   app HD-ENC ─► disk  /proc/self/mountinfo, /sys/dev/block    app FIREWALL      ─► firewall   cgroups, /etc
@@ -14,7 +14,7 @@ mod address;
 mod disk;
 mod domain;
 mod firewall;
-mod process;
+pub(crate) mod process;
 mod read;
 mod service;
 mod version;
@@ -72,13 +72,13 @@ impl Machine {
     /// One finding for each of `strings`, in that order.
     #[must_use]
     pub fn look(&self, strings: &[ClientString]) -> Vec<Finding> {
-        // All processes are listed once, whatever number of them is asked for.
-        let asks_for_processes = strings.iter().any(|string| *string.kind() == Kind::Process);
-        let processes = if asks_for_processes { Processes::running(self) } else { Processes::default() };
+        // All processes are gone through once, whatever number of them is asked for, and not at all if none is.
+        let named = strings.iter().filter(|string| *string.kind() == Kind::Process);
+        let processes = Processes::looked_for(self, named.map(ClientString::body));
         strings.iter().map(|string| self.find(string, &processes)).collect()
     }
 
-    fn find(&self, string: &ClientString, processes: &Processes) -> Finding {
+    fn find(&self, string: &ClientString, processes: &Processes<'_>) -> Finding {
         let body = string.body();
         match string.kind() {
             Kind::Process => yes_or(processes.has(body), Why::NotRunning),

@@ -13,7 +13,12 @@ fn machine(files: &[(&str, &str)]) -> (TempDir, Machine) {
     for (path, text) in files {
         let path = root.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
+        // The kernel says the name once more, in a file of its own.
+        if let Some(name) = path.file_name().filter(|file| *file == "stat").and_then(|_| text.split_once('(')?.1.rsplit_once(')'))
+        {
+            std::fs::write(path.with_file_name("comm"), format!("{}\n", name.0)).unwrap();
+        }
     }
     let machine = Machine::below(root.path());
     (root, machine)

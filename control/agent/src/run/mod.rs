@@ -1,7 +1,9 @@
 //! One scan from its beginning to its end: asks, looks, answers, waits, again.
 
-use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
+mod agree;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gate_proto::epa::envelope::Envelope;
@@ -9,17 +11,22 @@ use gate_proto::epa::question::write_digits;
 use gate_proto::epa::{ClientString, HEADER, REPEATS, TYPE_ON};
 use zeroize::Zeroizing;
 
-use crate::consent::{Memory, Reply, reply};
+use crate::deeds::kill::TERM_WAIT;
+use crate::deeds::{self, Deed, Denied, Plan, policy};
 use crate::fault::Fault;
 use crate::http::{Answer, exchange};
+use crate::journal::Journal;
+use crate::last::Last;
 use crate::line::{Way, now};
 use crate::link::Aim;
 use crate::look::{Finding, Machine};
-use crate::orders;
+use crate::orders::{self, Order};
 use crate::question::{Asked, BadQuestion};
 use crate::rounds::{End, Heard, Next, Rounds, Verdict};
 use crate::status::Note;
 use crate::words::Language;
+
+pub use agree::{Agreed, Asks, Consent};
 
 /// How gateways know a native client: `AGEE` in it.
 const USER_AGENT: &str = concat!("Mozilla/4.0 (compatible; AGEE 8.0; sluice-epa ", env!("CARGO_PKG_VERSION"), ")");
@@ -28,6 +35,9 @@ const PASSED: &[u8] = b"0";
 /// The digit of one that did not.
 const FAILED: &[u8] = b"3";
 
+/// To whom the policy belongs.
+const ROOT: u32 = 0;
+
 /// What the user has been told.
 struct Told {
     strings: Vec<ClientString>,
@@ -35,13 +45,15 @@ struct Told {
     interval_minutes: Option<u16>,
 }
 
-/// Who is asked whether the gateway may be answered.
-#[derive(Debug)]
-pub enum Consent {
-    /// Nobody: it was said beforehand.
-    Given,
-    /// The user, at a terminal or from memory.
-    Asked(Memory),
+/// Who lets gateways do something on this machine, and how far.
+#[derive(Clone, Debug)]
+pub struct Hands {
+    /// The policy of the machine's owner: its whole path.
+    pub policy: String,
+    /// Whether it is only told what would be done.
+    pub is_dry: bool,
+    /// Whom the agent runs as.
+    pub uid: u32,
 }
 
 /// What a scan needs.
@@ -54,16 +66,22 @@ pub struct Visit<'a> {
     pub machine: Machine,
     /// Who agrees.
     pub consent: Consent,
-    /// Where the user types, if at all.
-    pub terminal: Option<&'a mut dyn BufRead>,
+    /// How he is asked.
+    pub asks: Asks<'a>,
+    /// What may be done.
+    pub hands: Hands,
     /// In which words the user reads.
     pub language: Language,
     /// Where.
     pub log: &'a mut dyn Write,
+    /// Where it is kept.
+    pub journal: Journal,
+    /// Where the last question of each gateway is kept, if anywhere.
+    pub last: Option<PathBuf>,
     /// How long a minute of intervals lasts.
     pub minute: Duration,
-    /// What was agreed to for this time only.
-    pub agreed: Vec<ClientString>,
+    /// What was agreed to this time.
+    pub agreed: Agreed,
     /// Where repeats are noted for `status`, if anywhere.
     pub notes: Option<PathBuf>,
 }
@@ -74,11 +92,22 @@ impl Visit<'_> {
     /// # Errors
     /// [`Fault`], if nothing, or nothing more, was answered.
     pub fn run(&mut self) -> Result<End, Fault> {
+        let mut told = None;
+        let done = self.rounds(&mut told);
+        let words = match &done {
+            Ok(end) => self.language.end(*end),
+            Err(fault) => self.language.fault(fault),
+        };
+        self.note_down(&words);
+        self.show_bad_news(&done, told.as_ref());
+        done
+    }
+
+    fn rounds(&mut self, told: &mut Option<Told>) -> Result<End, Fault> {
         let begin = now();
         let mut rounds = Rounds::new(self.minute);
-        let mut told: Option<Told> = None;
         let mut missed = None;
-        let mut note: Option<(u16, Option<Note>)> = None;
+        let mut note = None;
         match self.is_wanted() {
             Ok(Some(true)) => {}
             Ok(Some(false)) => return Err(Fault::NotWanted),
@@ -92,7 +121,7 @@ impl Visit<'_> {
                 Next::End(End::Lost) if missed.is_some() && told.is_none() => return missed.map_or(Ok(End::Lost), Err),
                 Next::End(end) => return Ok(end),
                 Next::Scan => {
-                    let heard = match self.round(&mut told) {
+                    let heard = match self.round(told) {
                         Ok(heard) => heard,
                         Err(fault @ (Fault::Unreached(_) | Fault::Busy(_))) => {
                             if told.is_some() {
@@ -104,11 +133,8 @@ impl Visit<'_> {
                         Err(fault) => return Err(fault),
                     };
                     if let Heard::Answered { interval_minutes: Some(minutes), verdict: Verdict::Passed | Verdict::Untold } = heard
-                        && note.as_ref().is_none_or(|(noted, _)| *noted != minutes)
                     {
-                        // The old one first: both have the same name.
-                        drop(note.take());
-                        note = Some((minutes, self.note(minutes)));
+                        self.note(&mut note, minutes);
                     }
                     rounds.heard(heard, now().saturating_duration_since(begin));
                 }
@@ -116,14 +142,16 @@ impl Visit<'_> {
         }
     }
 
-    /// Notes the repeats. Without a note they are made all the same.
-    fn note(&mut self, minutes: u16) -> Option<Note> {
-        match Note::put(self.notes.as_deref()?, minutes, &self.aim.gateway.to_string()) {
-            Ok(note) => Some(note),
-            Err(source) => {
-                self.say(&self.language.fault(&Fault::Own { action: "note that the check is repeated", source }));
-                None
-            }
+    /// Notes the repeats, and when the next is due. Without a note they are made all the same.
+    fn note(&mut self, note: &mut Option<Note>, minutes: u16) {
+        let Some(folder) = self.notes.clone() else { return };
+        let due = seconds_since_1970() + self.minute.saturating_mul(u32::from(minutes)).as_secs();
+        let put = match note {
+            Some(note) => note.put(minutes, due, &self.aim.gateway.to_string()),
+            None => Note::begin(&folder).and_then(|begun| note.insert(begun).put(minutes, due, &self.aim.gateway.to_string())),
+        };
+        if let Err(source) = put {
+            self.say(&self.language.fault(&Fault::Own { action: "note that the check is repeated", source }));
         }
     }
 
@@ -135,16 +163,21 @@ impl Visit<'_> {
 
     /// Question and answer, once.
     fn round(&mut self, told: &mut Option<Told>) -> Result<Heard, Fault> {
-        let (Some(answer), envelope) = self.ask("/epaq", None)? else { return Ok(Heard::Forgotten) };
-        let asked = Asked::read(answer.only(HEADER).ok_or(BadQuestion::Missing)?, &envelope)?;
-        if asked.strings.is_empty() {
-            return Err(Fault::NotWanted);
-        }
-        let wanted = answer.only(orders::HEADER).map(|payload| orders::read(payload, &envelope));
-        self.agree(&asked.strings)?;
-        for order in wanted.unwrap_or_default().iter().filter(|_| told.is_none()) {
-            self.say(&self.language.not_done(order));
-        }
+        let (asked, deeds) = loop {
+            let (Some(answer), envelope) = self.ask("/epaq", None)? else { return Ok(Heard::Forgotten) };
+            let asked = Asked::read(answer.only(HEADER).ok_or(BadQuestion::Missing)?, &envelope)?;
+            if asked.strings.is_empty() {
+                return Err(Fault::NotWanted);
+            }
+            let wanted = answer.only(orders::HEADER).map(|payload| orders::read(payload, &envelope)).unwrap_or_default();
+            // Before the first look, and never again.
+            let mut deeds = if told.is_none() { self.plan(wanted) } else { Vec::new() };
+            if !self.agree(&asked.strings, &mut deeds)? {
+                break (asked, deeds);
+            }
+            // He may have thought about it for longer than a question waits: it is asked anew.
+        };
+        self.act(deeds);
         let findings = self.machine.look(&asked.strings);
         let verdicts: Vec<bool> = findings.iter().map(|finding| *finding == Finding::Yes).collect();
         // A repeat that finds the same is not told again. Told before it is answered: the answer may be the last thing that is heard.
@@ -169,49 +202,51 @@ impl Visit<'_> {
         {
             self.say(&self.language.stays(minutes));
         }
+        self.keep(&asked.strings, &verdicts, verdict);
         *told = Some(Told { strings: asked.strings, findings, interval_minutes });
         Ok(Heard::Answered { interval_minutes, verdict })
     }
 
-    /// Makes sure that the user agrees to `strings`.
-    fn agree(&mut self, strings: &[ClientString]) -> Result<(), Fault> {
-        let gateway = self.aim.gateway.to_string();
-        let memory = match &self.consent {
-            Consent::Given => return Ok(()),
-            Consent::Asked(memory) if memory.holds(&gateway) => return Ok(()),
-            Consent::Asked(memory) => memory.clone(),
-        };
-        if strings.iter().all(|string| self.agreed.contains(string)) {
-            return Ok(());
+    /// What is going to happen of what the gateway wants done.
+    fn plan(&self, wanted: Vec<Order>) -> Vec<Deed> {
+        if wanted.is_empty() {
+            return Vec::new();
         }
-        let Some(terminal) = self.terminal.as_deref_mut() else { return Err(Fault::Nobody) };
-        let mut text = format!("{}\n", self.language.asks(&gateway));
-        for string in strings {
-            text += &format!("  {}\n", crate::words::shown(&string.to_string()));
+        let policy = policy::read(Path::new("/"), &self.hands.policy, ROOT);
+        deeds::plan(wanted, &self.aim.gateway, &policy, self.hands.is_dry, self.hands.uid)
+    }
+
+    /// Does what is planned, and says what became of it. Nothing is done that was not written down before.
+    fn act(&mut self, mut deeds: Vec<Deed>) {
+        if deeds.is_empty() {
+            return;
         }
-        text += &self.language.may_it();
-        let own = |action| move |source| Fault::Own { action, source };
-        self.log.write_all(text.as_bytes()).and_then(|()| self.log.flush()).map_err(own("ask for consent"))?;
-        match reply(&mut Through(terminal)).map_err(own("read the answer"))? {
-            Reply::No => Err(Fault::NotAgreed),
-            Reply::Once => {
-                self.agreed = strings.to_vec();
-                Ok(())
+        for deed in deeds.iter_mut().filter(|deed| deed.plan == Plan::Will) {
+            let line = self.language.begins(&deed.order);
+            if self.journal.write(seconds_since_1970(), &self.aim.gateway.to_string(), &line).is_err() {
+                deed.plan = Plan::Denied(Denied::NotLogged);
             }
-            Reply::Always => {
-                self.agreed = strings.to_vec();
-                if let Err(source) = memory.keep(&gateway) {
-                    self.say(&self.language.fault(&Fault::Own { action: "remember the consent", source }));
-                }
-                Ok(())
-            }
+        }
+        let outcomes = deeds::carry_out(&deeds, Path::new("/"), self.hands.uid, TERM_WAIT);
+        for (deed, outcome) in deeds.iter().zip(&outcomes) {
+            self.say(&self.language.outcome(&deed.order, outcome));
+        }
+    }
+
+    /// Keeps what was asked and answered, for `status` and `explain`.
+    fn keep(&mut self, strings: &[ClientString], verdicts: &[bool], verdict: Verdict) {
+        let Some(folder) = &self.last else { return };
+        let answers = strings.iter().cloned().zip(verdicts.iter().copied()).collect();
+        let last = Last { gateway: self.aim.gateway.to_string(), seconds: seconds_since_1970(), verdict, answers };
+        if let Err(source) = last.keep(folder) {
+            self.say(&self.language.fault(&Fault::Own { action: "remember the answer", source }));
         }
     }
 
     /// One of the three requests. No answer: the gateway does not know the token. The envelope is that of this request.
     fn ask(&mut self, path: &str, digits: Option<(&str, bool)>) -> Result<(Option<Answer>, Envelope), Fault> {
         let (host, token) = (self.aim.host_header(), &self.aim.token);
-        let date = seconds_since_1970();
+        let date = seconds_since_1970().to_string();
         let envelope = Envelope::derive(token, date.as_bytes(), host.as_bytes()).ok_or(crate::link::NoAim::Token)?;
         let (repeats, periodic) = REPEATS;
         let mut request = Zeroizing::new(String::with_capacity(2048));
@@ -252,6 +287,12 @@ impl Visit<'_> {
     /// A line for the user. Who has closed the terminal has read enough.
     fn say(&mut self, line: &str) {
         let _unread = writeln!(self.log, "sluice-epa: {line}");
+        self.note_down(line);
+    }
+
+    /// A line for the journal alone. Whether it is written matters only to what is done.
+    fn note_down(&self, line: &str) {
+        let _written = self.journal.write(seconds_since_1970(), &self.aim.gateway.to_string(), line);
     }
 }
 
@@ -270,27 +311,13 @@ fn verdict(body: &[u8], is_plain: bool, envelope: &Envelope) -> Verdict {
     }
 }
 
-fn seconds_since_1970() -> String {
-    #[expect(clippy::disallowed_methods, reason = "the named place: the date enters the key, and any date would do")]
+/// The wall clock.
+#[must_use]
+pub fn seconds_since_1970() -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the named place: the date enters the key, where any date would do, and what people read"
+    )]
     let wall = SystemTime::now();
-    wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string()
-}
-
-/// A reader behind a reference to one of unknown type.
-struct Through<'t>(&'t mut dyn BufRead);
-
-impl io::Read for Through<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.read(into)
-    }
-}
-
-impl BufRead for Through<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.0.fill_buf()
-    }
-
-    fn consume(&mut self, bytes: usize) {
-        self.0.consume(bytes);
-    }
+    wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
