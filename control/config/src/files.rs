@@ -15,6 +15,11 @@ pub const PEM_BYTES_MAX: usize = 1 << 20;
 /// Longest file with the form of a login schema, in bytes.
 pub const FORM_BYTES_MAX: usize = 64 << 10;
 
+/// Longest package of the endpoint agent, in bytes.
+pub const AGENT_BYTES_MAX: usize = 32 << 20;
+/// What packages of the endpoint agent are called in their folder: for Debian, the program alone, and with desktop file and icon.
+pub const AGENT_FILES: [&str; 3] = ["nsepa.deb", "sluice-epa", "sluice-epa.tar.gz"];
+
 /// What a file is read for; a reader may be stricter about keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -26,6 +31,20 @@ pub enum Purpose {
     Roots,
     /// The form of a login schema.
     Form,
+    /// A package of the endpoint agent, which users run on their machines.
+    Agent,
+}
+
+impl Purpose {
+    /// Longest file, in bytes.
+    #[must_use]
+    pub const fn bytes_max(self) -> usize {
+        match self {
+            Self::Certificate | Self::Key | Self::Roots => PEM_BYTES_MAX,
+            Self::Form => FORM_BYTES_MAX,
+            Self::Agent => AGENT_BYTES_MAX,
+        }
+    }
 }
 
 /// Reads the files that a configuration names.
@@ -108,8 +127,11 @@ pub enum FileError {
     /// A key that others may read, too.
     #[error("others than the owner may read this private key")]
     Exposed,
-    /// More than [`PEM_BYTES_MAX`], or for a form [`FORM_BYTES_MAX`].
-    #[error("the file is too long: PEM has at most {PEM_BYTES_MAX} bytes, a form {FORM_BYTES_MAX}")]
+    /// A program for users that others may change.
+    #[error("others than the owner may change this file, which users run")]
+    Loose,
+    /// More than [`Purpose::bytes_max`].
+    #[error("the file is too long: PEM has at most {PEM_BYTES_MAX} bytes, a form {FORM_BYTES_MAX}, an agent {AGENT_BYTES_MAX}")]
     TooLong,
     /// A form whose path leads out of the directory of forms.
     #[error("its path leads out of the directory of forms")]
@@ -143,6 +165,7 @@ pub struct Loaded {
     certificates: BTreeMap<PathBuf, Arc<[u8]>>,
     keys: BTreeMap<PathBuf, Arc<Zeroizing<Vec<u8>>>>,
     forms: BTreeMap<PathBuf, Arc<[u8]>>,
+    agents: BTreeMap<PathBuf, Arc<[u8]>>,
     /// Files that were read before and may have changed since: they are read again when a line names them.
     stale: BTreeSet<(Shelf, PathBuf)>,
 }
@@ -153,6 +176,7 @@ enum Shelf {
     Certificates,
     Keys,
     Forms,
+    Agents,
 }
 
 impl Loaded {
@@ -174,6 +198,33 @@ impl Loaded {
         self.forms.get(path)
     }
 
+    /// A package of the endpoint agent, by its path.
+    #[must_use]
+    pub fn agent(&self, path: &Path) -> Option<&Arc<[u8]>> {
+        self.agents.get(path)
+    }
+
+    /// Reads the packages of the endpoint agent that are in `folder`, and forgets all others. At least one must be there.
+    pub(crate) fn load_agents(&mut self, files: &dyn Files, folder: Option<&Path>) -> Result<(), NotLoaded> {
+        let Some(folder) = folder else {
+            self.agents.clear();
+            return Ok(());
+        };
+        let mut found = Vec::new();
+        for path in AGENT_FILES.map(|name| folder.join(name)) {
+            match self.load(files, &path, Purpose::Agent) {
+                Ok(()) => found.push(path),
+                Err(NotLoaded::File(FileError::Missing)) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        if found.is_empty() {
+            return Err(FileError::Missing.into());
+        }
+        self.agents.retain(|path, _| found.contains(path));
+        Ok(())
+    }
+
     /// The same, for lines to come: each file is read again when a line names it.
     pub(crate) fn stale(&self) -> Self {
         Self { stale: self.shelves().collect(), ..self.clone() }
@@ -182,7 +233,8 @@ impl Loaded {
     fn shelves(&self) -> impl Iterator<Item = (Shelf, PathBuf)> {
         let certificates = self.certificates.keys().map(|path| (Shelf::Certificates, path.clone()));
         let keys = self.keys.keys().map(|path| (Shelf::Keys, path.clone()));
-        certificates.chain(keys).chain(self.forms.keys().map(|path| (Shelf::Forms, path.clone())))
+        let agents = self.agents.keys().map(|path| (Shelf::Agents, path.clone()));
+        certificates.chain(keys).chain(self.forms.keys().map(|path| (Shelf::Forms, path.clone()))).chain(agents)
     }
 
     /// Takes the place of what was read before.
@@ -190,10 +242,11 @@ impl Loaded {
         for here in renewed.shelves() {
             self.stale.remove(&here);
         }
-        let Self { certificates, keys, forms, stale: _ } = renewed;
+        let Self { certificates, keys, forms, agents, stale: _ } = renewed;
         self.certificates.extend(certificates);
         self.keys.extend(keys);
         self.forms.extend(forms);
+        self.agents.extend(agents);
     }
 
     /// Reads `path` unless it has been read. If it cannot be used, what was read of it before stays.
@@ -202,13 +255,14 @@ impl Loaded {
             Purpose::Key => (Shelf::Keys, self.keys.contains_key(path)),
             Purpose::Certificate | Purpose::Roots => (Shelf::Certificates, self.certificates.contains_key(path)),
             Purpose::Form => (Shelf::Forms, self.forms.contains_key(path)),
+            Purpose::Agent => (Shelf::Agents, self.agents.contains_key(path)),
         };
         let here = (shelf, path.to_owned());
         if known && !self.stale.contains(&here) {
             return Ok(());
         }
         let bytes = files.read(path, purpose)?;
-        if bytes.len() > if purpose == Purpose::Form { FORM_BYTES_MAX } else { PEM_BYTES_MAX } {
+        if bytes.len() > purpose.bytes_max() {
             return Err(FileError::TooLong.into());
         }
         match purpose {
@@ -224,6 +278,9 @@ impl Loaded {
             }
             Purpose::Form => {
                 self.forms.insert(path.to_owned(), Arc::from(bytes.as_slice()));
+            }
+            Purpose::Agent => {
+                self.agents.insert(path.to_owned(), Arc::from(bytes.as_slice()));
             }
         }
         self.stale.remove(&here);
@@ -251,6 +308,7 @@ impl NotLoaded {
             Self::File(
                 FileError::Missing
                 | FileError::Denied
+                | FileError::Loose
                 | FileError::TooLong
                 | FileError::Outside
                 | FileError::Malformed { .. }
@@ -266,6 +324,10 @@ impl NotLoaded {
             Self::File(FileError::Missing | FileError::Outside) if matches!(purpose, Purpose::Form) => {
                 "forms are in the folder loginschema beside the configuration, which stands for /nsconfig/loginschema; is the name spelled right?"
             }
+            Self::File(FileError::Missing) if matches!(purpose, Purpose::Agent) => {
+                "put nsepa.deb, sluice-epa or sluice-epa.tar.gz there; a relative folder is below the configuration's own directory"
+            }
+            Self::File(FileError::Loose) => "chmod go-w",
             Self::File(FileError::Malformed { .. }) => "compare it with what other forms say, such as SingleAuth.xml",
             Self::File(FileError::Missing) => {
                 "a relative path is below the configuration's own directory; is the name spelled right?"
@@ -351,6 +413,30 @@ mod tests {
         let mut later = loaded.stale();
         let _ = later.load(&nothing, Path::new("LoginSchema/a.xml"), Purpose::Form).unwrap_err();
         assert!(later.form(Path::new("LoginSchema/a.xml")).is_some());
+    }
+
+    #[test]
+    fn packages_of_the_agent_come_from_one_folder_by_their_names() {
+        let file = |path: &str, bytes: &[u8]| (PathBuf::from(path), bytes.to_vec());
+        let mut files = BTreeMap::from([file("epa/sluice-epa", b"elf"), file("epa/other", b"x"), file("new/nsepa.deb", b"deb")]);
+        let mut loaded = Loaded::default();
+        loaded.load_agents(&files, Some(Path::new("epa"))).unwrap();
+        assert_eq!(loaded.agent(Path::new("epa/sluice-epa")).map(|bytes| &**bytes), Some(&b"elf"[..]));
+        assert_eq!((loaded.agents.len(), loaded.agent(Path::new("epa/nsepa.deb"))), (1, None));
+        // Read once, until a line names the folder again.
+        files.insert("epa/sluice-epa".into(), b"newer".to_vec());
+        loaded.load_agents(&files, Some(Path::new("epa"))).unwrap();
+        assert_eq!(loaded.agent(Path::new("epa/sluice-epa")).map(|bytes| &**bytes), Some(&b"elf"[..]));
+        let mut later = loaded.stale();
+        later.load_agents(&files, Some(Path::new("epa"))).unwrap();
+        assert_eq!(later.agent(Path::new("epa/sluice-epa")).map(|bytes| &**bytes), Some(&b"newer"[..]));
+        later.load_agents(&files, Some(Path::new("new"))).unwrap();
+        assert!(later.agents.keys().eq([Path::new("new/nsepa.deb")]), "those of another folder are forgotten");
+        assert_eq!(later.load_agents(&files, Some(Path::new("none"))), Err(NotLoaded::File(FileError::Missing)));
+        files.insert("new/sluice-epa".into(), vec![0; AGENT_BYTES_MAX + 1]);
+        assert_eq!(later.load_agents(&files, Some(Path::new("new"))), Err(NotLoaded::File(FileError::TooLong)));
+        later.load_agents(&files, None).unwrap();
+        assert!(later.agents.is_empty());
     }
 
     #[test]

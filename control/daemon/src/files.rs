@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use gate_config::files::{FORM_BYTES_MAX, FileError, Files, Life, PEM_BYTES_MAX, Purpose, Useless};
+use gate_config::files::{FileError, Files, Life, Purpose, Useless};
 use zeroize::Zeroizing;
 
 /// Largest configuration file, in bytes.
@@ -19,6 +19,9 @@ const O_NOFOLLOW: i32 = if cfg!(any(target_arch = "aarch64", target_arch = "arm"
 /// Permission bits that a private key must not have: writable by its group, anything for others. The group may read, so that
 /// a key can be shared with a group of the gateway's own.
 const EXPOSED: u32 = 0o027;
+
+/// Permission bits that a program for users must not have: writable by others than its owner.
+const LOOSE: u32 = 0o022;
 
 /// Reads a configuration.
 ///
@@ -93,15 +96,18 @@ impl Disk {
         // Certificates are often links into a folder of renewals; keys that are links invite a swap, and forms lead out of their folder.
         let follow = match purpose {
             Purpose::Certificate | Purpose::Roots => true,
-            Purpose::Key | Purpose::Form => false,
+            // What users run is what lies there, and nothing that somebody has made it point to.
+            Purpose::Key | Purpose::Form | Purpose::Agent => false,
         };
         let (file, facts) = open(&self.base.join(path), follow).map_err(fault)?;
         if purpose == Purpose::Key && facts.mode() & EXPOSED != 0 {
             return Err(FileError::Exposed);
         }
-        let most = if purpose == Purpose::Form { FORM_BYTES_MAX } else { PEM_BYTES_MAX };
+        if purpose == Purpose::Agent && facts.mode() & LOOSE != 0 {
+            return Err(FileError::Loose);
+        }
         let length = usize::try_from(facts.len()).unwrap_or(usize::MAX);
-        if length > most {
+        if length > purpose.bytes_max() {
             return Err(FileError::TooLong);
         }
         // Room for all of it and one byte more, so that a key is read to its end without being copied to a larger place, which would
@@ -120,7 +126,30 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
+    use gate_config::files::{AGENT_BYTES_MAX, FORM_BYTES_MAX, PEM_BYTES_MAX};
+
     use super::*;
+
+    #[test]
+    fn programs_for_users_are_files_that_nobody_else_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::below(dir.path());
+        fs::create_dir(dir.path().join("epa")).unwrap();
+        let deb = dir.path().join("epa/nsepa.deb");
+        fs::write(&deb, "deb").unwrap();
+        for (mode, wanted) in [(0o644, Ok(())), (0o755, Ok(())), (0o664, Err(FileError::Loose)), (0o646, Err(FileError::Loose))] {
+            fs::set_permissions(&deb, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(disk.read(Path::new("epa/nsepa.deb"), Purpose::Agent).map(|_| ()), wanted, "{mode:o}");
+        }
+        fs::set_permissions(&deb, fs::Permissions::from_mode(0o644)).unwrap();
+        symlink(&deb, dir.path().join("epa/sluice-epa")).unwrap();
+        let _ = disk.read(Path::new("epa/sluice-epa"), Purpose::Agent).unwrap_err();
+        let _ = disk.read(Path::new("epa"), Purpose::Agent).unwrap_err();
+        assert_eq!(disk.read(Path::new("epa/none"), Purpose::Agent).unwrap_err(), FileError::Missing);
+        // One byte too long, and none of it is on the disk.
+        fs::File::options().write(true).open(&deb).unwrap().set_len(AGENT_BYTES_MAX as u64 + 1).unwrap();
+        assert_eq!(disk.read(Path::new("epa/nsepa.deb"), Purpose::Agent).unwrap_err(), FileError::TooLong);
+    }
 
     #[test]
     fn keys_that_others_may_read_and_links_to_keys_are_refused() {

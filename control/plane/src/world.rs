@@ -30,6 +30,7 @@ use tokio::sync::watch;
 use crate::StaStatus;
 use crate::action::{FarmNumber, Owned, Rules, Tables};
 use crate::door::portal::Site;
+use crate::door::portal::agents::Agents;
 use crate::door::{sta, xml};
 use crate::farm::{self, Bound, Numbers, Served};
 use crate::helpers::Helpers;
@@ -128,6 +129,8 @@ pub(crate) struct World {
     pub(crate) farm: Vec<Arc<Served>>,
     /// Answers portals through the inside listeners.
     pub(crate) farm_xml: Arc<xml::Service>,
+    /// Offered to users who lack one.
+    pub(crate) agents: Agents,
     /// When certificates are valid no more, by name.
     pub(crate) expiries: Vec<(String, SystemTime)>,
     /// Where the demonstration hosts really listen, by name.
@@ -178,6 +181,7 @@ pub(crate) struct Plan {
     xml: Arc<XmlService>,
     directories: Directories,
     servers: Servers,
+    agents: Agents,
     stas: Vec<Arc<Watched>>,
     of_vserver: HashMap<String, Vec<Arc<Sta>>>,
 }
@@ -222,6 +226,7 @@ impl Plan {
         let directories = Directories::of(&model, &files, known, &tools.secrets, &tools.helpers);
         let known = before.world.map(|world| &world.servers);
         let servers = Servers::of(&model, known, &tools.secrets, &tools.helpers);
+        let agents = Agents::of(&model, &files, before.world.map(|world| &world.agents));
         let users = passwords::users(&model, &tools.passwords)?;
         let tables = tables(&model, users, &farm)?;
         Ok(Self {
@@ -238,6 +243,7 @@ impl Plan {
             xml,
             directories,
             servers,
+            agents,
             stas,
             of_vserver,
         })
@@ -264,6 +270,7 @@ impl Plan {
             xml,
             directories,
             servers,
+            agents,
             stas,
             mut of_vserver,
         } = self;
@@ -298,6 +305,7 @@ impl Plan {
             xml,
             directories,
             servers,
+            agents,
             farm,
             farm_xml,
             expiries,

@@ -30,4 +30,5 @@ pub mod ldap;
 pub mod path;
 pub mod radius;
 pub mod secret;
+pub mod sha256;
 pub mod xml;

@@ -154,10 +154,10 @@ const fn keywords(parameter: bool) -> [Argument; 67] {
 const ACTION: [Argument; 67] = keywords(false);
 
 /// The same with what only `vpn parameter` has; the array is as long as both together.
-pub(super) const PARAMETER: [Argument; 75] = {
+pub(super) const PARAMETER: [Argument; 76] = {
     let shared = keywords(true);
     let mut all =
-        [Argument::kept("icaUserAccounting").takes(Kind::Text).means("Server to which ICA sessions are accounted."); 75];
+        [Argument::kept("icaUserAccounting").takes(Kind::Text).means("Server to which ICA sessions are accounted."); 76];
     let mut at = 0;
     while at < shared.len() {
         all[at] = shared[at];
@@ -187,6 +187,12 @@ pub(super) const PARAMETER: [Argument; 75] = {
         "What becomes of the ICA sessions of a login whose user logs out or logs in anew: they go on, or end with it. Ours.",
     )
     .or("KEEP");
+    all[at + 7] = Argument::optional(
+        "epaAgentFolder",
+        Kind::File,
+        "The folder with the endpoint agent for users who lack it: `nsepa.deb`, `sluice-epa`, `sluice-epa.tar.gz`, at most 32 MiB \
+         each. Read with the configuration. Ours.",
+    );
     all
 };
 

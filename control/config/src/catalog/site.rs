@@ -91,6 +91,20 @@ impl Site<'_> {
         Ok(())
     }
 
+    /// Reads what is in the folder that argument `name` names, or forgets it. To be called before anything is changed.
+    pub(crate) fn load_agents(&mut self, said: &Said<'_>, name: &str) -> Result<(), Refused> {
+        let folder = said.text(name);
+        let Err(not) = self.loaded.load_agents(self.files, folder.map(Path::new)) else { return Ok(()) };
+        let path = folder.unwrap_or_default();
+        let note = Note::new(not.code(), said.place(name), path, format!("cannot use {path}: {not}"));
+        let note = note.cure(not.cure(Purpose::Agent));
+        if self.firm {
+            return Err(note.into());
+        }
+        self.notes.push((Severity::Error, note));
+        Ok(())
+    }
+
     /// Remembers the arguments without effect for printing back on `object`, and forgets those that `unset` names.
     pub(crate) fn keep_arguments(&mut self, said: &Said<'_>, object: &str) {
         self.keep_arguments_but(said, object, |_| false);

@@ -579,11 +579,16 @@ pub(super) const PARAMETER: Command = Command {
 
 fn parameter(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     something(said)?;
-    let VpnParameter { nt_domain, session, ica_session_timeout, ica_on_logout, scans_in_clear, stas: _ } = &mut site.model.vpn;
+    if said.has("epaAgentFolder") {
+        site.load_agents(said, "epaAgentFolder")?;
+    }
+    let VpnParameter { nt_domain, session, ica_session_timeout, ica_on_logout, scans_in_clear, agents, stas: _ } =
+        &mut site.model.vpn;
     super::session::change(said, session)?;
     said.put("icaSessionTimeout", ica_session_timeout, false, |s| s.flag("icaSessionTimeout"));
     said.put("icaOnLogout", ica_on_logout, IcaOnLogout::default(), |s| s.text("icaOnLogout").and_then(IcaOnLogout::of));
     said.put("encryptCsecExp", scans_in_clear, false, |s| s.flag("encryptCsecExp").map(|encrypts| !encrypts));
+    said.put("epaAgentFolder", agents, None, |s| s.text("epaAgentFolder").map(|folder| Some(folder.into())));
     said.put("ntDomain", nt_domain, None, |s| s.text("ntDomain").map(|domain| Some(domain.into())));
     site.keep_arguments(said, "");
     super::session::warn_of_check(said, site);
@@ -594,6 +599,7 @@ fn print_parameter(model: &Model, out: &mut Writer<'_>) {
     let line = out.line(Op::Set, &PARAMETER, "").keyword_if("ntDomain", model.vpn.nt_domain.as_deref());
     super::session::write(line, &model.vpn.session)
         .keyword_if("encryptCsecExp", model.vpn.scans_in_clear.then_some("DISABLED"))
+        .keyword_if("epaAgentFolder", model.vpn.agents.as_ref().map(|folder| folder.display()))
         .keyword_if("icaSessionTimeout", model.vpn.ica_session_timeout.then_some("ON"))
         .differs("icaOnLogout", &model.vpn.ica_on_logout, &IcaOnLogout::default(), |what| what.word().to_owned())
         .end();

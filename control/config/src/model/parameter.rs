@@ -1,5 +1,6 @@
 //! Settings that hold for all logins and all virtual servers.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::authentication::Lockout;
@@ -19,6 +20,8 @@ pub struct VpnParameter {
     pub ica_on_logout: IcaOnLogout,
     /// Whether what a client is asked about itself, and what it answers, goes without an envelope.
     pub scans_in_clear: bool,
+    /// Where the packages of the endpoint agent are that users are offered.
+    pub agents: Option<PathBuf>,
     /// Ticket authorities of virtual servers that have none of their own, in order.
     pub stas: Vec<Sta>,
 }

@@ -28,6 +28,10 @@ pub(crate) const PARTING_TIME: Duration = Duration::from_secs(2);
 pub(crate) const TRANSFER_TIME: Duration = Duration::from_secs(5);
 /// Slowest transfer beyond that, in bytes per second.
 pub(crate) const RATE_MIN: u64 = 200;
+/// Where a long transfer begins, in bytes: longer than any page, and than any request.
+pub(crate) const LONG_BYTES: u64 = 64 * 1024;
+/// Slowest transfer of what is beyond that, in bytes per second.
+pub(crate) const LONG_RATE_MIN: u64 = 8 * 1024;
 /// For a body of unknown length.
 pub(crate) const CHUNKED_TIME: Duration = Duration::from_secs(30);
 
@@ -111,5 +115,6 @@ impl Pace {
 }
 
 fn transfer_time(bytes: u64) -> Duration {
-    TRANSFER_TIME + Duration::from_secs(bytes / RATE_MIN)
+    let long = bytes.saturating_sub(LONG_BYTES);
+    TRANSFER_TIME + Duration::from_secs((bytes - long) / RATE_MIN + long / LONG_RATE_MIN)
 }

@@ -16,6 +16,11 @@ const READ_BYTES: usize = 4096;
 /// side of a broken connection, which may overtake the answer on its way to the client.
 const DISCARD_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes written to the socket at once.
+const WRITE_BYTES: usize = 64 * 1024;
+/// Bytes written before other connections have their turn: a long answer to a fast reader would keep them waiting to its end.
+const TURN_BYTES: usize = 256 * 1024;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Wire<IO> {
@@ -29,11 +34,13 @@ pub(crate) struct Wire<IO> {
     shut: bool,
     /// Bytes read and dropped since.
     discarded: usize,
+    /// Bytes written in this turn.
+    written: usize,
 }
 
 impl<IO> Wire<IO> {
     pub(crate) fn new(io: IO, pace: Arc<Pace>) -> Self {
-        Self { io, pace, framing: Framing::HEAD, raw: Vec::new(), cleared: 0, shut: false, discarded: 0 }
+        Self { io, pace, framing: Framing::HEAD, raw: Vec::new(), cleared: 0, shut: false, discarded: 0, written: 0 }
     }
 
     /// Looks at what is at hand. Returns whether anything may go on to hyper.
@@ -88,7 +95,20 @@ const _: () = assert!(READ_BYTES < HEAD_BYTES_MAX);
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let this = &mut *self;
+        if this.written >= TURN_BYTES {
+            this.written = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let bytes = bytes.get(..WRITE_BYTES).unwrap_or(bytes);
+        let done = Pin::new(&mut this.io).poll_write(cx, bytes);
+        match &done {
+            Poll::Ready(Ok(written)) => this.written += written,
+            // Others have their turn meanwhile.
+            Poll::Pending | Poll::Ready(Err(_)) => this.written = 0,
+        }
+        done
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -118,10 +138,69 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<IO> {
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        if bytes.iter().map(|slice| slice.len()).sum::<usize>() > WRITE_BYTES {
+            let first = bytes.iter().find(|slice| !slice.is_empty());
+            return self.poll_write(cx, first.map_or(&[], |slice| slice));
+        }
         Pin::new(&mut self.io).poll_write_vectored(cx, bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// A socket that takes whatever it is given.
+    struct Fast(usize);
+
+    impl AsyncRead for Fast {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Fast {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.0 += bytes.len();
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_long_answer_lets_others_have_their_turn() {
+        let long = vec![0; 4 * TURN_BYTES];
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut wire = Wire::new(Fast(0), Arc::new(Pace::new()));
+        let (mut sent, mut turns) = (0, 0);
+        while sent < long.len() {
+            let slices = [io::IoSlice::new(b""), io::IoSlice::new(&long[sent..])];
+            match Pin::new(&mut wire).poll_write_vectored(&mut cx, &slices) {
+                Poll::Ready(Ok(bytes)) => {
+                    assert!(bytes > 0 && bytes <= WRITE_BYTES);
+                    sent += bytes;
+                }
+                Poll::Ready(Err(error)) => panic!("{error}"),
+                Poll::Pending => turns += 1,
+            }
+        }
+        assert_eq!((turns, wire.io.0), (3, long.len()));
     }
 }

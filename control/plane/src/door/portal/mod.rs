@@ -10,6 +10,7 @@
 //!
 //! It works without JavaScript. Every answer is built from owned text, none says a thing about the inside.
 
+pub(crate) mod agents;
 mod answers;
 mod assets;
 mod classic;
@@ -40,8 +41,8 @@ use gate_proto::xml::nfuse::answer::{Answer, NoAnswer};
 use gate_proto::xml::nfuse::app::App;
 use gate_proto::xml::nfuse::request::{Address, AppDataRequest, Client, Credentials, Request as Question};
 use gate_proto::xml::nfuse::words::{AddressForm, ClientType, Detail, ErrorId, ServerType};
-use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue, ORIGIN, RETRY_AFTER};
+use hyper::{HeaderMap, StatusCode};
 use secrecy::ExposeSecret;
 use tracing::info;
 
@@ -202,7 +203,7 @@ impl Portal {
         let visit = Visit { world: &world, site, own, caller, language, jar, has_origin, ended: None };
         let form = || Form::parse(request.body()).map_err(|bad| Failed::new(Problem::BadRequest, bad));
         match route.class {
-            Class::Open(page) => Ok(Self::open(page, &visit)),
+            Class::Open(page) => Self::open(page, &visit, headers),
             Class::Asking(asking) => self.asked(asking, &visit).await,
             Class::Conversation(step @ (Step::Page | Step::LoginForm)) => match self.who(&visit).await? {
                 Who::In(_) => Ok(pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES)),
@@ -231,14 +232,18 @@ impl Portal {
     }
 
     /// Pages for anybody.
-    fn open(page: Open, visit: &Visit<'_>) -> Reply {
-        match page {
+    fn open(page: Open, visit: &Visit<'_>, headers: &HeaderMap) -> Result<Reply, Failed> {
+        Ok(match page {
             Open::Front => pages::redirect(StatusCode::FOUND, visit.entrance()),
             Open::AuthMethods => Self::auth_methods(visit),
             Open::Configuration => Self::configuration(),
             Open::Encryption => Self::encryption(),
             Open::ScanScript => assets::scan_script(),
-        }
+            Open::Agent(package) => {
+                let reply = visit.world.agents.reply(package, headers);
+                reply.ok_or_else(|| Failed::new(Problem::NotFound, "no such package of the agent"))?
+            }
+        })
     }
 
     /// Pages for those who are logged in.

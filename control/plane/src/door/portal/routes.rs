@@ -2,6 +2,7 @@
 
 use hyper::Method;
 
+use super::agents::Package;
 use super::assets;
 
 /// Who may call a route, and what it does. A route without one does not compile.
@@ -36,6 +37,8 @@ pub(crate) enum Open {
     Encryption,
     /// The script of the page for a scan.
     ScanScript,
+    /// A package of the endpoint agent.
+    Agent(Package),
 }
 
 /// Steps of a login.
@@ -216,6 +219,9 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/epas", Class::Scan(Call::Answer)),
     get(SCAN_STATE, Class::Scan(Call::State)),
     get(assets::SCAN_SCRIPT, Class::Open(Open::ScanScript)),
+    get(Package::Deb.path(), Class::Open(Open::Agent(Package::Deb))),
+    get(Package::Program.path(), Class::Open(Open::Agent(Package::Program))),
+    get(Package::Archive.path(), Class::Open(Open::Agent(Package::Archive))),
     get(RESOURCES, Class::Login(Inside::Resources)),
     post("/portal/launch", Class::LoginAndToken(Deed::Launch)),
     get("/cgi/logout", Class::Login(Inside::MayLeave)),
