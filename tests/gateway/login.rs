@@ -333,41 +333,6 @@ fn a_failed_scan_ends_the_login_unless_there_is_a_quarantine() {
 }
 
 #[test]
-fn of_two_repeated_scans_the_later_one_is_repeated() {
-    let directory = Directory::start(&Ca::new());
-    let lines = [
-        r#"add authentication epaAction first -csecexpr "sys.client_expr(\"proc_2_firefox\")""#,
-        r#"add authentication epaAction last -csecexpr "sys.client_expr(\"proc_3_chrome\")""#,
-        "add authentication Policy first -rule true -action first",
-        "add authentication Policy last -rule true -action last",
-        "add authentication Policy ldap-auth -rule true -action ldap_server1",
-        "add authentication loginSchema single -authenticationSchema LoginSchema/SingleAuth.xml",
-        "add authentication policylabel password -loginSchema single",
-        "add authentication policylabel behind -loginSchema LSCHEMA_INT",
-        "bind authentication policylabel behind -policyName last -priority 10",
-        "bind authentication policylabel password -policyName ldap-auth -priority 10 -nextFactor behind",
-        "bind authentication vserver MFA_AAA_vserver -policy first -priority 10 -nextFactor password",
-    ];
-    let gateway = publishing(with_lines(assumed("AUTO", &directory), &lines), &Host::echo());
-    let mut script = Script::begin(&gateway);
-    let before = script.scanner().that_repeats();
-    assert_eq!(before.question(&gateway).unwrap(), Asked::Strings(vec!["proc_2_firefox".to_owned()]));
-    assert_eq!(before.answer(&gateway, "0").unwrap(), 200);
-    let form = script.send(&[("nsg-epa", "success")]);
-    assert!(form.body.contains("<Type>password</Type>"), "{form:?}");
-    let _ = script.password(ANN.0, ANN.1);
-    let behind = script.scanner().that_repeats();
-    assert_eq!(behind.question(&gateway).unwrap(), Asked::Strings(vec!["proc_3_chrome".to_owned()]));
-    assert_eq!(behind.answer(&gateway, "0").unwrap(), 200);
-    let _ = script.send(&[("nsg-epa", "success")]);
-    assert!(script.is_in(), "{:?}", script.last);
-    // Whoever of the client's scanners goes on asking: it is the later scan that is repeated.
-    for scanner in [before, behind] {
-        assert_eq!(scanner.question(&gateway).unwrap(), Asked::Strings(vec!["proc_3_chrome".to_owned()]));
-    }
-}
-
-#[test]
 fn a_second_directory_stands_in_for_one_that_is_down() {
     let directory = Directory::start(&Ca::new());
     let dead = sluicegate_tests::host::nobody();

@@ -16,12 +16,14 @@ macro_rules! on_each_engine {
 mod agent;
 mod console;
 mod control;
+mod flows;
 mod hostile;
 mod launch;
 mod live;
 mod login;
 mod login_classic;
 mod metrics;
+mod page;
 mod planted;
 mod portal;
 mod posture;

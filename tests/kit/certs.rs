@@ -89,6 +89,7 @@ impl Ca {
 pub fn write(dir: &Path, name: &str, text: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let path = dir.join(name);
+    fs::create_dir_all(path.parent().unwrap_or(dir)).expect("a folder in the test's folder");
     fs::write(&path, text).expect("a file in the test's folder");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("permissions");
     path

@@ -12,6 +12,7 @@
 
 pub mod browser;
 pub mod certs;
+pub mod chromium;
 pub mod client;
 pub mod console;
 pub mod deadline;

@@ -32,6 +32,8 @@ pub struct Scanner {
 pub enum Asked {
     /// What is to be looked at.
     Strings(Vec<String>),
+    /// Nothing yet: to be asked again in so many seconds.
+    Later(u64),
     /// The token is worth nothing, with this status.
     Refused(u16),
 }
@@ -79,6 +81,9 @@ impl Scanner {
         }
         let plain = self.opened(answer.header("csec"), &host(gateway))?;
         let plain = String::from_utf8(plain).map_err(io::Error::other)?;
+        if let (true, Ok(seconds)) = (plain.is_empty(), answer.header("retry-after").parse()) {
+            return Ok(Asked::Later(seconds));
+        }
         Ok(Asked::Strings(plain.split_terminator(';').map(str::to_owned).collect()))
     }
 

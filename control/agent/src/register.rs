@@ -66,12 +66,15 @@ impl Places {
 #[must_use]
 pub fn desktop_file(program: &Path, in_terminal: bool) -> Option<String> {
     let path = program.to_str().filter(|path| path.starts_with('/') && !path.chars().any(char::is_control))?;
+    // Some desktops (`xdg-open` without one) do not know quotes, so they stand only where they must.
+    let is_plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
     // Twice: the value of the key, and the argument in quotes within it. A % would be a code.
     let quoted: String = path.chars().flat_map(|c| escaped(c).chars().collect::<Vec<_>>()).collect();
+    let command = if is_plain { quoted } else { format!("\"{quoted}\"") };
     Some(format!(
         "[Desktop Entry]\nType=Application\nName=Sluicegate endpoint check\nName[ja]=Sluicegate 端末検査\n\
          Comment=Checks this device when a gateway asks\nComment[ja]=ゲートウェイの求めに応じてこの端末を検査します\n\
-         Icon=sluice-epa\nExec=\"{quoted}\" --hold %u\nTerminal={in_terminal}\nNoDisplay=true\nStartupNotify=false\nCategories=Network;\n\
+         Icon=sluice-epa\nExec={command} --hold %u\nTerminal={in_terminal}\nNoDisplay=true\nStartupNotify=false\nCategories=Network;\n\
          MimeType={SCHEME};\n"
     ))
 }
@@ -204,6 +207,11 @@ mod tests {
         assert_eq!(after, before.replacen("=other.desktop", "=sluice-epa.desktop", 1));
         assert_eq!(with_default(&after), after);
         assert_eq!(without_default(before), before, "another's");
+    }
+
+    #[test]
+    fn a_plain_path_needs_no_quotes() {
+        assert!(desktop_file(Path::new("/usr/bin/sluice-epa")).unwrap().contains("\nExec=/usr/bin/sluice-epa --hold %u\n"));
     }
 
     #[test]

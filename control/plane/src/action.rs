@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gate_auth::guard::{Source, Wait};
 use gate_auth::login::Realm;
-use gate_auth::login::scan::{ScanNoted, ScanQuestion};
+use gate_auth::login::scan::ScanNoted;
 use gate_auth::seal::SealKey;
 use gate_auth::sessions::{Arrival, End, Ended, IcaPolicy, Login, TooManyLogins};
 use gate_auth::tickets::{self, Code, Kind, NoSuchTicket, TableFull};
@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::latency::{Phase, UpTo, VserverLatency};
 use crate::login::trace::{Trace, WantedTraces};
-use crate::login::{Came, Said, ScanState, Scanner, Turn};
+use crate::login::{Came, Said, ScanAsked, ScanState, Scanner, Turn};
 use crate::random::NoRandom;
 use crate::running::{Launch, Running, Wanted};
 
@@ -259,9 +259,9 @@ pub(crate) enum Action {
     /// Somebody outside has answered a question of a login.
     Answered { conversation: u64, question: u64, came: Came },
     /// How far is the look at a client?
-    ScanState { at: Scanner, reply: ReplyTo<Option<ScanState>> },
+    ScanState { at: Scanner, begins: bool, reply: ReplyTo<Option<ScanState>> },
     /// What is the client asked now?
-    ScanQuestion { at: Scanner, reply: ReplyTo<Option<ScanQuestion>> },
+    ScanQuestion { at: Scanner, reply: ReplyTo<Option<ScanAsked>> },
     /// The client says what it has found.
     ScanAnswer { at: Scanner, digits: Option<Zeroizing<Vec<u8>>>, repeats: bool, reply: ReplyTo<Option<ScanNoted>> },
     /// Logins with every decision, the last one first; those that go on before those that are over.

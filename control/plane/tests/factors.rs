@@ -280,7 +280,9 @@ fn a_browser_logs_in_without_scripts() {
     assert!(scan.text().contains(&format!("nsgcepa://nsgcepa/epav2plugin/{FQDN}/{token}/")), "{scan:?}");
     let policy = scan.field("content-security-policy");
     assert!(
-        policy.contains("script-src 'nonce-") && policy.contains("connect-src 'self'") && !policy.contains("unsafe"),
+        policy.contains("script-src 'nonce-")
+            && policy.contains("connect-src 'self'; frame-src nsgcepa:;")
+            && !policy.contains("unsafe"),
         "{policy}"
     );
     let script = scan.text().split("src=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
@@ -290,8 +292,14 @@ fn a_browser_logs_in_without_scripts() {
 
     let poll = "/logon/LogonPoint/sg/scan";
     assert_eq!(browser.get(poll).text(), "{\"scan\":\"waiting\"}");
+    // Who goes on too early is told so, and has not failed.
+    let fields = [("nsg-epa", "success"), ("StateContext", &*scan.hidden("StateContext")), ("sg-page", "1")];
+    let early = browser.post(SCANNED, &fields);
+    assert!(early.status == 200 && early.text().contains("アプリからまだ応答がありません"), "{early:?}");
     let mut app = Somebody::new(&live, "");
     app.cookies = vec![("NSC_EPAC".into(), token)];
+    assert_eq!(app.send("GET", "/epatype", "Date: 1\r\n", "").status, 200);
+    assert_eq!(browser.get(poll).text(), "{\"scan\":\"begun\"}");
     app.scan("00");
     assert_eq!(browser.get(poll).text(), "{\"scan\":\"done\"}");
     let fields = [("nsg-epa", "success"), ("StateContext", &*scan.hidden("StateContext")), ("sg-page", "1")];
@@ -439,6 +447,10 @@ fn the_exchange_goes_in_the_clear_if_the_operator_wants_that() {
 #[test]
 fn every_route_wants_what_its_class_says() {
     let live = password_and_scan("");
+    for name in ["nsepa.deb", "sluice-epa", "sluice-epa.tar.gz"] {
+        live.disk.put(&format!("epa/{name}"), name);
+    }
+    live.operator(ADMIN).say("set vpn parameter -epaAgentFolder epa").done();
     let mut in_session = Somebody::new(&live, SCANS);
     let form = in_session.begin();
     let scan = in_session.log_in(&form, "alice", "s3cret");
@@ -471,4 +483,31 @@ fn every_route_wants_what_its_class_says() {
         }
     }
     assert_eq!(in_session.get("/portal").status, 200, "and the login is still there");
+}
+
+#[test]
+fn the_agent_is_handed_out_where_there_is_one() {
+    let live = password_and_scan("");
+    let mut browser = Somebody::new(&live, "Sec-Fetch-Site: same-origin\r\n");
+    let paths = ["/epa/scripts/linux/nsepa.deb", "/epa/scripts/linux/sluice-epa", "/epa/scripts/linux/sluice-epa.tar.gz"];
+    for path in paths {
+        assert_eq!(browser.get(path).status, 404, "{path}");
+    }
+    // Long enough that it is written in many turns.
+    let program: Vec<u8> = (0..3_000_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
+    live.disk.put("epa/sluice-epa", program.clone());
+    live.operator(ADMIN).say("set vpn parameter -epaAgentFolder epa").done();
+    let whole = browser.get(paths[1]);
+    assert_eq!((whole.status, whole.field("content-type")), (200, "application/octet-stream"));
+    assert!(whole.body == program, "{} bytes", whole.body.len());
+    assert_eq!(whole.field("x-content-type-options"), "nosniff");
+    let tag = whole.field("etag").to_owned();
+    let again = browser.send("GET", paths[1], &format!("If-None-Match: {tag}\r\n"), "");
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    assert_eq!(browser.get(paths[0]).status, 404);
+    for path in ["/epa/scripts/linux/../ns.conf", "/epa/scripts/linux/ns.conf", "/epa/sluice-epa"] {
+        assert!([400, 404].contains(&browser.get(path).status), "{path}");
+    }
+    live.operator(ADMIN).say("unset vpn parameter -epaAgentFolder").done();
+    assert_eq!(browser.get(paths[1]).status, 404);
 }

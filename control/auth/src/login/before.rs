@@ -18,7 +18,7 @@ use gate_config::model::{Asked, ClientCheck, Model, PreauthAction, SessionGroup,
 
 use super::code::Code;
 use super::event::{Denial, Why};
-use super::judge::holds;
+use super::judge::{holds, lacking};
 use super::orders::Orders;
 use super::path::{Failure, Outcome, Rule};
 use super::place::{Place, Setting};
@@ -126,8 +126,15 @@ impl Walk<'_> {
         }
         if !allowed {
             self.note(None, None, Outcome::Failed("preauthentication".into(), Failure::Scan));
-            return self.deny(Denial::of(Why::Scan, Code::Device));
+            if let (None, Some(claim)) = (decides, claim) {
+                let lack =
+                    wanted.iter().filter(|one| one.verdict == Verdict::Allow).flat_map(|one| one.lacking(claim, &names.names));
+                self.lacks(lack.collect());
+            }
+            let lack = self.core.lack.take();
+            return self.deny(Denial { lack, ..Denial::of(Why::Scan, Code::Device) });
         }
+        self.core.lack = None;
         if let Some(first) = decides {
             if let Some(group) = &first.group
                 && self.core.gathered.add_group(group.as_str(), GroupOrigin::Epa)
@@ -154,6 +161,14 @@ pub(super) fn decide<'w>(wanted: &'w [Wanted], claim: Option<&[bool]>, names: &N
 }
 
 impl Wanted {
+    /// The strings on whose account the rule is not true.
+    fn lacking<'w>(&'w self, claim: &[bool], names: &'w Names) -> Vec<&'w str> {
+        match &self.check {
+            Check::Known(_) => Vec::new(),
+            Check::Asked(expression, first) => lacking(expression, claim.get(*first..).unwrap_or_default(), names),
+        }
+    }
+
     /// Whether the rule is true.
     fn holds(&self, claim: Option<&[bool]>, names: &Names) -> bool {
         match &self.check {

@@ -67,8 +67,8 @@ impl Walk<'_> {
             return Move::Complete;
         }
         let Some(group) = &settings.client_security_group else {
-            let message = settings.client_security_message;
-            return self.deny(Denial { message, ..Denial::of(Why::Scan, Code::Device) });
+            let (message, lack) = (settings.client_security_message, self.core.lack.take());
+            return self.deny(Denial { message, lack, ..Denial::of(Why::Scan, Code::Device) });
         };
         self.core.gathered.quarantined = true;
         self.core.gathered.add_group(group, GroupOrigin::Quarantine);

@@ -10,7 +10,7 @@ use super::event::{Denial, Event, Shown, Step, Why};
 use super::gathered::Gathered;
 use super::path::{Decision, Outcome, Path, Rule};
 use super::place::{Place, Setting};
-use super::scan::{ScanNoted, ScanQuestion};
+use super::scan::{Lack, ScanNoted, ScanQuestion, Stage};
 use super::state::State;
 use super::view::{Prefill, View, ViewKind};
 use super::walk::Walk;
@@ -49,6 +49,8 @@ pub(super) struct Core {
     pub(super) steps: u32,
     pub(super) questions: u64,
     pub(super) periodic: Option<super::grant::Periodic>,
+    /// What was lacking in the last look at the client, until its user is told.
+    pub(super) lack: Option<Lack>,
     /// The look at the client that session settings want was made.
     pub(super) looked_at: bool,
     /// It went through a classic cascade, whose first password is the one for single sign-on.
@@ -77,6 +79,7 @@ impl Conversation {
                 steps: 0,
                 questions: 0,
                 periodic: None,
+                lack: None,
                 looked_at: false,
                 cascade: false,
             },
@@ -122,12 +125,20 @@ impl Conversation {
         self.state.shown()
     }
 
-    /// Whether the client has answered what it is asked now. What it said is judged with [`Event::Scanned`].
+    /// How far the look at the client is that is waited for; `None` if none is. What was answered is judged with [`Event::Scanned`].
     #[must_use]
-    pub fn is_scan_answered(&self) -> bool {
+    pub fn scan_stage(&self) -> Option<Stage> {
         match &self.state {
-            State::Scan(scanning) => scanning.exchange.is_answered(),
-            State::Fresh | State::Form(_) | State::Asking(_) | State::Change(_) | State::Challenged(_) | State::Over(_) => false,
+            State::Scan(scanning) => Some(scanning.exchange.stage()),
+            State::Fresh | State::Form(_) | State::Asking(_) | State::Change(_) | State::Challenged(_) | State::Over(_) => None,
+        }
+    }
+
+    /// Whoever looks at the client has come, and will ask what at.
+    pub fn scan_begins(&mut self) {
+        match &mut self.state {
+            State::Scan(scanning) => scanning.exchange.begin(),
+            State::Fresh | State::Form(_) | State::Asking(_) | State::Change(_) | State::Challenged(_) | State::Over(_) => {}
         }
     }
 
@@ -238,7 +249,8 @@ impl Core {
 
     pub(super) fn view(&mut self, kind: ViewKind, error: Option<Code>) -> View {
         let step = self.next_step();
-        View { factor: Arc::clone(&self.factor), kind, error, wait: None, prefill: self.prefill(), step }
+        let lack = self.lack.take();
+        View { factor: Arc::clone(&self.factor), kind, error, wait: None, lack, prefill: self.prefill(), step }
     }
 
     fn prefill(&self) -> Prefill {

@@ -7,6 +7,7 @@ use gate_config::expr::Typed;
 use super::code::Code;
 use super::grant::Grant;
 use super::question::{Answer, Question};
+use super::scan::Lack;
 use super::view::{ScanView, View};
 
 /// Something happened.
@@ -85,6 +86,8 @@ pub struct Denial {
     pub message: Option<Box<str>>,
     /// How long a new try is refused, if that is known.
     pub wait: Option<Duration>,
+    /// What was not as it should be at the client, if it was for that.
+    pub lack: Option<Lack>,
 }
 
 /// Why a conversation ended without a login.
@@ -112,6 +115,6 @@ impl Denial {
     /// One without more words.
     #[must_use]
     pub const fn of(why: Why, code: Code) -> Self {
-        Self { why, code, message: None, wait: None }
+        Self { why, code, message: None, wait: None, lack: None }
     }
 }

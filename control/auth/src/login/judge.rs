@@ -23,7 +23,7 @@ use super::event::{Denial, Why};
 use super::grant::Periodic;
 use super::path::{Failure, Outcome, Rule, Void};
 use super::place::{Place, Setting, Tried};
-use super::scan::{ScanNoted, interval_minutes};
+use super::scan::{Lack, ScanNoted, interval_minutes};
 use super::state::{Asked, Purpose, Scanning};
 use super::walk::{Move, Walk};
 use crate::Now;
@@ -56,6 +56,7 @@ impl Walk<'_> {
         let Scanning { exchange, announced, purpose, .. } = scanning;
         let of = exchange.len();
         let claim = if skipped { Err(Void::Skipped) } else { exchange.take() };
+        self.core.lack = claim.as_ref().err().map(|void| Lack::Void(*void));
         self.note(
             None,
             None,
@@ -68,11 +69,16 @@ impl Walk<'_> {
             Purpose::Before(wanted) => self.judge_before(&wanted, claim.ok().as_deref(), announced),
             Purpose::Factor { place, asked } => self.judge_factor(&place, &asked, claim.ok().as_deref(), announced),
             Purpose::Session { expression } => {
-                let passed = claim.ok().filter(|passed| holds(&expression, passed, &self.core.setting.model.names));
-                if let Some(passed) = &passed {
-                    self.repeat(expression, passed.clone(), announced);
+                let names = self.core.setting.clone();
+                let names = &names.model.names;
+                let Ok(passed) = claim else { return self.looked(false) };
+                let complies = holds(&expression, &passed, names);
+                if complies {
+                    self.repeat(expression, passed, announced);
+                } else {
+                    self.lacks(lacking(&expression, &passed, names));
                 }
-                self.looked(passed.is_some())
+                self.looked(complies)
             }
         }
     }
@@ -81,6 +87,7 @@ impl Walk<'_> {
         let setting = self.core.setting.clone();
         let tried = place.tried(&setting);
         let mut last = None;
+        let mut lack = Vec::new();
         for (at, one) in tried.iter().enumerate() {
             if let Action::Epa(epa) = one.action {
                 let Some(of_policy) = asked.iter().find(|asked| asked.at == at) else { continue };
@@ -93,11 +100,13 @@ impl Walk<'_> {
                 }
                 let failed = Outcome::Failed(one.action_name.as_str().into(), Failure::Scan);
                 self.note(Some(one.name()), Some(Rule::True), failed);
+                lack.extend(claim.map(|claim| lacking(&epa.expression, part(of_policy, claim), &setting.model.names)));
                 last = Some((epa, one));
             } else if one.action.always_succeeds() {
                 let rule = self.rule(one);
                 match rule {
                     Rule::True => {
+                        self.core.lack = None;
                         self.note(Some(one.name()), Some(rule), Outcome::Succeeded(one.action_name.as_str().into()));
                         return self.scan_passed(one, GroupOrigin::Default);
                     }
@@ -105,6 +114,7 @@ impl Walk<'_> {
                 }
             }
         }
+        self.lacks(lack.into_iter().flatten().collect());
         match last.and_then(|(epa, one)| Some((epa.quarantine_group.as_ref()?, one))) {
             Some((group, one)) => {
                 self.core.gathered.quarantined = true;
@@ -114,9 +124,17 @@ impl Walk<'_> {
             }
             None => {
                 self.note(None, None, Outcome::FactorFailed(Code::Device));
-                self.deny(Denial::of(Why::Scan, Code::Device))
+                let lack = self.core.lack.take();
+                self.deny(Denial { lack, ..Denial::of(Why::Scan, Code::Device) })
             }
         }
+    }
+
+    /// These strings would have been answered otherwise by a client that complies.
+    pub(super) fn lacks(&mut self, strings: Vec<&str>) {
+        let Some(lack) = Lack::of_strings(strings) else { return };
+        self.note(None, None, Outcome::Lacking(lack.clone()));
+        self.core.lack = Some(lack);
     }
 
     fn scan_passed(&mut self, one: &Tried<'_>, origin: GroupOrigin) -> Move {
@@ -143,9 +161,18 @@ impl Walk<'_> {
 /// Whether the strings of one policy in the question have the result that it wants.
 fn holds_of(action: &Action, asked: &Asked, passed: &[bool], names: &Names) -> bool {
     let Action::Epa(epa) = action else { return false };
-    let of_policy: &[bool] = passed.get(asked.first..).unwrap_or_default();
-    let of_policy = of_policy.get(..asked.len).unwrap_or(of_policy);
-    holds(&epa.expression, of_policy, names)
+    holds(&epa.expression, part(asked, passed), names)
+}
+
+/// What the question has of one policy.
+fn part<'p>(asked: &Asked, passed: &'p [bool]) -> &'p [bool] {
+    let of_policy = passed.get(asked.first..).unwrap_or_default();
+    of_policy.get(..asked.len).unwrap_or(of_policy)
+}
+
+/// The strings on whose account an expression is not true. What was left out of the question has failed.
+pub(super) fn lacking<'e>(expression: &'e ClientExpression, passed: &[bool], names: &'e Names) -> Vec<&'e str> {
+    expression.lacking(&mut |at| passed.get(at).copied().unwrap_or(false), names)
 }
 
 /// Whether an expression is true, whatever is assumed of strings that `passed` has nothing about.

@@ -21,6 +21,7 @@ use gate_config::expr::GroupOrigin;
 
 use super::code::Code;
 use super::event::Why;
+use super::scan::Lack;
 use crate::Now;
 
 /// Decisions kept of one conversation. The first ones stay; what comes behind them is counted.
@@ -89,6 +90,8 @@ pub enum Outcome {
         /// Of how many.
         of: usize,
     },
+    /// On whose account the client does not comply.
+    Lacking(Lack),
     /// The policy does not apply.
     NotApplicable,
     /// Somebody outside is asked.
@@ -256,6 +259,7 @@ impl fmt::Display for Outcome {
             Self::OrdersRefused(count) => write!(f, "{count} entries of -killProcess or -deletefiles are not handed out"),
             Self::ScanVoid(void) => write!(f, "scan counts as failed: {void}"),
             Self::ScanAnswered { passed, of } => write!(f, "client answered: {passed} of {of} passed"),
+            Self::Lacking(lack) => write!(f, "not as it should be: {lack}"),
             Self::NotApplicable => f.write_str("does not apply"),
             Self::Asked(action) => write!(f, "{action} is asked"),
             Self::Succeeded(action) => write!(f, "{action} succeeded"),
@@ -327,6 +331,16 @@ impl fmt::Display for Where {
             Self::To(priority) => write!(f, "priority {priority}"),
             Self::End => f.write_str("end of the factor"),
             Self::Undefined => f.write_str("no such priority ahead, end of the factor"),
+        }
+    }
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Void(void) => void.fmt(f),
+            Self::Strings { first, more: 0 } => f.write_str(&first.join(", ")),
+            Self::Strings { first, more } => write!(f, "{}, and {more} more", first.join(", ")),
         }
     }
 }

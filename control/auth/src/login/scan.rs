@@ -16,6 +16,8 @@ use crate::Now;
 
 /// How long a client may take for its answer.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// How many strings are named that are not as they should be.
+pub const LACKING_MAX: usize = 8;
 /// The digit of something that is as it should be.
 pub const PASSED: u8 = b'0';
 
@@ -27,6 +29,46 @@ pub struct ScanQuestion {
     pub strings: Vec<Box<str>>,
     /// What it is to do first, if its user agrees.
     pub orders: Orders,
+}
+
+/// How far a look at a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Whoever looks has not come yet.
+    Waiting,
+    /// It has come, and has not answered.
+    Begun,
+    /// It has answered.
+    Answered,
+}
+
+/// Why a look at a client was not good enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// There is no answer that counts.
+    Void(Void),
+    /// These strings would have to be answered otherwise, one of them or all.
+    Strings {
+        /// The first of them, at most [`LACKING_MAX`]. As configured, comments among them.
+        first: Vec<Box<str>>,
+        /// How many more.
+        more: usize,
+    },
+}
+
+impl Lack {
+    /// `None`: nothing is known.
+    pub(super) fn of_strings(all: Vec<&str>) -> Option<Self> {
+        let mut first: Vec<Box<str>> = Vec::new();
+        for one in all {
+            if !first.iter().any(|known| **known == *one) {
+                first.push(one.into());
+            }
+        }
+        let more = first.len().saturating_sub(LACKING_MAX);
+        first.truncate(LACKING_MAX);
+        (!first.is_empty()).then_some(Self::Strings { first, more })
+    }
 }
 
 /// What became of an answer.
@@ -53,6 +95,8 @@ pub(super) struct Exchange {
     strings: Vec<Box<str>>,
     orders: Orders,
     asked: Asked,
+    /// Whoever looks has come.
+    begun: bool,
 }
 
 #[derive(Debug)]
@@ -69,18 +113,24 @@ enum Asked {
 
 impl Exchange {
     pub(super) const fn new(strings: Vec<Box<str>>, orders: Orders) -> Self {
-        Self { strings, orders, asked: Asked::No }
+        Self { strings, orders, asked: Asked::No, begun: false }
     }
 
     pub(super) fn len(&self) -> usize {
         self.strings.len()
     }
 
-    pub(super) const fn is_answered(&self) -> bool {
+    pub(super) const fn stage(&self) -> Stage {
         match self.asked {
-            Asked::Answered(_) | Asked::Late => true,
-            Asked::No | Asked::At(_) => false,
+            Asked::Answered(_) | Asked::Late => Stage::Answered,
+            Asked::No if !self.begun => Stage::Waiting,
+            Asked::No | Asked::At(_) => Stage::Begun,
         }
+    }
+
+    /// Whoever looks has come.
+    pub(super) const fn begin(&mut self) {
+        self.begun = true;
     }
 
     /// Asks, or asks again: from now on only an answer to this one counts.
@@ -172,6 +222,31 @@ mod tests {
         assert_eq!(asked.answer(Some(b"00"), T0 + ANSWER_WITHIN + Duration::from_millis(1)), Err(ScanNoted::Late));
         assert_eq!(asked.answer(Some(b"00"), T0), Err(ScanNoted::Late), "and stays it");
         assert_eq!(asked.take(), Err(Void::Late));
+    }
+
+    #[test]
+    fn its_stage_goes_from_coming_to_answering() {
+        let mut asked = exchange();
+        assert_eq!(asked.stage(), Stage::Waiting);
+        asked.begin();
+        assert_eq!(asked.stage(), Stage::Begun);
+        asked.ask(T0);
+        assert_eq!(asked.stage(), Stage::Begun);
+        asked.answer(Some(b"03"), T0).unwrap();
+        assert_eq!(asked.stage(), Stage::Answered);
+        asked.ask(T0);
+        assert_eq!(asked.stage(), Stage::Begun, "asked again");
+        assert_eq!(asked.answer(Some(b"03"), T0 + ANSWER_WITHIN * 2), Err(ScanNoted::Late));
+        assert_eq!(asked.stage(), Stage::Answered);
+    }
+
+    #[test]
+    fn what_is_lacking_is_named_once_and_within_bounds() {
+        assert_eq!(Lack::of_strings(Vec::new()), None);
+        let names: Vec<String> = (0..LACKING_MAX + 3).map(|n| format!("proc_0_{n}")).collect();
+        let all = names.iter().chain(&names).map(String::as_str).collect();
+        let Some(Lack::Strings { first, more }) = Lack::of_strings(all) else { panic!("strings are lacking") };
+        assert_eq!((first.len(), more), (LACKING_MAX, 3));
     }
 
     #[test]

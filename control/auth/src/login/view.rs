@@ -6,6 +6,7 @@ use std::time::Duration;
 use gate_config::model::SchemaName;
 
 use super::code::Code;
+use super::scan::Lack;
 
 /// Field of the old password in the form for a new one. It may be left out by a client that has just sent it.
 pub const OLD: &str = "oldpwd";
@@ -25,6 +26,8 @@ pub struct View {
     pub error: Option<Code>,
     /// How long a further try is refused.
     pub wait: Option<Duration>,
+    /// What was not as it should be at the client, if it goes on in quarantine since the last form.
+    pub lack: Option<Lack>,
     /// What may be filled in beforehand.
     pub prefill: Prefill,
     /// Counts what was shown in this conversation. It comes back with [`Event::Posted`](super::Event::Posted), so that a form is used once

@@ -19,8 +19,8 @@ pub(crate) mod servers;
 pub(crate) mod trace;
 
 pub(crate) use self::outside::{Came, Outside, Whom};
-pub(crate) use self::said::{Said, ScanState, Scanner, Turn};
-pub(crate) use self::said::{converse, epa_answer, epa_question, scan_state};
+pub(crate) use self::said::{Said, ScanAsked, ScanState, Scanner, Turn};
+pub(crate) use self::said::{converse, epa_answer, epa_question, scan_begins, scan_state};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gate_auth::login::scan::{ScanNoted, ScanQuestion};
 use gate_auth::login::{Denial, Event, ScanView, View};
@@ -73,12 +74,23 @@ pub(crate) enum Turn {
 /// How far a look at a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScanState {
-    /// The client has not said anything yet.
+    /// Whoever looks has not come yet.
     Waiting,
-    /// It has.
+    /// It has come, and has not answered.
+    Begun,
+    /// It has answered.
     Done,
     /// Nothing is asked of it.
     Idle,
+}
+
+/// What a client is asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ScanAsked {
+    /// This.
+    Now(ScanQuestion),
+    /// Nothing yet: the login goes on, and whoever has looked may have to look again once it is complete.
+    Later(Duration),
 }
 
 /// One step of a login.
@@ -90,12 +102,17 @@ pub(crate) async fn converse(owner: &Owned, said: Said) -> Result<Turn, NoOwner>
 /// How far the look at a client is. `None`: nothing is known under this token.
 pub(crate) async fn scan_state(owner: &Owned, vserver: &str, token: &str) -> Result<Option<ScanState>, NoOwner> {
     let at = Scanner::new(vserver, token);
-    owner.ask(|reply| Action::ScanState { at, reply }).await
+    owner.ask(|reply| Action::ScanState { at, begins: false, reply }).await
 }
 
-/// What the client is asked now: in a login under way, or again after it. `None`: nothing is known under this token, or nothing is
-/// to be asked.
-pub(crate) async fn epa_question(owner: &Owned, vserver: &str, token: &str) -> Result<Option<ScanQuestion>, NoOwner> {
+/// The same, asked by whoever looks at the client and thereby has come.
+pub(crate) async fn scan_begins(owner: &Owned, vserver: &str, token: &str) -> Result<Option<ScanState>, NoOwner> {
+    let at = Scanner::new(vserver, token);
+    owner.ask(|reply| Action::ScanState { at, begins: true, reply }).await
+}
+
+/// What the client is asked: in a login under way, or again after it. `None`: nothing is known under this token, or nothing is to be asked.
+pub(crate) async fn epa_question(owner: &Owned, vserver: &str, token: &str) -> Result<Option<ScanAsked>, NoOwner> {
     let at = Scanner::new(vserver, token);
     owner.ask(|reply| Action::ScanQuestion { at, reply }).await
 }

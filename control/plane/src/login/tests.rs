@@ -173,7 +173,7 @@ impl Browser {
 
     /// The client is asked and answers.
     async fn scan(&self, token: &str, digits: &[u8]) -> Option<ScanNoted> {
-        let question = epa_question(&self.owner, "gw", token).await.unwrap()?;
+        let ScanAsked::Now(question) = epa_question(&self.owner, "gw", token).await.unwrap()? else { return None };
         assert_eq!(question.strings.len(), 1);
         let digits = Some(Zeroizing::new(digits.to_vec()));
         epa_answer(&self.owner, "gw", token, digits, true).await.unwrap()
@@ -240,6 +240,36 @@ async fn steps_are_neither_repeated_nor_mixed() {
     // At another virtual server a token is nothing.
     let elsewhere = epa_question(&bench.owner, "other", scan.expose()).await.unwrap();
     assert!(elsewhere.is_none());
+}
+
+/// Two scans that are repeated: the token of the first comes back later, and has no part in the session.
+#[tokio::test(flavor = "current_thread")]
+async fn the_token_of_a_factor_before_waits_and_then_is_worth_nothing() {
+    let bench = Bench::new(&scanned(
+        "add authentication epaAction scan2 -csecexpr \"sys.client_expr(\\\"proc_3_chrome\\\")\"\n\
+         add authentication Policy scan2_policy -rule true -action scan2\n\
+         add authentication policylabel behind -loginSchema LSCHEMA_INT\n\
+         bind authentication policylabel behind -policyName scan2_policy -priority 10\n\
+         unbind authentication policylabel after -policyName scan_policy\n\
+         bind authentication policylabel after -policyName scan_policy -priority 10 -nextFactor behind",
+    ));
+    let asked = async |token: &str| epa_question(&bench.owner, "gw", token).await.unwrap();
+    let first = bench.to_scan().await;
+    bench.scan(&first, b"0").await;
+    let Turn::Scan { token: last, .. } = bench.say(Some(&first), Event::Scanned { step: None }).await else { panic!("no scan") };
+    // Half the grace, and no more than a quarter of a minute.
+    assert_eq!(asked(&first).await, Some(ScanAsked::Later(Duration::from_secs(15))));
+    assert_eq!(scan_state(&bench.owner, "gw", &first).await, Ok(Some(ScanState::Idle)));
+    assert_eq!(scan_state(&bench.owner, "other", &first).await, Ok(None));
+    bench.scan(last.expose(), b"0").await;
+    let unasked = epa_answer(&bench.owner, "gw", &first, Some(Zeroizing::new(b"3".to_vec())), true).await;
+    assert_eq!(unasked, Ok(Some(ScanNoted::Unasked)));
+    let turn = bench.say(Some(last.expose()), Event::Scanned { step: None }).await;
+    assert!(matches!(turn, Turn::Granted { watched: true, .. }), "{turn:?}");
+    assert_eq!(asked(&first).await, None, "another scan is the one that is repeated");
+    assert!(
+        matches!(asked(last.expose()).await, Some(ScanAsked::Now(question)) if *question.strings == ["proc_3_chrome".into()])
+    );
 }
 
 #[tokio::test(flavor = "current_thread")]

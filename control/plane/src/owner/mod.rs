@@ -24,7 +24,7 @@ use std::time::Duration;
 use gate_auth::guard::{LoginGuard, TicketGuard};
 use gate_auth::login::lockout::Lockouts;
 use gate_auth::login::table::{self, Conversations};
-use gate_auth::seal::{KEY_BYTES, SealKey};
+use gate_auth::seal::{KEY_BYTES, Seal, SealKey};
 use gate_auth::sessions::{self, End, Entry, Login, Logins, Times, Token, plain};
 use gate_auth::tickets::{self, Code, Kind, LOGON_RANDOM_BYTES, STA_RANDOM_BYTES, Tickets};
 use gate_auth::users::{Check, Proven, Users, canonical};
@@ -78,6 +78,8 @@ pub(crate) struct Owner {
     /// Steps that are under way, by conversation: somebody outside is asked, or will be.
     talks: HashMap<u64, Talk>,
     kept: HashMap<u64, Kept>,
+    /// Logins under way, by those who have looked at their clients.
+    looked: HashMap<Seal, u64>,
     /// When conversations are over at the latest, in the order in which they began.
     expiring: VecDeque<(Duration, u64)>,
     traces: Traces,
@@ -128,6 +130,7 @@ impl Owner {
             conversations: Conversations::new(key()?, table::Limits::default()),
             talks: HashMap::new(),
             kept: HashMap::new(),
+            looked: HashMap::new(),
             expiring: VecDeque::new(),
             traces: Traces::default(),
             watches: Watches::default(),
@@ -204,7 +207,7 @@ impl Owner {
             }
             Action::Say { said, reply } => self.say(*said, reply, now),
             Action::Answered { conversation, question, came } => self.answered(conversation, question, came, now),
-            Action::ScanState { at, reply } => give(reply, self.scan_state(&at, now)),
+            Action::ScanState { at, begins, reply } => give(reply, self.scan_state(&at, begins, now)),
             Action::ScanQuestion { at, reply } => give(reply, self.scan_question(&at, now)),
             Action::ScanAnswer { at, digits, repeats, reply } => {
                 give(reply, self.scan_answer(&at, digits.as_ref(), repeats, now));

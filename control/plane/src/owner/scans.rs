@@ -2,16 +2,18 @@
 //!
 //! ```text
 //!   token of the login under way ─► Conversation: question, answer ─────────────┐ the same token, separate from the login's cookie
-//!                                └► after the login: Watch of the session ◄─────┘
+//!   token of a factor before ─────► nothing now, come back later                │
+//!                                └► after the login: Watch of the session ◄─────┘ of the factor that is repeated; the others: unknown
 //!   every second: those that are due ─► Missing ─► the session ends              answer that fails ─► Failed ─► the session ends
 //! ```
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
+use gate_auth::login::Periodic;
 use gate_auth::login::again::{Verdict, Watch};
-use gate_auth::login::scan::{ScanNoted, ScanQuestion};
-use gate_auth::login::{Periodic, Shown};
+use gate_auth::login::scan::{ScanNoted, Stage};
 use gate_auth::seal::Seal;
 use gate_auth::sessions::End;
 use gate_config::model::{PeriodicScan, VserverName};
@@ -19,7 +21,21 @@ use secrecy::zeroize::Zeroizing;
 use tracing::warn;
 
 use super::Owner;
-use crate::login::{ScanState, Scanner};
+use super::talk::Kept;
+use crate::login::{ScanAsked, ScanState, Scanner};
+
+/// When whoever has looked at a client comes back at the latest while the login goes on.
+const LATER_MAX: Duration = Duration::from_secs(15);
+/// And at the earliest.
+const LATER_MIN: Duration = Duration::from_secs(1);
+
+/// Somebody who has looked at the client of a login under way, by the seal of his token.
+#[derive(Clone, Debug)]
+pub(super) struct Looked {
+    seal: Seal,
+    /// For which factor.
+    factor: Arc<str>,
+}
 
 /// Sessions whose clients are looked at again.
 #[derive(Debug, Default)]
@@ -91,7 +107,41 @@ impl Watches {
     }
 }
 
+impl Kept {
+    /// Who repeats the look for `factor`: who looked for it last, and whoever has the token that the login ended with. Programs take that
+    /// one out of their cookies.
+    pub(super) fn repeaters(&self, factor: &str, last: Seal) -> Vec<Seal> {
+        let looked = self.looked.iter().rev().find(|looked| *looked.factor == *factor).map(|looked| looked.seal);
+        let last = Some(last).filter(|last| looked != Some(*last));
+        looked.into_iter().chain(last).collect()
+    }
+
+    fn has_looked(&self, scanner: &Seal) -> bool {
+        self.looked.iter().any(|looked| looked.seal == *scanner)
+    }
+}
+
 impl Owner {
+    /// What is kept of a login that is over.
+    pub(super) fn take_kept(&mut self, number: u64) -> Option<Kept> {
+        let kept = self.kept.remove(&number)?;
+        for looked in &kept.looked {
+            self.looked.remove(&looked.seal);
+        }
+        Some(kept)
+    }
+
+    /// When whoever has looked at the client of a login that goes on should come back: often enough that the first repeat is in time.
+    fn later(pace: PeriodicScan) -> Duration {
+        (pace.grace / 2).clamp(LATER_MIN, LATER_MAX)
+    }
+
+    /// The login under way of which a factor before was looked at under this token.
+    fn gone_on(&mut self, scanner: &Seal, now: Duration) -> Option<PeriodicScan> {
+        let number = *self.looked.get(scanner)?;
+        Some(self.conversations.by_number(number, now)?.setting().model.aaa.periodic_scan)
+    }
+
     /// Begins to watch the client of a session; whether there is something to watch.
     pub(super) fn watch(
         &mut self,
@@ -127,35 +177,50 @@ impl Owner {
         self.scanner_key.seal("scanner", &[vserver.as_bytes(), token.as_bytes()])
     }
 
-    pub(super) fn scan_state(&mut self, at: &Scanner, now: Duration) -> Option<ScanState> {
+    /// `begins`: whoever looks has come, and asks.
+    pub(super) fn scan_state(&mut self, at: &Scanner, begins: bool, now: Duration) -> Option<ScanState> {
         self.expire(now);
         let Ok(vserver) = VserverName::parse(&at.vserver) else { return None };
         if let Some(conversation) = self.conversations.find(&at.token, &vserver, now) {
-            return Some(match conversation.shown() {
-                Shown::Scan(_) if conversation.is_scan_answered() => ScanState::Done,
-                Shown::Scan(_) => ScanState::Waiting,
-                Shown::Form(_) | Shown::Nothing => ScanState::Idle,
+            if begins {
+                conversation.scan_begins();
+            }
+            return Some(match conversation.scan_stage() {
+                Some(Stage::Waiting) => ScanState::Waiting,
+                Some(Stage::Begun) => ScanState::Begun,
+                Some(Stage::Answered) => ScanState::Done,
+                None => ScanState::Idle,
             });
         }
-        self.watches.by_scanner.contains_key(&self.scanner(&at.vserver, &at.token)).then_some(ScanState::Idle)
+        let scanner = self.scanner(&at.vserver, &at.token);
+        let is_known = self.watches.by_scanner.contains_key(&scanner) || self.gone_on(&scanner, now).is_some();
+        is_known.then_some(ScanState::Idle)
     }
 
-    pub(super) fn scan_question(&mut self, at: &Scanner, now: Duration) -> Option<ScanQuestion> {
+    pub(super) fn scan_question(&mut self, at: &Scanner, now: Duration) -> Option<ScanAsked> {
         self.expire(now);
         let scanner = self.scanner(&at.vserver, &at.token);
         let vserver = VserverName::parse(&at.vserver).ok()?;
         if let Some(conversation) = self.conversations.find(&at.token, &vserver, now) {
-            let question = conversation.scan_question(now)?;
-            let kept = self.kept.get_mut(&conversation.number())?;
-            if !kept.scanners.contains(&scanner) {
-                kept.scanners.push(scanner);
+            let (number, factor) = (conversation.number(), Arc::clone(conversation.factor()));
+            let pace = conversation.setting().model.aaa.periodic_scan;
+            let question = conversation.scan_question(now);
+            let kept = self.kept.get_mut(&number)?;
+            let has_looked = kept.has_looked(&scanner);
+            let Some(question) = question else { return has_looked.then(|| ScanAsked::Later(Self::later(pace))) };
+            if !has_looked {
+                kept.looked.push(Looked { seal: scanner, factor });
+                self.looked.insert(scanner, number);
             }
-            return Some(question);
+            return Some(ScanAsked::Now(question));
+        }
+        if let Some(pace) = self.gone_on(&scanner, now) {
+            return Some(ScanAsked::Later(Self::later(pace)));
         }
         let login = *self.watches.by_scanner.get(&scanner)?;
         let question = self.watches.by_login.get_mut(&login)?.watch.question(now);
         self.watches.schedule(login);
-        Some(question)
+        Some(ScanAsked::Now(question))
     }
 
     pub(super) fn scan_answer(
@@ -171,7 +236,11 @@ impl Owner {
         if let Some(conversation) = self.conversations.find(&at.token, &vserver, now) {
             return Some(conversation.scan_answer(digits, repeats, now));
         }
-        let login = *self.watches.by_scanner.get(&self.scanner(&at.vserver, &at.token))?;
+        let scanner = self.scanner(&at.vserver, &at.token);
+        if self.gone_on(&scanner, now).is_some() {
+            return Some(ScanNoted::Unasked);
+        }
+        let login = *self.watches.by_scanner.get(&scanner)?;
         let watched = self.watches.by_login.get_mut(&login)?;
         let noted = watched.watch.answer(digits, now);
         match watched.watch.verdict(now).cloned() {

@@ -19,12 +19,12 @@ use gate_auth::login::{
     Answer, Ask, Code, Conversation, Decision, Denial, Event, Failure, Grant, Outcome, Proven, Question, Realm, Setting, Shown,
     Step, Why,
 };
-use gate_auth::seal::Seal;
 use gate_auth::sessions::{Arrival, End, Entry, Token};
 use gate_config::expr::Request;
 use gate_proto::audit::{Entry as Note, Value};
 use tracing::{info, warn};
 
+use super::scans::Looked;
 use super::{Owner, give};
 use crate::action::ReplyTo;
 use crate::login::rules::times;
@@ -65,8 +65,8 @@ struct Guess {
 pub(super) struct Kept {
     /// The factor that was shown last, under the token that the browser has.
     factor: Option<Arc<str>>,
-    /// Seals of the tokens under which the client was looked at.
-    pub(super) scanners: Vec<Seal>,
+    /// Who has looked at the client, in order; as many as there are looks in a login.
+    pub(super) looked: Vec<Looked>,
     /// A login that is complete, and that nobody was there to take.
     grant: Option<Box<Grant>>,
     /// Decisions that are written down.
@@ -309,7 +309,7 @@ impl Owner {
             kept.grant = Some(grant);
             return;
         }
-        let kept = self.kept.remove(&number).unwrap_or_default();
+        let kept = self.take_kept(number).unwrap_or_default();
         for (realm, user) in &kept.proven {
             self.lockouts.succeeded(realm, user);
             self.login_guard.succeeded(user, None);
@@ -324,10 +324,12 @@ impl Owner {
         let (turn, result) = match self.enter(entry, now) {
             Ok((login, session)) => {
                 self.tally.logins_right += 1;
-                let mut scanners = kept.scanners;
-                scanners.push(self.scanner(&conversation.arrival().vserver, talk.token.expose()));
+                let last = self.scanner(&conversation.arrival().vserver, talk.token.expose());
                 let pace = conversation.setting().model.aaa.periodic_scan;
-                let watched = periodic.is_some_and(|periodic| self.watch(session, periodic, pace, scanners, now));
+                let watched = periodic.is_some_and(|periodic| {
+                    let scanners = kept.repeaters(&periodic.factor, last);
+                    self.watch(session, periodic, pace, scanners, now)
+                });
                 (Turn::Granted { login, watched }, TraceResult::Granted(session))
             }
             Err(why) => {
@@ -341,7 +343,7 @@ impl Owner {
 
     /// The machine does not.
     fn denied(&mut self, number: u64, denial: Denial, talk: Talk, now: Duration) {
-        self.kept.remove(&number);
+        drop(self.take_kept(number));
         if let Some(conversation) = self.conversations.end(number) {
             self.refused(&conversation, &denial.why.to_string());
             self.traces.push(Trace::of(&conversation, Some((TraceResult::Refused(denial.why, denial.code), now))));
@@ -370,14 +372,14 @@ impl Owner {
                 self.forget(&conversation, TraceResult::Expired, now);
             }
             // The table may have dropped it by itself.
-            self.kept.remove(&number);
+            drop(self.take_kept(number));
         }
     }
 
     /// A login that is over before it was complete. Whoever is asked about it is asked in vain.
     fn forget(&mut self, conversation: &Conversation, result: TraceResult, now: Duration) {
         let number = conversation.number();
-        self.kept.remove(&number);
+        drop(self.take_kept(number));
         self.traces.push(Trace::of(conversation, Some((result, now))));
         if let Some(talk) = self.talks.remove(&number) {
             self.drop_talk(talk, Turn::Unknown);

@@ -604,10 +604,13 @@ pub(crate) fn read_reply(stream: &mut impl Read) -> Reply {
         bytes.push(byte[0]);
     }
     let head = String::from_utf8(bytes).unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
     let mut reply = Reply { status, head, body: Vec::new() };
-    let length: usize = reply.field("content-length").parse().unwrap();
-    reply.body.resize(length, 0);
+    // Who has it already is sent nothing.
+    if status != 304 {
+        let length: usize = reply.field("content-length").parse().unwrap();
+        reply.body.resize(length, 0);
+    }
     stream.read_exact(&mut reply.body).unwrap();
     reply
 }

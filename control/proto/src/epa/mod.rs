@@ -14,7 +14,7 @@ pub mod client_string;
 pub mod envelope;
 pub mod question;
 
-pub use client_string::{BadClientString, ClientString};
+pub use client_string::{BadClientString, ClientString, Kind};
 pub use question::{Question, STRINGS_MAX, judge};
 
 /// The header of question and answer.

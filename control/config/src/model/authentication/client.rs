@@ -160,6 +160,17 @@ impl ClientExpression {
         .unwrap_or(false)
     }
 
+    /// The strings on whose account it is not true, in the order of the text: those that would have to be answered otherwise, alone or
+    /// together with others. `passed` is as for [`holds`](Self::holds). Empty if it is true.
+    pub fn lacking<'e>(&'e self, passed: &mut dyn FnMut(usize) -> bool, names: &'e Names) -> Vec<&'e str> {
+        let mut place = 0;
+        let mut passed = |_: &'e str| {
+            place += 1;
+            passed(place - 1)
+        };
+        Walk { names, parts: CLIENT_PARTS_MAX, depth: 0 }.lacking(&self.root, true, &mut passed).1
+    }
+
     /// Whether all names in it are there and ask the client something.
     ///
     /// # Errors
@@ -273,6 +284,41 @@ impl<'e> Walk<'e> {
     fn each(&mut self, parts: &'e [Part], passed: &mut dyn FnMut(&'e str) -> bool) -> Option<Vec<bool>> {
         let values: Vec<Option<bool>> = parts.iter().map(|part| self.part(part, passed)).collect();
         values.into_iter().collect()
+    }
+
+    /// The value of a part, and the strings on whose account it is not `wanted`. What has no value is never as wanted.
+    fn lacking(&mut self, part: &'e Part, wanted: bool, passed: &mut dyn FnMut(&'e str) -> bool) -> (Option<bool>, Vec<&'e str>) {
+        if !self.count() {
+            return (None, Vec::new());
+        }
+        let (value, mut lacking) = match part {
+            Part::Asked(string) => (Some(passed(string)), vec![&**string]),
+            Part::Always(value) => (Some(*value), Vec::new()),
+            Part::Name(name) => match self.named(name) {
+                Err(_) => (None, Vec::new()),
+                Ok(expression) => {
+                    self.depth += 1;
+                    let found = self.lacking(&expression.root, wanted, passed);
+                    self.depth -= 1;
+                    found
+                }
+            },
+            Part::Not(inner) => {
+                let (value, lacking) = self.lacking(inner, !wanted, passed);
+                (value.map(|value| !value), lacking)
+            }
+            Part::All(parts) | Part::Any(parts) => {
+                let found: Vec<_> = parts.iter().map(|part| self.lacking(part, wanted, passed)).collect();
+                let values: Option<Vec<bool>> = found.iter().map(|(value, _)| *value).collect();
+                let is_all = matches!(part, Part::All(_));
+                let tied = |values: Vec<bool>| if is_all { values.iter().all(|v| *v) } else { values.iter().any(|v| *v) };
+                (values.map(tied), found.into_iter().flat_map(|(_, lacking)| lacking).collect())
+            }
+        };
+        if value == Some(wanted) {
+            lacking.clear();
+        }
+        (value, lacking)
     }
 
     fn checked(&mut self, part: &'e Part) -> Result<(), BadClientNames> {
@@ -483,6 +529,33 @@ mod tests {
             for answers in ["", "a", "b", "c", "ab", "ac", "bc", "abc"] {
                 assert_eq!(holds(&text, answers, &none), yes.contains(&answers), "{text} with {answers}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_lacking_is_what_would_have_to_be_otherwise() {
+        let names = names(&[("macs", r#"sys.client_expr("m") || sys.client_expr("n")"#)]);
+        let s = |letter: &str| format!("sys.client_expr(\"{letter}\")");
+        let (a, b, c) = (&s("a"), &s("b"), &s("c"));
+        for (text, yes, lacking) in [
+            (a.clone(), "", &["a"][..]),
+            (a.clone(), "a", &[]),
+            (format!("{a} && {b}"), "a", &["b"]),
+            (format!("{a} && {b}"), "", &["a", "b"]),
+            (format!("{a} || {b}"), "", &["a", "b"]),
+            (format!("{a} || {b} && {c}"), "b", &["a", "c"]),
+            (format!("!{a} && {b}"), "a", &["a", "b"]),
+            (format!("!{a} && {b}"), "", &["b"]),
+            (format!("!({a} || {b})"), "b", &["b"]),
+            (format!("!({a} && {b})"), "ab", &["a", "b"]),
+            (format!("macs && {a}"), "n", &["a"]),
+            (format!("macs && {a}"), "a", &["m", "n"]),
+            (format!("false || {a}"), "", &["a"]),
+            (format!("nobody || {a}"), "", &["a"]),
+        ] {
+            let expression = ClientExpression::parse(&text).unwrap();
+            let asked = expression.asked(&names);
+            assert_eq!(expression.lacking(&mut |at| yes.contains(asked[at]), &names), lacking, "{text} with {yes}");
         }
     }
 

@@ -9,7 +9,7 @@ use super::pages;
 use crate::http::Reply;
 
 /// Where the script of the page for a scan is. In its name are the first digits of its SHA-256.
-pub(crate) const SCAN_SCRIPT: &str = "/logon/LogonPoint/sg/scan-9f5c17cd.js";
+pub(crate) const SCAN_SCRIPT: &str = "/logon/LogonPoint/sg/scan-d87bbd48.js";
 const SCAN: &str = include_str!("../../../assets/scan.js");
 
 /// The script of the page for a scan.

@@ -70,8 +70,8 @@ impl Portal {
             Step::LoginForm => self.login_form(&Talk::new(self, visit, request)).await,
             Step::Form | Step::Scanned | Step::NewPassword | Step::Cancel if form.field(PAGE) != Field::Absent => {
                 let talk = Talk::new(self, visit, request);
-                let turn = talk.take(step, &form).await?;
-                self.sheet_of(turn, &talk).await
+                let (turn, notice) = self.take_from_page(step, &form, &talk).await?;
+                self.sheet_of(turn, &talk, notice).await
             }
             Step::First | Step::Form | Step::Scanned | Step::NewPassword | Step::Cancel => {
                 Err(Failed::new(Problem::NotFound, "this virtual server has no authentication profile"))
@@ -105,7 +105,7 @@ impl Portal {
             jar::give_flow(&mut reply, token)?;
             return Ok(reply);
         }
-        self.sheet_of(turn, talk).await
+        self.sheet_of(turn, talk, None).await
     }
 
     /// The form, with what was wrong the last time.
@@ -199,7 +199,7 @@ impl Portal {
         }
         let turn = let_in(&talk, &form, false).await?;
         let is_in = matches!(turn, Turn::Granted { .. });
-        let mut reply = self.sheet_of(turn, &talk).await?;
+        let mut reply = self.sheet_of(turn, &talk, None).await?;
         if is_in {
             jar::forget_form(&mut reply)?;
         }
@@ -247,7 +247,7 @@ impl Portal {
                 jar::forget_flow(&mut back, false)?;
                 Ok(back)
             }
-            turn @ (Turn::NotEntered(_) | Turn::Conflict | Turn::Busy) => self.sheet_of(turn, talk).await,
+            turn @ (Turn::NotEntered(_) | Turn::Conflict | Turn::Busy) => self.sheet_of(turn, talk, None).await,
         }
     }
 }

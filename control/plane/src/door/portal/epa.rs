@@ -5,6 +5,7 @@
 //!   GET /epatype ─► Epa:on or Epa:off
 //!   GET /epaq    ─► CSEC: what is asked      X-Sluicegate-EPA-Actions: what is to be done first, to an app of ours
 //!   GET /epas       CSEC: one digit for each ─► 0 or 3
+//!   who looked for a factor before, while the login goes on: CSEC: nothing      Retry-After: when to ask again
 //!   who is not known, or has had too long: 403, and not a word
 //! ```
 //!
@@ -26,9 +27,9 @@ use zeroize::Zeroizing;
 use super::programs::answer;
 use super::routes::Call;
 use super::text::Problem;
-use super::{Failed, Portal, Visit, pages};
+use super::{Failed, Portal, Visit, pages, retry_after};
 use crate::http::{Reply, Whole};
-use crate::login::{self, ScanState};
+use crate::login::{self, ScanAsked, ScanState};
 
 /// What an app of ours is to do before it looks, in the same envelope: `kill=…&delete=…`. Others do not know the header.
 const ACTIONS: &str = "x-sluicegate-epa-actions";
@@ -51,18 +52,28 @@ impl Portal {
         match call {
             Call::State => Ok(match login::scan_state(&self.owner, vserver, token).await? {
                 Some(ScanState::Waiting) => answer(JSON, "{\"scan\":\"waiting\"}"),
+                Some(ScanState::Begun) => answer(JSON, "{\"scan\":\"begun\"}"),
                 Some(ScanState::Done) => answer(JSON, "{\"scan\":\"done\"}"),
                 Some(ScanState::Idle) => answer(JSON, "{\"scan\":\"none\"}"),
                 None => unknown(),
             }),
-            Call::Kind => Ok(match login::scan_state(&self.owner, vserver, token).await? {
-                Some(ScanState::Waiting | ScanState::Done) => plain(TYPE_ON),
+            Call::Kind => Ok(match login::scan_begins(&self.owner, vserver, token).await? {
+                Some(ScanState::Waiting | ScanState::Begun | ScanState::Done) => plain(TYPE_ON),
                 Some(ScanState::Idle) => plain(TYPE_OFF),
                 None => unknown(),
             }),
             Call::Question => {
                 let Some(asked) = login::epa_question(&self.owner, vserver, token).await? else { return Ok(unknown()) };
                 let Some(wrap) = wrap(token, visit, request) else { return Ok(pages::bare(StatusCode::BAD_REQUEST)) };
+                let asked = match asked {
+                    ScanAsked::Now(asked) => asked,
+                    ScanAsked::Later(wait) => {
+                        let mut reply = pages::bare(StatusCode::OK);
+                        put(&mut reply, HEADER, &wrap.seal(b"")?)?;
+                        retry_after(&mut reply, wait);
+                        return Ok(reply);
+                    }
+                };
                 let strings: Vec<_> = asked.strings.iter().filter_map(|string| ClientString::parse(string).ok()).collect();
                 let question = Question::new(&strings);
                 if strings.len() != asked.strings.len() || !question.is_whole() {

@@ -24,10 +24,10 @@ use zeroize::Zeroizing;
 
 use super::routes::Step;
 use super::sheet::{CONTEXT, PAGE, TOKEN};
-use super::text::Problem;
+use super::text::{Problem, texts};
 use super::{Failed, Portal, Visit, pages, routes};
 use crate::http::{Reply, Whole};
-use crate::login::{self, Said, Turn};
+use crate::login::{self, Said, ScanState, Turn};
 
 /// Factors that a client passes by that cannot be looked at: as many as a conversation has.
 const PASSED_BY_MAX: u32 = gate_auth::login::FACTORS_MAX;
@@ -61,8 +61,8 @@ impl Portal {
         let form = Form::parse(request.body()).map_err(|bad| Failed::new(Problem::BadRequest, bad))?;
         let talk = Talk::new(self, visit, request);
         if step == Step::Page || form.field(PAGE) != Field::Absent {
-            let turn = talk.take(step, &form).await?;
-            self.sheet_of(turn, &talk).await
+            let (turn, notice) = self.take_from_page(step, &form, &talk).await?;
+            self.sheet_of(turn, &talk, notice).await
         } else {
             let reader = super::answers::reader(visit, request);
             let mut turn = talk.take(step, &form).await?;
@@ -76,6 +76,28 @@ impl Portal {
             }
             self.answer_of(turn, &reader, visit)
         }
+    }
+
+    /// A step from one of our pages, with what its user is told if it was not taken: whoever goes on too early has not failed yet.
+    pub(super) async fn take_from_page(
+        &self,
+        step: Step,
+        form: &Form,
+        talk: &Talk<'_>,
+    ) -> Result<(Turn, Option<&'static str>), Failed> {
+        let Visit { site, jar, language, .. } = talk.visit;
+        if step == Step::Scanned
+            && form.text(SCAN) != Some(SKIPPED)
+            && let Some(token) = jar.flow()
+        {
+            match login::scan_state(&self.owner, &site.vserver, token).await? {
+                Some(ScanState::Waiting | ScanState::Begun) => {
+                    return Ok((talk.ask(Some(token)).await?, Some(texts(*language).scan.not_yet)));
+                }
+                Some(ScanState::Done | ScanState::Idle) | None => {}
+            }
+        }
+        Ok((talk.take(step, form).await?, None))
     }
 }
 

@@ -9,6 +9,7 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
+use super::agents::Agent;
 use super::sheet::{Item, Sheet};
 use super::text::{Language, Problem, Text, texts};
 use crate::http::Reply;
@@ -57,8 +58,53 @@ pub(crate) struct FlowPage<'p> {
     pub(super) sheet: &'p Sheet,
     /// What happened before.
     pub(crate) ended: Option<&'p str>,
+    /// Why the device did not do, if it goes on all the same.
+    pub(super) lacking: Option<Told>,
     /// Name of the field that says that the form was on a page.
     pub(crate) page_field: &'static str,
+}
+
+/// Why a device did not do, in words.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) text: String,
+    /// What it is about.
+    pub(super) items: Vec<String>,
+    /// How many more, with the words for that.
+    pub(super) more: Option<String>,
+}
+
+/// How far a look at the device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Waiting,
+    Begun,
+    Done,
+}
+
+impl Stage {
+    /// As style and script know it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Begun => "begun",
+            Self::Done => "done",
+        }
+    }
+
+    pub(crate) fn is_waiting(self) -> bool {
+        match self {
+            Self::Waiting => true,
+            Self::Begun | Self::Done => false,
+        }
+    }
+
+    pub(crate) fn is_begun(self) -> bool {
+        match self {
+            Self::Begun => true,
+            Self::Waiting | Self::Done => false,
+        }
+    }
 }
 
 /// The device is looked at.
@@ -68,8 +114,12 @@ pub(crate) struct ScanPage<'p> {
     pub(crate) text: &'static Text,
     pub(crate) nonce: &'p str,
     pub(crate) ended: Option<&'p str>,
+    /// How far that is.
+    pub(crate) stage: Stage,
     /// Starts the app on the device.
     pub(crate) launch: &'p str,
+    /// The app, for whoever lacks it.
+    pub(crate) agents: &'p [Agent],
     pub(crate) script: &'static str,
     /// Where the script asks whether the app has answered.
     pub(crate) poll: &'static str,
@@ -88,6 +138,8 @@ pub(crate) struct OverPage<'p> {
     pub(crate) nonce: &'p str,
     pub(crate) title: &'static str,
     pub(crate) reason: &'p str,
+    /// What was not as it should be on the device.
+    pub(super) lacking: Option<Told>,
     pub(crate) code: Option<u16>,
     /// It went wrong.
     pub(crate) alert: bool,
@@ -126,9 +178,13 @@ pub(crate) fn nonce() -> Result<String, NoRandom> {
 pub(crate) struct May {
     /// Show images that are in it.
     pub(crate) show_images: bool,
-    /// Run the script that it names, which may ask us.
+    /// Run the script that it names, which may ask us and start the app on the device.
     pub(crate) run_own: bool,
 }
+
+/// What a frame of a page for a scan may lead to: to the app on the device and nowhere else. A source that is a scheme alone is understood
+/// by all browsers; not all find a host in an address of a scheme that they do not know.
+const APP: &str = "nsgcepa:";
 
 /// A page.
 pub(crate) fn page(status: StatusCode, nonce: &str, page: &impl Template) -> Reply {
@@ -143,7 +199,8 @@ pub(crate) fn page_with(status: StatusCode, nonce: &str, page: &impl Template, m
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     let images = if may.show_images { " img-src data:;" } else { "" };
-    let script = if may.run_own { format!(" script-src 'nonce-{nonce}'; connect-src 'self';") } else { String::new() };
+    let script =
+        if may.run_own { format!(" script-src 'nonce-{nonce}'; connect-src 'self'; frame-src {APP};") } else { String::new() };
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}';{images}{script} form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     );

@@ -7,8 +7,10 @@
 //!
 //! All of it works without JavaScript. The page for a scan has a small script that presses "continue" once the app has answered.
 
-use gate_auth::login::{Denial, ScanView, View, Why};
+use gate_auth::login::scan::Lack;
+use gate_auth::login::{Denial, ScanView, View, Void, Why};
 use gate_auth::sessions::{End, Token};
+use gate_proto::epa::{ClientString, Kind};
 use gate_proto::forms::announced::Announced;
 use gate_proto::forms::compose::{CANCEL, Prefix, Reader, SCANNED};
 use hyper::StatusCode;
@@ -16,19 +18,19 @@ use tracing::error;
 
 use super::answers::{self, told};
 use super::flow::Talk;
-use super::pages::{FlowPage, OverPage, ScanPage};
+use super::pages::{FlowPage, OverPage, ScanPage, Stage, Told};
 use super::sheet::{CREDENTIALS, Cancel, LABELS, Lacking, PAGE, Sheet};
 use super::text::{Language, Problem, texts};
 use super::{Failed, Portal, Visit, assets, jar, pages, retry_after, routes};
 use crate::http::Reply;
-use crate::login::Turn;
+use crate::login::{self, ScanState, Turn};
 
 /// The app on the device is started with this, the gateway's name and a token.
 const LAUNCH: &str = "nsgcepa://nsgcepa/epav2plugin";
 
 impl Portal {
-    /// The page for a step.
-    pub(super) async fn sheet_of(&self, turn: Turn, talk: &Talk<'_>) -> Result<Reply, Failed> {
+    /// The page for a step. `notice`: what its user is told before.
+    pub(super) async fn sheet_of(&self, turn: Turn, talk: &Talk<'_>, notice: Option<&'static str>) -> Result<Reply, Failed> {
         let visit = talk.visit;
         let text = texts(visit.language);
         match turn {
@@ -39,7 +41,7 @@ impl Portal {
             // A page that lay open for too long: the first form again, and why.
             Turn::Unknown => {
                 let fresh = talk.ask(None).await?;
-                self.present(fresh, visit, Some(Problem::StaleForm.told(visit.language).advice))
+                self.present(fresh, visit, Some(Problem::StaleForm.told(visit.language).advice)).await
             }
             Turn::Over(denial) => self.over(&denial, visit),
             Turn::Cancelled => {
@@ -48,6 +50,7 @@ impl Portal {
                     nonce: &pages::nonce()?,
                     title: text.sign_in,
                     reason: text.over.cancelled,
+                    lacking: None,
                     code: None,
                     alert: false,
                     back: visit.entrance(),
@@ -59,15 +62,22 @@ impl Portal {
             Turn::NotEntered(why) => Err(why.into()),
             Turn::Conflict => Err(Failed::new(Problem::Conflict, "a step of this login is under way")),
             Turn::Busy => Err(Failed::new(Problem::Busy, "too many logins at once")),
-            turn @ (Turn::Show { .. } | Turn::Scan { .. } | Turn::Granted { .. }) => self.present(turn, visit, None),
+            turn @ (Turn::Show { .. } | Turn::Scan { .. } | Turn::Granted { .. }) => self.present(turn, visit, notice).await,
         }
     }
 
-    fn present(&self, turn: Turn, visit: &Visit<'_>, notice: Option<&'static str>) -> Result<Reply, Failed> {
+    async fn present(&self, turn: Turn, visit: &Visit<'_>, notice: Option<&'static str>) -> Result<Reply, Failed> {
         match turn {
             Turn::Show { token, view } if visit.is_classic_form(&view.kind) => self.classic_form(&token, &view, visit, notice),
             Turn::Show { token, view } => flow(&token, &view, visit, notice),
-            Turn::Scan { token, view } => scan(&token, &view, visit, notice),
+            Turn::Scan { token, view } => {
+                let stage = match login::scan_state(&self.owner, &visit.site.vserver, token.expose()).await? {
+                    Some(ScanState::Begun) => Stage::Begun,
+                    Some(ScanState::Done) => Stage::Done,
+                    Some(ScanState::Waiting | ScanState::Idle) | None => Stage::Waiting,
+                };
+                scan(&token, &view, stage, visit, notice)
+            }
             Turn::Granted { login, watched } => {
                 let mut reply = pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES);
                 jar::give_login(&mut reply, &login)?;
@@ -105,8 +115,14 @@ fn flow(token: &Token, view: &View, visit: &Visit<'_>, notice: Option<&str>) -> 
         sheet.cancel = Some(Cancel { path: CANCEL.to_owned(), text: text.start_over.to_owned() });
     }
     let failed = sheet.problem.is_some();
-    let page =
-        FlowPage { text, nonce: &pages::nonce()?, sheet: &sheet, ended: notice.or_else(|| ended(visit)), page_field: PAGE };
+    let page = FlowPage {
+        text,
+        nonce: &pages::nonce()?,
+        sheet: &sheet,
+        ended: notice.or_else(|| ended(visit)),
+        lacking: view.lack.as_ref().map(|lack| lacking(lack, visit.language)),
+        page_field: PAGE,
+    };
     // By the status a browser's password manager sees that the password was wrong.
     let status = if failed { StatusCode::FORBIDDEN } else { StatusCode::OK };
     let mut reply = pages::page_with(status, page.nonce, &page, pages::May { show_images: sheet.has_image, run_own: false });
@@ -116,13 +132,15 @@ fn flow(token: &Token, view: &View, visit: &Visit<'_>, notice: Option<&str>) -> 
     Ok(reply)
 }
 
-fn scan(token: &Token, view: &ScanView, visit: &Visit<'_>, notice: Option<&str>) -> Result<Reply, Failed> {
+fn scan(token: &Token, view: &ScanView, stage: Stage, visit: &Visit<'_>, notice: Option<&str>) -> Result<Reply, Failed> {
     let host = if visit.own.port == 443 { visit.own.host.clone() } else { format!("{}:{}", visit.own.host, visit.own.port) };
     let page = ScanPage {
         text: texts(visit.language),
         nonce: &pages::nonce()?,
         ended: notice.or_else(|| ended(visit)),
+        stage,
         launch: &format!("{LAUNCH}/{host}/{}/", token.expose()),
+        agents: visit.world.agents.all(),
         script: assets::SCAN_SCRIPT,
         poll: routes::SCAN_STATE,
         post_back: SCANNED,
@@ -144,6 +162,7 @@ fn over(denial: &Denial, visit: &Visit<'_>) -> Result<Reply, Failed> {
         nonce: &pages::nonce()?,
         title: text.over.failed,
         reason: &reason,
+        lacking: denial.lack.as_ref().map(|lack| lacking(lack, visit.language)),
         code: Some(visit.number(denial.code)),
         alert: true,
         back: visit.entrance(),
@@ -152,6 +171,41 @@ fn over(denial: &Denial, visit: &Visit<'_>) -> Result<Reply, Failed> {
     denial.wait.into_iter().for_each(|wait| retry_after(&mut reply, wait));
     jar::forget_flow(&mut reply, false)?;
     Ok(reply)
+}
+
+/// Why a device did not do, in words. What was asked is no secret: the app on the device was told the same.
+fn lacking(lack: &Lack, language: Language) -> Told {
+    let text = &texts(language).lacking;
+    let of = |text: &str| Told { text: text.to_owned(), ..Told::default() };
+    match lack {
+        Lack::Void(Void::Skipped) => of(text.skipped),
+        Lack::Void(Void::Missing) => of(text.missing),
+        Lack::Void(Void::Malformed) => of(text.malformed),
+        Lack::Void(Void::Late) => of(text.late),
+        Lack::Strings { first, more } => Told {
+            items: first.iter().map(|string| named(string, language)).collect(),
+            more: (*more > 0).then(|| format!("{} {more}", text.more)),
+            ..of(text.these)
+        },
+    }
+}
+
+/// One thing that was asked: the operator's comment, if there is one.
+fn named(string: &str, language: Language) -> String {
+    if let Some((_, comment)) = string.trim_end().strip_suffix(']').and_then(|rest| rest.split_once("[COMMENT:"))
+        && !comment.trim().is_empty()
+    {
+        return comment.trim().to_owned();
+    }
+    let text = &texts(language).lacking;
+    let Ok(asked) = ClientString::parse(string) else { return string.to_owned() };
+    let of = |what: &str| format!("{what} {}", asked.body());
+    match asked.kind() {
+        Kind::Process => of(text.process),
+        Kind::File => of(text.file),
+        Kind::Service => of(text.service),
+        Kind::Registry | Kind::System | Kind::Application | Kind::DeviceCertificate | Kind::Other(_) => asked.to_string(),
+    }
 }
 
 /// Why the login is over that the browser still has a cookie of.
@@ -192,7 +246,7 @@ mod tests {
         let text = texts(language);
         let form = answer.requirements.unwrap();
         let sheet = Sheet::of(form, &answer.state, &Lacking { heading: text.sign_in, deed: text.next });
-        FlowPage { text, nonce: "n", sheet: &sheet, ended: None, page_field: PAGE }.render().unwrap()
+        FlowPage { text, nonce: "n", sheet: &sheet, ended: None, lacking: None, page_field: PAGE }.render().unwrap()
     }
 
     /// Ids of what is typed into, ticked or chosen from.
@@ -247,6 +301,26 @@ mod tests {
         let html = page(reader.form(&schema, "", &State::first(), None).unwrap(), Language::English);
         assert!(html.contains("Site &#60;1&#62;") && html.contains("<option value=\"&#34;&#62;\">A&#38;B</option>"), "{html}");
         assert!(html.contains("<option value=\"b\" selected>Tokyo</option>"), "{html}");
+    }
+
+    #[test]
+    fn what_is_lacking_is_named_in_words() {
+        for (string, words) in [
+            ("proc_2_firefox", "program firefox"),
+            ("file_0_/etc/ok", "file /etc/ok"),
+            ("svc_0_sshd", "service sshd"),
+            ("sys_0_MAC_ADDR_anyof_1AC89C83B0F7[COMMENT: A known network card]", "A known network card"),
+            ("app_0_FIREWALL_0[COMMENT: ]", "app_0_FIREWALL_0"),
+            ("neither", "neither"),
+        ] {
+            assert_eq!(named(string, Language::English), words);
+        }
+        let lack = Lack::Strings { first: vec!["proc_0_<b>".into()], more: 2 };
+        let told = Some(lacking(&lack, Language::Japanese));
+        let text = texts(Language::Japanese);
+        let page = OverPage { text, nonce: "n", title: "t", reason: "r", lacking: told, code: None, alert: true, back: "/" };
+        let html = page.render().unwrap();
+        assert!(html.contains("<li>プログラム &#60;b&#62;</li>") && html.contains("<li>ほかの項目数: 2</li>"), "{html}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What pages say in English.
 
-use super::{Over, Scan, Text};
+use super::{Lacking, Over, Scan, Text};
 
 pub(super) const TEXT: Text = Text {
     language: "en",
@@ -25,12 +25,34 @@ pub(super) const TEXT: Text = Text {
         title: "Checking your device",
         what: "Before you go on, this gateway wants to know whether your device meets the rules of your organisation. The app on your device looks, and tells the gateway the result only.",
         start: "Start the check",
+        start_again: "Start the check again",
         go_on: "The check is done: continue",
         skip: "Skip the check",
         skip_means: "Skipping counts as a failed check.",
-        waiting: "Waiting for the app on your device …",
-        done: "The check is done. Going on …",
-        no_app: "Nothing happens? Then the app is missing on this device. Your help desk knows where to get it.",
+        waiting: "The app on your device has not begun yet.",
+        starting: "Starting the app on your device … Your browser may ask whether it may open it.",
+        missing: "No sign of the app on your device yet. Start the check again, or get the app below.",
+        begun: "The app is looking at your device. It may ask for your permission in a window of its own.",
+        done: "The check is done.",
+        lost: "This page cannot see how the check is. Continue once the app says that it is done.",
+        not_yet: "The app has not answered yet. Continue once it says that it is done.",
+        no_app: "Is the app missing on this device?",
+        whom_to_ask: "Your help desk knows where to get it.",
+        get_app: "The app for Linux, from this gateway:",
+        packages: ["Package for Debian and Ubuntu", "Archive with icon and desktop file", "The program alone"],
+        then: "Once it is installed, run “sluice-epa register” and start the check again.",
+    },
+    lacking: Lacking {
+        these: "Not as it should be on this device:",
+        more: "and more:",
+        process: "program",
+        file: "file",
+        service: "service",
+        skipped: "The check was skipped, which counts as failed.",
+        missing: "The app on your device did not answer.",
+        malformed: "The app on your device did not answer everything that it was asked.",
+        late: "The app on your device took too long to answer.",
+        goes_on: "Your device does not meet all rules of your organisation, so you go on with restricted access.",
     },
     over: Over {
         failed: "Sign-in failed",

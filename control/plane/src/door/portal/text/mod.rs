@@ -14,6 +14,8 @@ use hyper::HeaderMap;
 use hyper::header::ACCEPT_LANGUAGE;
 
 pub(crate) use self::problem::Problem;
+use super::agents::Package;
+use super::pages::Stage;
 
 /// The texts of one language.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub(crate) struct Text {
     pub(crate) code: &'static str,
     pub(crate) reference: &'static str,
     pub(crate) scan: Scan,
+    pub(crate) lacking: Lacking,
     pub(crate) over: Over,
 }
 
@@ -47,12 +50,67 @@ pub(crate) struct Scan {
     pub(crate) title: &'static str,
     pub(crate) what: &'static str,
     pub(crate) start: &'static str,
+    /// It has begun, and nothing comes of it.
+    pub(crate) start_again: &'static str,
     pub(crate) go_on: &'static str,
     pub(crate) skip: &'static str,
     pub(crate) skip_means: &'static str,
+    /// The app is not there yet; without a script.
     pub(crate) waiting: &'static str,
+    /// The script has just started it.
+    pub(crate) starting: &'static str,
+    /// It is still not there.
+    pub(crate) missing: &'static str,
+    pub(crate) begun: &'static str,
     pub(crate) done: &'static str,
+    /// The script cannot find out.
+    pub(crate) lost: &'static str,
+    /// Somebody wants to go on, and it is not done.
+    pub(crate) not_yet: &'static str,
     pub(crate) no_app: &'static str,
+    pub(crate) whom_to_ask: &'static str,
+    pub(crate) get_app: &'static str,
+    pub(crate) packages: [&'static str; Package::ALL.len()],
+    pub(crate) then: &'static str,
+}
+
+impl Scan {
+    /// How far it is, as the page says before its script runs.
+    pub(crate) fn said(&self, stage: &Stage) -> &'static str {
+        match stage {
+            Stage::Waiting => self.waiting,
+            Stage::Begun => self.begun,
+            Stage::Done => self.done,
+        }
+    }
+
+    /// What a package is, in the order of [`Package::ALL`].
+    pub(crate) fn package(&self, package: &Package) -> &'static str {
+        let [deb, archive, program] = self.packages;
+        match package {
+            Package::Deb => deb,
+            Package::Archive => archive,
+            Package::Program => program,
+        }
+    }
+}
+
+/// Why a device did not do.
+#[derive(Debug)]
+pub(crate) struct Lacking {
+    /// Before a list.
+    pub(crate) these: &'static str,
+    /// Behind a list that is not whole, with how many more.
+    pub(crate) more: &'static str,
+    pub(crate) process: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) service: &'static str,
+    pub(crate) skipped: &'static str,
+    pub(crate) missing: &'static str,
+    pub(crate) malformed: &'static str,
+    pub(crate) late: &'static str,
+    /// A login goes on all the same.
+    pub(crate) goes_on: &'static str,
 }
 
 /// The page on which a login or a session has come to its end.
