@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_plain_path_needs_no_quotes() {
-        assert!(desktop_file(Path::new("/usr/bin/sluice-epa")).unwrap().contains("\nExec=/usr/bin/sluice-epa --hold %u\n"));
+        assert!(desktop_file(Path::new("/usr/bin/sluice-epa"), true).unwrap().contains("\nExec=/usr/bin/sluice-epa --hold %u\n"));
     }
 
     #[test]

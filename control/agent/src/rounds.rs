@@ -2,17 +2,21 @@
 //!
 //! ```text
 //!   first scan ── answered, nothing to repeat ─► Passed        not what the gateway wants ─► Refused
-//!       │ answered, with an interval                            403 ─► Forgotten; before the first repeat after LOGIN_MAX
+//!       │ answered, with an interval                            403 ─► Forgotten
 //!       ▼                                                       not reached ─► Lost, at once the first time
 //!   wait for the interval ─► scan ─► …                                         after RETRIES_MAX the next times
+//!                             │ not now: somebody still types a further factor
+//!                             └─► wait for as long as the gateway says ─► scan
 //! ```
 
 use std::time::Duration;
 
 /// How long after a scan that did not get through the next one is tried. Well within a gateway's grace of 30 s.
 pub const RETRY_WAIT: Duration = Duration::from_secs(5);
-/// How long a login may go on behind its scan: as long as it may take at all. Until it is complete, the token of the scan may be unknown.
+/// How long a login may take at all, and with it whatever waits for its user.
 pub const LOGIN_MAX: Duration = Duration::from_secs(10 * 60);
+/// Shortest and longest wait that a gateway may ask for.
+pub const LATER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 /// How many in a row may not get through.
 pub const RETRIES_MAX: u32 = 6;
 
@@ -37,6 +41,8 @@ pub enum Heard {
         /// What the gateway said.
         verdict: Verdict,
     },
+    /// The gateway has nothing to ask yet, and wants to be asked again in so long.
+    NotNow(Duration),
     /// The gateway does not know the token, or no longer.
     Forgotten,
     /// The gateway was not reached, or is busy.
@@ -50,7 +56,7 @@ pub enum End {
     Passed,
     /// The gateway is not satisfied with this machine.
     Refused,
-    /// The gateway has ended it: the session is over, or the login went on without this scan.
+    /// The gateway has ended it: the session is over, or another scan is the one that is repeated.
     Forgotten,
     /// The gateway never knew this scan, or has waited too long for it.
     NeverKnown,
@@ -74,9 +80,8 @@ pub enum Next {
 pub struct Rounds {
     minute: Duration,
     due: Duration,
-    /// When the first answer was taken.
-    answered: Option<Duration>,
-    is_repeated: bool,
+    /// An answer was taken.
+    is_answered: bool,
     misses: u32,
     end: Option<End>,
 }
@@ -85,7 +90,7 @@ impl Rounds {
     /// Begins; the first scan is due at once. `minute` is how long a minute of intervals lasts.
     #[must_use]
     pub fn new(minute: Duration) -> Self {
-        Self { minute, due: Duration::ZERO, answered: None, is_repeated: false, misses: 0, end: None }
+        Self { minute, due: Duration::ZERO, is_answered: false, misses: 0, end: None }
     }
 
     /// What is next at `now`.
@@ -106,22 +111,19 @@ impl Rounds {
                 self.end = Some(End::Passed);
             }
             Heard::Answered { interval_minutes: Some(minutes), verdict: Verdict::Passed | Verdict::Untold } => {
-                self.is_repeated = self.answered.is_some();
-                self.answered = self.answered.or(Some(now));
+                self.is_answered = true;
                 self.misses = 0;
                 self.due = now.saturating_add(self.minute.saturating_mul(u32::from(minutes)));
             }
-            Heard::Forgotten => match self.answered {
-                None => self.end = Some(End::NeverKnown),
-                // Somebody still types a further factor; the session asks when it is there.
-                Some(answered) if !self.is_repeated && now < answered.saturating_add(LOGIN_MAX) => {
-                    self.due = now.saturating_add(RETRY_WAIT);
-                }
-                Some(_) => self.end = Some(End::Forgotten),
-            },
+            Heard::NotNow(wait) => {
+                let [least, most] = LATER;
+                self.misses = 0;
+                self.due = now.saturating_add(wait.clamp(least, most));
+            }
+            Heard::Forgotten => self.end = Some(if self.is_answered { End::Forgotten } else { End::NeverKnown }),
             Heard::Unreached => {
                 self.misses += 1;
-                if self.answered.is_none() || self.misses > RETRIES_MAX {
+                if !self.is_answered || self.misses > RETRIES_MAX {
                     self.end = Some(End::Lost);
                 } else {
                     self.due = now.saturating_add(RETRY_WAIT);
@@ -173,18 +175,16 @@ mod tests {
     fn a_login_that_goes_on_behind_the_scan_is_waited_for() {
         let mut rounds = Rounds::new(MINUTE);
         rounds.heard(answered(Some(1), Verdict::Passed), seconds(0));
-        for second in (60..600).step_by(5) {
-            assert_eq!(rounds.next(seconds(second)), Next::Scan);
-            rounds.heard(Heard::Forgotten, seconds(second));
-            assert_eq!(rounds.next(seconds(second)), Next::Wait(RETRY_WAIT));
+        let [least, most] = LATER;
+        for (wait, waited) in [(seconds(15), seconds(15)), (Duration::ZERO, least), (Duration::MAX, most)] {
+            assert_eq!(rounds.next(seconds(60)), Next::Scan);
+            let mut asked = rounds.clone();
+            asked.heard(Heard::NotNow(wait), seconds(60));
+            assert_eq!(asked.next(seconds(60)), Next::Wait(waited));
         }
-        let mut given_up = rounds.clone();
-        given_up.heard(Heard::Forgotten, seconds(600));
-        assert_eq!(given_up.next(seconds(600)), Next::End(End::Forgotten));
-        // It is complete at last; from now on to be forgotten is the end.
-        rounds.heard(answered(Some(1), Verdict::Passed), seconds(599));
-        rounds.heard(Heard::Forgotten, seconds(659));
-        assert_eq!(rounds.next(seconds(659)), Next::End(End::Forgotten));
+        // It is complete at last, and another scan is the one that is repeated.
+        rounds.heard(Heard::Forgotten, seconds(60));
+        assert_eq!(rounds.next(seconds(60)), Next::End(End::Forgotten));
     }
 
     #[test]

@@ -263,6 +263,29 @@ fn an_outage_between_two_rounds_is_bridged() {
 }
 
 #[test]
+fn a_login_that_goes_on_behind_the_check_is_waited_for() {
+    let mut questions = 0;
+    let gateway = Gateway::start("localhost", move |request| match request.path.as_str() {
+        "/epatype" => body("Epa:on\r\n"),
+        "/epaq" => {
+            questions += 1;
+            match questions {
+                1 | 3 => request.question("file_1_/etc/passwd;"),
+                2 => {
+                    let nothing = String::from_utf8(request.question("")).unwrap();
+                    nothing.replace("Content-Length", "Retry-After: 1\r\nContent-Length").into_bytes()
+                }
+                _ => status(403),
+            }
+        }
+        _ => request.verdict("0"),
+    });
+    let (code, said) = ended(gateway.agent(&["--yes", "--minute", "1"]));
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(gateway.paths().iter().filter(|path| *path == "/epas").count(), 2);
+}
+
+#[test]
 fn strangers_are_told_nothing() {
     let (gateway, _) = asking("file_0_/etc/passwd;", "0");
     let machines = Command::new(env!("CARGO_BIN_EXE_sluice-epa"))
@@ -400,7 +423,7 @@ fn it_registers_for_links_and_takes_it_back() {
     .map(|file| home.path().join(file));
     assert!([&desktop, &icon, &defaults].iter().all(|file| told.contains(&format!("{}\n", file.display()))), "{told}");
     let text = std::fs::read_to_string(&desktop).unwrap();
-    assert!(text.contains(&format!("Exec=\"{}\" --hold %u", env!("CARGO_BIN_EXE_sluice-epa"))), "{text}");
+    assert!(text.contains(&format!("Exec={} --hold %u", env!("CARGO_BIN_EXE_sluice-epa"))), "{text}");
     assert!(std::fs::read_to_string(&defaults).unwrap().contains("x-scheme-handler/nsgcepa=sluice-epa.desktop"));
     let valid = Command::new("desktop-file-validate").arg(&desktop).output().unwrap();
     assert!(valid.status.success() && valid.stdout.is_empty(), "{}", String::from_utf8_lossy(&valid.stdout));

@@ -167,7 +167,9 @@ impl Visit<'_> {
             let (Some(answer), envelope) = self.ask("/epaq", None)? else { return Ok(Heard::Forgotten) };
             let asked = Asked::read(answer.only(HEADER).ok_or(BadQuestion::Missing)?, &envelope)?;
             if asked.strings.is_empty() {
-                return Err(Fault::NotWanted);
+                let wait = answer.only("retry-after").and_then(|wait| std::str::from_utf8(wait).ok()?.parse().ok());
+                let wait = wait.filter(|_| told.is_some()).map(Duration::from_secs);
+                return wait.map(Heard::NotNow).ok_or(Fault::NotWanted);
             }
             let wanted = answer.only(orders::HEADER).map(|payload| orders::read(payload, &envelope)).unwrap_or_default();
             // Before the first look, and never again.
