@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gate_auth::login::Realm;
+use gate_auth::sessions::End;
 use gate_config::answer::{Answer, Datum, Row};
 use gate_config::order::AskOrder;
 use gate_config::problem::Problem;
@@ -60,7 +61,10 @@ fn row(trace: &Trace) -> Row {
         .rows("decisions", decisions.collect());
     match trace.result {
         TraceResult::UnderWay => row.text("outcome", "UNDER WAY"),
-        TraceResult::Granted(session) => row.text("outcome", "GRANTED").number("sessionNumber", session),
+        TraceResult::Granted(session) => row
+            .text("outcome", "GRANTED")
+            .number("sessionNumber", session)
+            .maybe("sessionEnd", trace.session_end.map(End::meaning)),
         TraceResult::NotEntered => row.text("outcome", "NOT ENTERED"),
         TraceResult::Refused(why, code) => {
             row.text("outcome", "REFUSED").text("reason", format!("{why} ({} {})", code.number(), code.meaning()))

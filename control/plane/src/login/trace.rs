@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gate_auth::Now;
 use gate_auth::login::{Code, Conversation, Decision, Why};
-use gate_auth::sessions::plain;
+use gate_auth::sessions::{End, plain};
 
 /// Logins that are over and remembered.
 pub(crate) const TRACES_MAX: usize = 200;
@@ -28,6 +28,8 @@ pub(crate) struct Trace {
     pub(crate) ended: Option<Now>,
     /// What came of it.
     pub(crate) result: TraceResult,
+    /// Why the session that came of it ended; `None`: it has not.
+    pub(crate) session_end: Option<End>,
     /// Every decision, oldest first.
     pub(crate) decisions: Arc<[Decision]>,
     /// How many are left out before the last.
@@ -74,6 +76,7 @@ impl Trace {
             began: conversation.began(),
             ended: over.map(|(_, ended)| ended),
             result: over.map_or(TraceResult::UnderWay, |(result, _)| result),
+            session_end: None,
             decisions: conversation.path().into(),
             left_out: conversation.path_left_out(),
         }
@@ -99,6 +102,13 @@ impl Traces {
             self.0.pop_front();
         }
         self.0.push_back(trace);
+    }
+
+    /// The session `number` has ended.
+    pub(crate) fn session_ended(&mut self, number: u64, end: End) {
+        if let Some(trace) = self.0.iter_mut().rev().find(|trace| trace.result == TraceResult::Granted(number)) {
+            trace.session_end = Some(end);
+        }
     }
 
     /// All, the last one first.

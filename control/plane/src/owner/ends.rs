@@ -36,6 +36,7 @@ impl Owner {
             *count += 1;
         }
         self.watches.end(login.number);
+        self.traces.session_ended(login.number, end);
         self.forget_guest(login);
         let mut keys = Vec::new();
         if end.ends_ica(self.rules.ica) {

@@ -120,6 +120,7 @@ pub(super) const TRACE: Ask = Ask {
         Field::text("outcome", "Outcome", "UNDER WAY, GRANTED, NOT ENTERED, REFUSED, EXPIRED or DISPLACED."),
         Field::text("reason", "Reason", "Why it was refused."),
         Field::number("sessionNumber", "Session number", "", "Of the session that was granted."),
+        Field::text("sessionEnd", "Session end", "Why that session ended, if it has."),
         Field::number("leftOut", "Left out", "", "Decisions that are not kept, just before the last."),
         Field::lines("decisions", "Decisions", TRACED, "What was decided, in order."),
     ],
