@@ -141,6 +141,8 @@ fn a_process_opens_a_session_and_its_end_closes_it(engine: &'static str) {
     assert!(told.body.contains("device") && !told.body.contains("Notepad"), "the user is told why: {told:?}");
     let ended = rows(gateway.console().run("show aaa session -ended -format json"));
     assert!(ended.len() == 1 && ended[0]["endReason"].to_string().to_lowercase().contains("scan"), "{ended:?}");
+    let trace = gateway.console().run(&format!("show authentication trace -userName {}", ANN.0)).done();
+    assert!(trace.contains("a repeated scan of the client's machine failed"), "{trace}");
     let token = link(&scan).trim_end_matches('/').rsplit('/').next().unwrap();
     assert!(!said.contains(token) && !gateway.log().contains(token), "tokens are told to nobody");
 }
@@ -183,4 +185,106 @@ fn of_two_factors_the_later_one_is_repeated() {
     ends(&mut stream);
     until("the session to be gone", || session(&gateway, ANN.0).is_none().then_some(()));
     assert_eq!(later.running.wait().code(), Some(1), "{}", later.said());
+}
+
+/// A user without rights, who has nothing else running.
+const USER: u32 = 62_507;
+
+/// What a gateway wants ended and deleted: nothing of it happens unless the machine's root has written down that it may.
+#[test]
+fn what_a_gateway_wants_done_is_done_where_root_allows_it() {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
+    if !fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
+        return crate::control::say("left out: only root can make a policy and be somebody else");
+    }
+    let open_to_all = |folder: &Path| fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    let (place, roots) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in("/run").unwrap());
+    open_to_all(place.path());
+    open_to_all(roots.path());
+    // Copied by another process: what this one has open for writing, others that are started meanwhile have, too, and it cannot be run.
+    let copied = |from: &Path, to: &Path| assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+    copied(&program(), &place.path().join("sluice-epa"));
+    let home = place.path().join("home");
+    fs::create_dir(&home).unwrap();
+    chown(&home, Some(USER), Some(USER)).unwrap();
+    let as_user = || {
+        let mut command = Command::new("setpriv");
+        command.args([format!("--reuid={USER}"), format!("--regid={USER}"), "--clear-groups".to_owned()]).stdin(Stdio::null());
+        command
+    };
+    let [bad, good] = ["b", "g"].map(|which| format!("epa{:x}{which}", std::process::id()));
+    let process = |name: &str| {
+        copied(Path::new("/bin/sleep"), &place.path().join(name));
+        Running::start(as_user().arg(place.path().join(name)).arg("600"))
+    };
+    let file = |name: &str| {
+        fs::write(home.join(name), "x").unwrap();
+        chown(home.join(name), Some(USER), Some(USER)).unwrap();
+        home.join(name)
+    };
+    let (old, precious) = (file("old.cfg"), file("precious"));
+
+    let (host, directory) = (Host::echo(), Directory::start(&Ca::new()));
+    let action = format!(
+        r#"add authentication epaAction EPA-client-scan -csecexpr "!sys.client_expr(\"proc_0_{bad}\")" -killProcess {bad},{good} -deletefiles {},{}"#,
+        old.display(),
+        precious.display()
+    );
+    let lines = LISTING
+        .iter()
+        .map(|line| if line.contains("add authentication epaAction") { action.clone() } else { (*line).to_owned() });
+    let gateway = publishing(lines.fold(assumed("AUTO", &directory), Wish::line), &host);
+    fs::copy(&gateway.ca_file, place.path().join("ca.pem")).unwrap();
+    fs::set_permissions(place.path().join("ca.pem"), Permissions::from_mode(0o644)).unwrap();
+
+    let (mut bad_process, mut good_process) = (process(&bad), process(&good));
+    let policy = roots.path().join("epa-policy");
+    let scan = |mode: &str, more: &[&str]| {
+        let browser = Browser::new(&gateway);
+        let page = send(&browser, &first(&browser), &[("login", ANN.0), ("passwd", ANN.1)]);
+        let at = authority(link(&page));
+        fs::write(&policy, format!("mode {mode}\ngateway {at}\nkill {bad}\ndelete {}\n", old.display())).unwrap();
+        let output = as_user()
+            .arg(place.path().join("sluice-epa"))
+            .arg(link(&page))
+            .args(["--yes", "--resolve", &format!("{at}:{}", gateway.public())])
+            .arg("--ca")
+            .arg(place.path().join("ca.pem"))
+            .arg("--policy")
+            .arg(&policy)
+            .args(more)
+            .env("LC_ALL", "C")
+            .env("XDG_STATE_HOME", &home)
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap(), send(&browser, &page, &[]))
+    };
+    let runs = |process: &mut Running| process.0.try_wait().unwrap().is_none();
+    until("the processes to have their names", || {
+        let name = |process: &Running| fs::read_link(format!("/proc/{}/exe", process.0.id())).unwrap();
+        (name(&bad_process).ends_with(&bad) && name(&good_process).ends_with(&good)).then_some(())
+    });
+
+    for (mode, more, why) in
+        [("off", &[][..], "allows nothing"), ("dry-run", &[], "only rehearsed"), ("on", &["--dry-run"], "only rehearsed")]
+    {
+        let (code, said, after) = scan(mode, more);
+        assert!(code == Some(1) && !after.body.contains("Notepad"), "{mode} {said} {after:?}");
+        assert!(said.matches(why).count() >= 2 && said.contains(&format!("end process {bad}")), "{mode} {said}");
+        assert!(runs(&mut bad_process) && runs(&mut good_process) && old.exists() && precious.exists(), "{mode} {said}");
+    }
+    let (code, said, list) = scan("on", &[]);
+    assert!(code == Some(0) && list.body.contains("Notepad"), "{said} {list:?}");
+    assert!(!runs(&mut bad_process) && !old.exists() && runs(&mut good_process) && precious.exists(), "{said}");
+    for line in [
+        format!("done (1): end process {bad}"),
+        format!("done: delete {}", old.display()),
+        format!("not done: end process {good}: the policy of this machine does not allow it"),
+        format!("not done: delete {}: the policy of this machine does not allow it", precious.display()),
+    ] {
+        let journal = fs::read_to_string(home.join("sluice-epa/log")).unwrap();
+        assert!(said.contains(&line) && journal.contains(&line), "{line}: {said} {journal}");
+    }
 }

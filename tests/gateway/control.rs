@@ -455,7 +455,7 @@ fn ten_thousand_mutated_lines_of_a_reader_change_nothing() {
 }
 
 /// A word to whoever reads the output of tests.
-fn say(words: &str) {
+pub(crate) fn say(words: &str) {
     #[expect(clippy::print_stderr, reason = "a test that leaves something out says so")]
     {
         eprintln!("{words}");
