@@ -68,6 +68,7 @@ impl Agent {
             .arg("--ca")
             .arg(&gateway.ca_file)
             .env("LC_ALL", "C")
+            .env("XDG_STATE_HOME", gateway.dir().join("state"))
             .stdin(Stdio::null())
             .stderr(File::create(&log).unwrap());
         Self { running: Running::start(&mut command), log }

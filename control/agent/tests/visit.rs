@@ -174,7 +174,8 @@ fn repeats_are_listed_while_they_last() {
         let folder = runtime.path().to_owned();
         move || {
             let mut command = Command::new(env!("CARGO_BIN_EXE_sluice-epa"));
-            let output = command.arg("status").env("XDG_RUNTIME_DIR", &folder).env("LC_ALL", "C").output().unwrap();
+            command.arg("status").env("XDG_RUNTIME_DIR", &folder).env("XDG_STATE_HOME", &folder).env("LC_ALL", "C");
+            let output = command.output().unwrap();
             assert!(output.status.success());
             String::from_utf8(output.stdout).unwrap()
         }
