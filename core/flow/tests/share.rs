@@ -1,5 +1,5 @@
-//! How long somebody who types waits for others, in virtual time: the real [`Share`], a made-up worker that takes as long for each
-//! piece of work as one core was measured to take.
+//! How long somebody who types waits for others, in virtual time: the real [`Share`], and a made-up worker for which each piece of work
+//! takes a time that is assumed below.
 //!
 //! ```text
 //!   keystrokes ─┐

@@ -226,8 +226,7 @@ impl OpeningKey {
     }
 }
 
-/// Where the last byte stands that is no padding. There may be 16 KiB of padding: looked at byte by byte it would cost more than to
-/// open the record.
+/// Where the last byte stands that is no padding. There may be 16 KiB of padding, so it is looked at by words.
 fn last_of_content(inner: &[u8]) -> Option<usize> {
     let mut rest = inner;
     while let Some((before, word)) = rest.split_last_chunk::<16>()
