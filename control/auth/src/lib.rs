@@ -5,6 +5,7 @@
 //!  a launch ─► tickets: issued once ──────────────────────────────────────────────► redeemed once, or expired
 //!  a bad ticket at the gateway ──► guard: ban of its source
 //!  a login by factors ─► login: scans, forms, questions to others, and what came of them ─────► sessions: a login with its cookie
+//!  a code of a user's device ─► totp: it is his, and has not been used ───────────────────► as a password
 //!  a secret of the gateway's own ─► vault: sealed in the configuration, opened when it is presented
 //! ```
 //!
@@ -18,6 +19,7 @@ pub mod oldest;
 pub mod seal;
 pub mod sessions;
 pub mod tickets;
+pub mod totp;
 pub mod users;
 pub mod vault;
 

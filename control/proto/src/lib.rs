@@ -10,6 +10,7 @@
 //!  RADIUS          radius                 what is asked of it, signed; whether an answer is its own
 //!  login           forms                  what a login asks and answers, login schemas           both sides
 //!                  epa                    what the client's machine is asked, and what it says   both sides
+//!                  otp                    a user's devices for one-time codes, as a directory holds them   both sides
 //!  audit log       audit                  who did what, in lines chained to each other
 //! ```
 //!
@@ -27,6 +28,7 @@ pub mod frame;
 pub mod host_port;
 pub mod ica_file;
 pub mod ldap;
+pub mod otp;
 pub mod path;
 pub mod radius;
 pub mod secret;

@@ -14,6 +14,7 @@ use gate_proto::forms::schema::Schema;
 use gate_proto::frame::{Ask, BadFrame, Frames, HELLO, Line, Lines};
 use gate_proto::ica_file::read::LaunchFile;
 use gate_proto::ldap::{Caps, Guard, Hostile};
+use gate_proto::otp::Devices;
 use gate_proto::radius;
 use gate_proto::xml::nfuse::Kind;
 use gate_proto::xml::nfuse::answer::{Answer, NoAnswer};
@@ -240,5 +241,13 @@ fn radius() {
             }
             name => panic!("no rule for {name}"),
         }
+    }
+}
+
+#[test]
+fn devices_of_users() {
+    for input in corpus::inputs("otp") {
+        let wanted = input.name.starts_with("ok-");
+        input.holds(|bytes| std::str::from_utf8(bytes).is_ok_and(|text| Devices::read(text).is_ok()) == wanted);
     }
 }

@@ -19,6 +19,7 @@ use gate_proto::forms::{Answer, CAPS, shipped};
 use gate_proto::frame::{self, Ask, Frames, HELLO, LINE_BYTES_MAX, Line, Lines, Request, Requests};
 use gate_proto::ica_file::read::LaunchFile;
 use gate_proto::ldap::{self, Caps, Guard, Hostile, Reply};
+use gate_proto::otp::{DeviceName, Devices, base32};
 use gate_proto::path::Path;
 use gate_proto::radius::{self, Attributes};
 use gate_proto::xml::encoding::Encoding;
@@ -109,6 +110,11 @@ pub(crate) const TARGETS: &[Target] = &[
         name: "radius",
         run: radius,
         words: &[b"\x02\x07\0\x26", b"\x0b\x07", b"\x50\x12", b"\x12\x03a", b"\x1a\x08\0\0\x01\x37", b"\x18\x03s", b"\x12\xff"],
+    },
+    Target {
+        name: "otp",
+        run: otp,
+        words: &[b"#@", b"=", b"&,", b"SG1.", b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", b"{", b"\xe6\x97\xa5"],
     },
     Target { name: "path", run: path, words: &[b"/../", b"%2e", b"%2f", b"%25", b"//", b";", b"?", b"%C3%A4"] },
     Target { name: "expression", run: expression, words: EXPRESSION_WORDS },
@@ -449,6 +455,29 @@ fn cookie(data: &[u8]) {
             session.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '),
             "a value that could break a header: {session:?}"
         );
+    }
+}
+
+fn otp(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(mut devices) = Devices::read(&text) {
+        let written = devices.write();
+        assert!(written.is_empty() || *written == *text, "what is not touched stays as it stood");
+        let before = devices.iter().len();
+        if let Ok(name) = DeviceName::parse("new one")
+            && devices.add(&name, &base32::encode(&[7; 20]), 255).is_ok()
+        {
+            let read = Devices::read(&devices.write());
+            assert_eq!(read.map(|read| read.iter().len()), Ok(before + 1));
+        }
+        devices.seal(|secret| Some(format!("{:02x}", secret.len())));
+        Devices::read(&devices.write()).ok();
+    }
+    if let Some(bytes) = base32::decode(&text) {
+        assert_eq!(base32::decode(&base32::encode(&bytes)), Some(bytes));
+    }
+    if let Ok(name) = DeviceName::parse(&text) {
+        assert!(!name.as_str().contains(['=', '&', ',', '"', '<']));
     }
 }
 
