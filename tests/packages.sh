@@ -3,7 +3,7 @@
 set -eu
 case "$1" in
 demo) wanted="gcc libc6-dev make ca-certificates" ;;
-test) wanted="gcc libc6-dev make ca-certificates iproute2 procps openssl curl socat ncat nmap haproxy prometheus slapd ldap-utils freeradius libnginx-mod-stream nginx-light hitch stunnel4 valgrind desktop-file-utils mandoc xdg-utils chromium" ;;
+test) wanted="gcc libc6-dev make ca-certificates iproute2 procps openssl curl socat ncat nmap haproxy prometheus slapd ldap-utils freeradius oathtool libnginx-mod-stream nginx-light hitch stunnel4 valgrind desktop-file-utils mandoc xdg-utils chromium" ;;
 *) echo "usage: $0 demo|test" >&2; exit 2 ;;
 esac
 missing=""

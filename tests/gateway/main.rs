@@ -33,6 +33,7 @@ mod soak;
 mod splice;
 mod steady;
 mod tools;
+mod totp;
 
 /// The program. For figures, `SLUICE_BINARY` names another build of it.
 fn binary() -> std::ffi::OsString {

@@ -1,7 +1,7 @@
 //! A directory: a real `slapd` with people and groups of its own, in a folder of its own, on ports of its own.
 //!
 //! ```text
-//!   dc=example,dc=test ─┬─ cn=service            may search, and read everything but passwords
+//!   dc=example,dc=test ─┬─ cn=service            may search, read everything but passwords, and write `userParameters`
 //!                       ├─ ou=people             PEOPLE, among them names that mean something in a filter
 //!                       ├─ ou=far                a second `twin`
 //!                       └─ ou=groups             ann ─► sales, "Sales, North" ─► staff ─► everyone ─► sales: a ring
@@ -151,6 +151,34 @@ impl Directory {
         ));
     }
 
+    /// Puts `text` into `userParameters` of the person called `cn`, or takes away what is there.
+    ///
+    /// # Panics
+    /// If the directory refuses.
+    pub fn set_devices(&self, cn: &str, text: Option<&str>) {
+        let value = text.map_or_else(String::new, |text| format!("userParameters:: {}\n", base64(text.as_bytes())));
+        self.change(&format!("dn: cn={cn},ou=people,{BASE}\nchangetype: modify\nreplace: userParameters\n{value}"));
+    }
+
+    /// What stands in `userParameters` of the person called `cn`.
+    ///
+    /// # Panics
+    /// If it cannot be asked.
+    #[must_use]
+    pub fn devices(&self, cn: &str) -> Option<String> {
+        let url = format!("ldap://{}", self.plain);
+        let base = format!("cn={cn},ou=people,{BASE}");
+        let found = Command::new("ldapsearch")
+            .args(["-LLL", "-x", "-o", "ldif-wrap=no", "-H", &url, "-D", ADMIN, "-w", ADMIN_PASSWORD, "-s", "base", "-b", &base])
+            .arg("userParameters")
+            .stdin(Stdio::null())
+            .output()
+            .expect("ldapsearch");
+        assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+        let text = String::from_utf8(found.stdout).expect("LDIF is text");
+        text.lines().find_map(|line| line.strip_prefix("userParameters: ")).map(str::to_owned)
+    }
+
     /// Stops it from answering, until [`Directory::go_on`]: connections are made, and nothing comes on them.
     ///
     /// # Panics
@@ -192,6 +220,12 @@ fn free_ports() -> (SocketAddr, SocketAddr) {
     (plain, tls)
 }
 
+/// The attribute in which Active Directory keeps devices for codes, with the orderings that its filter needs; and who may have it. The class is
+/// ours, under the number that is set aside for documentation.
+const DEVICES: &str = "attributetype ( 1.2.840.113556.1.4.138 NAME 'userParameters' EQUALITY caseExactMatch \
+     ORDERING caseExactOrderingMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )\n\
+     objectclass ( 1.3.6.1.4.1.32473.1.1 NAME 'deviceOwner' SUP top AUXILIARY MAY userParameters )\n";
+
 fn configuration(dir: &Path) -> String {
     let dir = dir.display();
     format!(
@@ -202,12 +236,14 @@ fn configuration(dir: &Path) -> String {
          moduleload back_mdb\n\
          moduleload memberof\n\
          moduleload ppolicy\n\
+         {DEVICES}\
          pidfile {dir}/slapd.pid\n\
          threads 4\n\
          TLSCACertificateFile {dir}/ca.pem\n\
          TLSCertificateFile {dir}/server.pem\n\
          TLSCertificateKeyFile {dir}/server.key\n\
          access to attrs=userPassword by self write by anonymous auth by * none\n\
+         access to attrs=userParameters by dn.exact=\"{SERVICE}\" write by * none\n\
          access to * by dn.exact=\"{SERVICE}\" read by self read by * none\n\
          database mdb\n\
          maxsize 16777216\n\
@@ -243,7 +279,7 @@ fn people() -> String {
         let Person { uid, cn, password } = person;
         let _ = writeln!(
             ldif,
-            "dn: cn={cn},ou=people,{BASE}\nobjectClass: inetOrgPerson\nsn: {cn}\nuid:: {}\nmail: {cn}@example.test\n\
+            "dn: cn={cn},ou=people,{BASE}\nobjectClass: inetOrgPerson\nobjectClass: deviceOwner\nsn: {cn}\nuid:: {}\nmail: {cn}@example.test\n\
              displayName: {cn} the first\ntelephoneNumber: 1\ntelephoneNumber: 2",
             base64(uid.as_bytes())
         );

@@ -109,37 +109,44 @@ impl Wish {
             config.push('\n');
         }
         let config_file = write(dir.path(), "ns.conf", &config);
-        let (ready, log) = (dir.path().join("ready.json"), dir.path().join("log"));
-        let log_file = fs::File::create(&log).expect("a log file");
+        let log = dir.path().join("log");
+        let program = Program { binary: self.binary, through: self.through, config: config_file };
+        let child = program.start(&dir.path().join(READY), &log);
+        let tls = trust(&ca.pem, rustls::ALL_VERSIONS);
+        let mut gateway = Gateway { child, dir, log, at: BTreeMap::new(), tls, ca_file, ca, program };
+        gateway.comes_up();
+        gateway
+    }
+}
+
+/// The file in which it says where it listens.
+const READY: &str = "ready.json";
+
+/// What is started.
+#[derive(Debug)]
+struct Program {
+    binary: PathBuf,
+    through: Option<PathBuf>,
+    config: PathBuf,
+}
+
+impl Program {
+    fn start(&self, ready: &Path, log: &Path) -> Running {
+        let log = fs::OpenOptions::new().create(true).append(true).open(log).expect("a log file");
         let mut command = Command::new(self.through.as_ref().unwrap_or(&self.binary));
         if self.through.is_some() {
             command.arg(&self.binary);
         }
-        let child = Running::start(
+        Running::start(
             command
                 .arg("run")
-                .arg(&config_file)
+                .arg(&self.config)
                 .arg("--ready-file")
-                .arg(&ready)
+                .arg(ready)
                 .stdin(Stdio::null())
-                .stdout(log_file.try_clone().expect("a log file"))
-                .stderr(log_file),
-        );
-        let mut gateway =
-            Gateway { child, dir, log, at: BTreeMap::new(), tls: trust(&ca.pem, rustls::ALL_VERSIONS), ca_file, ca };
-        let told = until("the gateway to be ready", || {
-            if let Some(status) = gateway.child.0.try_wait().expect("a child of ours") {
-                panic!("the gateway ended with {status}:\n{config}\n{}", gateway.log());
-            }
-            serde_json::from_str::<Value>(&fs::read_to_string(&ready).ok()?).ok()
-        });
-        for kind in ["listeners", "farm", "hosts"] {
-            for one in told[kind].as_array().into_iter().flatten() {
-                let (Some(name), Some(address)) = (one["name"].as_str(), one["address"].as_str()) else { continue };
-                gateway.at.insert(name.to_owned(), address.parse().expect("an address"));
-            }
-        }
-        gateway
+                .stdout(log.try_clone().expect("a log file"))
+                .stderr(log),
+        )
     }
 }
 
@@ -156,9 +163,45 @@ pub struct Gateway {
     pub ca_file: PathBuf,
     /// Its authority.
     pub ca: Ca,
+    program: Program,
 }
 
 impl Gateway {
+    /// Waits until everything listens.
+    fn comes_up(&mut self) {
+        let ready = self.dir.path().join(READY);
+        let told = until("the gateway to be ready", || {
+            if let Some(status) = self.child.0.try_wait().expect("a child of ours") {
+                let config = fs::read_to_string(&self.program.config).unwrap_or_default();
+                panic!("the gateway ended with {status}:\n{config}\n{}", self.log());
+            }
+            serde_json::from_str::<Value>(&fs::read_to_string(&ready).ok()?).ok()
+        });
+        for kind in ["listeners", "farm", "hosts"] {
+            for one in told[kind].as_array().into_iter().flatten() {
+                let (Some(name), Some(address)) = (one["name"].as_str(), one["address"].as_str()) else { continue };
+                self.at.insert(name.to_owned(), address.parse().expect("an address"));
+            }
+        }
+    }
+
+    /// Ends it with a signal, `TERM` or `KILL`, and starts it again with the same files. It may listen elsewhere then.
+    ///
+    /// # Panics
+    /// If it does not come up again.
+    pub fn restart(&mut self, signal: &str) {
+        self.signal(signal);
+        let _ = self.child.wait();
+        let ready = self.dir.path().join(READY);
+        let _ = fs::remove_file(&ready);
+        // One that was killed leaves its sockets behind.
+        for socket in ["inner.sock", "control.sock"] {
+            let _ = fs::remove_file(self.dir.path().join(socket));
+        }
+        self.child = self.program.start(&ready, &self.log);
+        self.comes_up();
+    }
+
     /// Where the virtual server, farm server or demo host `name` listens.
     ///
     /// # Panics

@@ -28,7 +28,7 @@ use crate::redeem::Desk;
 use crate::secrets::Secrets;
 use crate::turn::{ORDERS_MAX, Turn};
 use crate::world::{Before, Current, Plan, Tools};
-use crate::{Command, ControlSocket, PlaneFault, PlaneSettings, random};
+use crate::{Command, ControlSocket, PlaneFault, PlaneSettings, random, used};
 
 /// For requests under way to be answered after the doors were closed.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -117,7 +117,8 @@ async fn live(
         directory.or_else(|| world.servers.find(action).map(Whom::Radius))
     };
     let outside = Outside::new(Box::new(find), helpers.clone(), back);
-    tokio::spawn(Owner::new(placed.tables, clock, settings.audit.clone(), orders.clone(), outside)?.serve(actions));
+    let used = used::beside(settings.file.as_deref());
+    tokio::spawn(Owner::new(placed.tables, clock, settings.audit.clone(), orders.clone(), outside, used)?.serve(actions));
     in_force.send_replace(Some(world.clone()));
     let (stop, stopped) = watch::channel(false);
     doors.change(&world.farm, ready_doors, &current, &stopped);

@@ -41,6 +41,7 @@ mod reply;
 mod running;
 mod secrets;
 mod turn;
+mod used;
 mod world;
 
 use std::fmt;

@@ -53,6 +53,14 @@ impl Secrets {
         sealed.collect()
     }
 
+    /// Reads the key, so that it is at hand; makes one if there is none and `make` says so.
+    ///
+    /// # Errors
+    /// If it cannot be read or made.
+    pub(crate) fn load(&self, make: bool) -> Result<(), SealFailed> {
+        self.vault(make).map(|_| ())
+    }
+
     /// The vault, with a new key if there is none and one may be made. `None`: there is none.
     fn vault(&self, make: bool) -> Result<Option<Arc<Vault>>, SealFailed> {
         let mut known = self.vault.lock().unwrap_or_else(PoisonError::into_inner);

@@ -119,6 +119,14 @@ pub fn set_exact(name: &str, value: &str) -> Result<String, BadSetCookie> {
     Ok(format!("{name}={value}{ATTRIBUTES}"))
 }
 
+/// The same for so many seconds.
+///
+/// # Errors
+/// [`BadSetCookie`].
+pub fn set_exact_for(name: &str, value: &str, seconds: u32) -> Result<String, BadSetCookie> {
+    Ok(format!("{}; Max-Age={seconds}", set_exact(name, value)?))
+}
+
 /// The value of a `Set-Cookie` header that makes the browser forget what [`set`] set.
 ///
 /// # Errors

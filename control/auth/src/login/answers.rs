@@ -28,6 +28,14 @@ impl Walk<'_> {
         let tried = round.place.tried(&setting);
         let Some(one) = tried.get(round.at) else { return self.failed(round) };
         let failure = match (answer, about) {
+            (answer, About::Managing(doing)) => return self.managed(round, one, *doing, answer),
+            (Answer::Devices(devices), About::Devices) => return self.show_devices(round, one, devices),
+            (Answer::Proven(proven), About::Code) => return self.code_is_right(round, one, &proven),
+            (Answer::NotCode(why), About::Code) => Failure::Code(why),
+            // Answers to something that was not asked.
+            (Answer::Devices(_) | Answer::Secret(_) | Answer::NotDone(_) | Answer::NotCode(_), _)
+            | (Answer::Proven(_) | Answer::MustChange(_) | Answer::Challenge(_), About::Devices)
+            | (Answer::MustChange(_) | Answer::Challenge(_), About::Code) => Failure::Said(Code::Unprocessable),
             (Answer::Proven(proven), About::Change(new)) => {
                 drop(proven);
                 return self.changed(round, one, new);
@@ -50,8 +58,10 @@ impl Walk<'_> {
                 Failure::ChangeNotAllowed
             }
             (Answer::MustChange(_) | Answer::Challenge(_), About::LookUp) => Failure::Said(Code::Unprocessable),
-            (Answer::Wrong(code), About::Secret | About::LookUp) => Failure::Said(code),
-            (Answer::Outage(code, why), About::Secret | About::LookUp) => Failure::Outage(code, why),
+            (Answer::Wrong(code), About::Secret | About::LookUp | About::Code | About::Devices) => Failure::Said(code),
+            (Answer::Outage(code, why), About::Secret | About::LookUp | About::Code | About::Devices) => {
+                Failure::Outage(code, why)
+            }
             // Who is held back or locked is so whoever would be asked.
             (Answer::Held(time), _) => {
                 self.note(Some(one.name()), None, Outcome::Failed(one.action_name.as_str().into(), Failure::Held(time)));
@@ -81,12 +91,20 @@ impl Walk<'_> {
                 let outcome = if noted.identity_changed { Outcome::IdentityChanged(user) } else { Outcome::Identified(user) };
                 self.note(Some(one.name()), None, outcome);
             }
+            self.core.code_was_right &= !noted.identity_changed;
             self.found(noted, origin);
         } else {
             let noted = self.core.gathered.look_up(asked, proven, origin, &reserved);
             self.found(noted, origin);
         }
         self.passed(round, one, Some(proven))
+    }
+
+    /// A code was right. Where somebody has proven who he is, it is his, and says no more of who he is; else it is what proves it.
+    fn code_is_right(&mut self, round: Round, one: &Tried<'_>, proven: &Proven) -> Move {
+        self.core.code_was_right = true;
+        let confirms = self.core.gathered.identity.is_some();
+        self.proven(round, one, proven, !confirms)
     }
 
     /// Writes down what came of what was said about a user.
@@ -117,8 +135,10 @@ impl Walk<'_> {
         let (strength, wanted) = schema.map_or((0, false), |schema| (schema.strength, schema.sso_credentials));
         let gathered = &mut self.core.gathered;
         gathered.person.strength = gathered.person.strength.max(strength);
-        // A factor that looks somebody up, or goes on with a form's password without checking it, has no credentials of its own.
-        if (round.guessed || round.form.is_some()) && !is_empty(&round.input.password) {
+        // A factor that looks somebody up, or goes on with a form's password without checking it, has no credentials of its own; and a code
+        // is good once, so that nobody can use it again.
+        let checks_codes = matches!(one.action, Action::Ldap(ldap) if ldap.codes().is_some());
+        if (round.guessed || round.form.is_some()) && !checks_codes && !is_empty(&round.input.password) {
             let said = proven.and_then(|proven| proven.sso_user.clone().or_else(|| Some(proven.user.clone())));
             let user = said.filter(|user| !user.is_empty()).unwrap_or_else(|| round.input.user.clone());
             let said = proven.map(|proven| proven.domain.clone()).filter(|domain| !domain.is_empty());

@@ -23,6 +23,9 @@ use super::walk::{Move, Walk};
 
 impl Walk<'_> {
     pub(super) fn complete(&mut self) -> Move {
+        if self.core.for_devices {
+            return self.deny(Denial::of(Why::NoDevices, Code::Unprocessable));
+        }
         if self.core.gathered.settle() {
             self.note(None, None, Outcome::LookUpDropped);
         }

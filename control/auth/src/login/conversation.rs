@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gate_config::expr::{Facts, Request};
 
 use super::code::Code;
+use super::devices;
 use super::event::{Denial, Event, Shown, Step, Why};
 use super::gathered::Gathered;
 use super::path::{Decision, Outcome, Path, Rule};
@@ -55,6 +56,10 @@ pub(super) struct Core {
     pub(super) looked_at: bool,
     /// It went through a classic cascade, whose first password is the one for single sign-on.
     pub(super) cascade: bool,
+    /// It is about the user's devices, and never becomes a login.
+    pub(super) for_devices: bool,
+    /// A code of a device of the one who it is was right.
+    pub(super) code_was_right: bool,
 }
 
 impl Conversation {
@@ -82,6 +87,8 @@ impl Conversation {
                 lack: None,
                 looked_at: false,
                 cascade: false,
+                for_devices: false,
+                code_was_right: false,
             },
             state: State::Fresh,
         }
@@ -89,6 +96,7 @@ impl Conversation {
 
     /// Something happened while `request` is being answered; rules see that one.
     pub fn step(&mut self, event: Event, request: &Request, now: Now) -> Step {
+        self.core.for_devices |= devices::is_wanted(request);
         let state = std::mem::replace(&mut self.state, State::Over(Denial::of(Why::Finished, Code::Unprocessable)));
         let (state, step) = Walk { core: &mut self.core, request, now }.go(state, event);
         self.state = state;
@@ -99,7 +107,13 @@ impl Conversation {
     pub fn scan_question(&mut self, now: Now) -> Option<ScanQuestion> {
         match &mut self.state {
             State::Scan(scanning) => Some(scanning.exchange.ask(now)),
-            State::Fresh | State::Form(_) | State::Asking(_) | State::Change(_) | State::Challenged(_) | State::Over(_) => None,
+            State::Fresh
+            | State::Form(_)
+            | State::Asking(_)
+            | State::Change(_)
+            | State::Challenged(_)
+            | State::Managing(_)
+            | State::Over(_) => None,
         }
     }
 
@@ -113,9 +127,13 @@ impl Conversation {
                 scanning.announced |= announces_repeat;
                 scanning.note(&self.core.setting, digits, now)
             }
-            State::Fresh | State::Form(_) | State::Asking(_) | State::Change(_) | State::Challenged(_) | State::Over(_) => {
-                ScanNoted::Unasked
-            }
+            State::Fresh
+            | State::Form(_)
+            | State::Asking(_)
+            | State::Change(_)
+            | State::Challenged(_)
+            | State::Managing(_)
+            | State::Over(_) => ScanNoted::Unasked,
         }
     }
 
@@ -130,7 +148,13 @@ impl Conversation {
     pub fn scan_stage(&self) -> Option<Stage> {
         match &self.state {
             State::Scan(scanning) => Some(scanning.exchange.stage()),
-            State::Fresh | State::Form(_) | State::Asking(_) | State::Change(_) | State::Challenged(_) | State::Over(_) => None,
+            State::Fresh
+            | State::Form(_)
+            | State::Asking(_)
+            | State::Change(_)
+            | State::Challenged(_)
+            | State::Managing(_)
+            | State::Over(_) => None,
         }
     }
 
@@ -138,7 +162,13 @@ impl Conversation {
     pub fn scan_begins(&mut self) {
         match &mut self.state {
             State::Scan(scanning) => scanning.exchange.begin(),
-            State::Fresh | State::Form(_) | State::Asking(_) | State::Change(_) | State::Challenged(_) | State::Over(_) => {}
+            State::Fresh
+            | State::Form(_)
+            | State::Asking(_)
+            | State::Change(_)
+            | State::Challenged(_)
+            | State::Managing(_)
+            | State::Over(_) => {}
         }
     }
 
@@ -147,7 +177,13 @@ impl Conversation {
     pub fn outstanding(&self) -> Option<u64> {
         match &self.state {
             State::Asking(asking) => Some(asking.question),
-            State::Fresh | State::Form(_) | State::Scan(_) | State::Change(_) | State::Challenged(_) | State::Over(_) => None,
+            State::Fresh
+            | State::Form(_)
+            | State::Scan(_)
+            | State::Change(_)
+            | State::Challenged(_)
+            | State::Managing(_)
+            | State::Over(_) => None,
         }
     }
 

@@ -109,6 +109,10 @@ pub enum Why {
     Finished,
     /// Logins are switched off there.
     Off,
+    /// The user has looked after his devices, and is done.
+    DevicesLeft,
+    /// It was about the user's devices, see [`devices`](super::devices), and its factors led to a login instead.
+    NoDevices,
 }
 
 impl Denial {

@@ -35,6 +35,8 @@ type Key = (Realm, Box<str>);
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     failures: u8,
+    /// As many lock.
+    attempts: u8,
     last: Now,
     locked_until: Option<Now>,
 }
@@ -74,7 +76,7 @@ impl Lockouts {
             *count = Count::default();
         }
         count.failures = count.failures.saturating_add(1);
-        count.last = now;
+        (count.last, count.attempts) = (now, attempts);
         if count.failures >= attempts {
             count.locked_until = Some(now.saturating_add(time));
         }
@@ -86,11 +88,14 @@ impl Lockouts {
         self.counts.remove(&(realm.clone(), user.into()));
     }
 
-    /// Nobody could be asked: the guess was none.
+    /// The guess was none, since nobody could be asked; or it was right, and the login goes on to another secret: who knows one of two must
+    /// not start afresh with each try at the other. A lock that others have earned stays.
     pub fn spared(&mut self, realm: &Realm, user: &str) {
         if let Some(count) = self.counts.peek_mut(&(realm.clone(), user.into())) {
             count.failures = count.failures.saturating_sub(1);
-            count.locked_until = None;
+            if count.failures < count.attempts {
+                count.locked_until = None;
+            }
         }
     }
 

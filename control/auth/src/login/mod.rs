@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Where to read: `state.rs` has the drawing of the states, `walk.rs` the way through the factors, `round.rs` the policies of one factor,
-//! `judge.rs` what follows from a scan, `complete.rs` what must hold at the end. `docs/login.md` explains it with examples.
+//! `judge.rs` what follows from a scan, `complete.rs` what must hold at the end,
+//! `devices.rs` how users look after their devices for codes. `docs/login.md` explains it with examples.
 //!
 //! What holds whatever comes:
 //!
@@ -20,15 +21,17 @@
 
 pub use code::Code;
 pub use conversation::{Conversation, FACTORS_MAX, SHOWN_MAX, TRIES_MAX};
+pub use devices::{DevicesView, NotDone, Page, Told, UserDevices};
 pub use event::{Denial, Event, Shown, Step, Why};
 pub use gathered::{ATTRIBUTE_BYTES_MAX, GROUP_BYTES_MAX, GROUPS_MAX, NAMED_MAX};
 pub use grant::{Attributes, Grant, Identity, NumberedAttributes, Periodic, Sso};
 pub use path::{DECISIONS_MAX, Decision, Failure, Outcome, Rule, Void, Where};
 pub use place::{Realm, Setting};
-pub use question::{Answer, Ask, Challenge, Proven, Question};
+pub use question::{Answer, Ask, Challenge, DeviceSecret, NotCode, Proven, Question};
 pub use view::{AGAIN, NEW, OLD, Prefill, ScanView, View, ViewKind};
 
 pub mod again;
+pub mod devices;
 pub mod lockout;
 pub mod orders;
 pub mod scan;

@@ -20,7 +20,9 @@ use std::time::Duration;
 use gate_config::expr::GroupOrigin;
 
 use super::code::Code;
+use super::devices::NotDone;
 use super::event::Why;
+use super::question::NotCode;
 use super::scan::Lack;
 use crate::Now;
 
@@ -130,6 +132,16 @@ pub enum Outcome {
     PasswordChanged,
     /// A server asked back.
     Challenged,
+    /// The user's devices for codes are shown; so many.
+    DevicesShown(usize),
+    /// A code on the page of devices does not count.
+    CodeRefused(NotCode),
+    /// A device was added.
+    DeviceAdded(Box<str>),
+    /// A device was removed.
+    DeviceRemoved(Box<str>),
+    /// A device was not added or removed.
+    DeviceRefused(NotDone),
     /// A rule of classic preauthentication decides: the login may begin, or not.
     Before(bool),
     /// The look at the client that session settings want, after all factors.
@@ -176,6 +188,12 @@ pub enum Failure {
     NoLookUp,
     /// The password must be changed, and the action does not let users do that.
     ChangeNotAllowed,
+    /// The code does not count.
+    Code(NotCode),
+    /// Nobody has proven who he is, so that no devices are shown.
+    NotProven,
+    /// The code is of another user than the one who has proven who he is.
+    OtherUser,
 }
 
 /// Where a failure goes.
@@ -283,6 +301,11 @@ impl fmt::Display for Outcome {
             Self::PasswordRefused(code) => write!(f, "new password refused: {} {}", code.number(), code.meaning()),
             Self::PasswordChanged => f.write_str("password changed"),
             Self::Challenged => f.write_str("server asks back"),
+            Self::DevicesShown(count) => write!(f, "page for devices, {count} registered"),
+            Self::CodeRefused(why) => write!(f, "code refused: {why}"),
+            Self::DeviceAdded(name) => write!(f, "device {name:?} added"),
+            Self::DeviceRemoved(name) => write!(f, "device {name:?} removed"),
+            Self::DeviceRefused(why) => write!(f, "devices not changed: {why}"),
             Self::Before(true) => f.write_str("the login may begin"),
             Self::Before(false) => f.write_str("the login may not begin"),
             Self::ClientSecurity { complies: true, log: _ } => f.write_str("-clientSecurity: client complies"),
@@ -320,6 +343,9 @@ impl fmt::Display for Failure {
             Self::NotBuilt => f.write_str("this gateway does not carry out actions of this kind"),
             Self::NoLookUp => f.write_str("a RADIUS server tells nothing of a user without a secret"),
             Self::ChangeNotAllowed => f.write_str("the password must be changed, and -passwdChange is not enabled"),
+            Self::Code(why) => why.fmt(f),
+            Self::NotProven => f.write_str("devices are shown only behind a factor that has proven who it is"),
+            Self::OtherUser => f.write_str("the code is of another user than the one who has proven who he is"),
         }
     }
 }
@@ -367,6 +393,8 @@ impl fmt::Display for Why {
             Self::Cancelled => "cancelled by the user",
             Self::Finished => "this conversation has had its login",
             Self::Off => "logins are switched off here",
+            Self::DevicesLeft => "the page for devices was left",
+            Self::NoDevices => "it was about devices for codes, and its factors lead to no page for them",
         })
     }
 }

@@ -15,7 +15,9 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::code::Code;
+use super::devices::{NotDone, UserDevices};
 use super::grant::NumberedAttributes;
+use crate::totp::{SECRET_BYTES, Step};
 
 /// A question. Exactly one is outstanding in a conversation, and an answer counts only with its number.
 #[derive(Debug)]
@@ -74,6 +76,55 @@ pub enum Ask {
         /// The server's state, to be given back as it came.
         state: Zeroizing<Vec<u8>>,
     },
+    /// Whether a code is one of the user's devices', and has not been used.
+    Code {
+        /// As in [`Ldap`](Self::Ldap).
+        user: Box<str>,
+        /// As it was typed; never empty.
+        code: SecretString,
+        /// What time it is for codes.
+        now: Step,
+    },
+    /// Which devices for codes a user has.
+    Devices {
+        /// As in [`Ldap`](Self::Ldap).
+        user: Box<str>,
+    },
+    /// A secret for a new device. Nobody outside is asked.
+    NewSecret {
+        /// What the user wants to call it.
+        name: Box<str>,
+    },
+    /// A device is to be added.
+    DeviceAdd {
+        /// As in [`Ldap`](Self::Ldap).
+        user: Box<str>,
+        /// What it is called.
+        name: Box<str>,
+        /// Its secret.
+        secret: DeviceSecret,
+        /// The step of the code that has confirmed it: that one is used now.
+        used: Step,
+        /// Only if the user has none.
+        first_only: bool,
+    },
+    /// A device is to be removed.
+    DeviceRemove {
+        /// As in [`Ldap`](Self::Ldap).
+        user: Box<str>,
+        /// What it is called.
+        name: Box<str>,
+    },
+}
+
+/// The secret of a device.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DeviceSecret(pub Zeroizing<[u8; SECRET_BYTES]>);
+
+impl fmt::Debug for DeviceSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeviceSecret(***)")
+    }
 }
 
 /// Says which, and nothing that was typed.
@@ -86,6 +137,11 @@ impl fmt::Debug for Ask {
             Self::LdapChange { .. } => "LdapChange(***)",
             Self::Radius { .. } => "Radius(***)",
             Self::Reply { .. } => "Reply(***)",
+            Self::Code { .. } => "Code(***)",
+            Self::Devices { .. } => "Devices(***)",
+            Self::NewSecret { .. } => "NewSecret(***)",
+            Self::DeviceAdd { .. } => "DeviceAdd(***)",
+            Self::DeviceRemove { .. } => "DeviceRemove(***)",
         })
     }
 }
@@ -101,12 +157,33 @@ pub enum Answer {
     MustChange(Code),
     /// A server asks back.
     Challenge(Challenge),
+    /// The code is none, and why.
+    NotCode(NotCode),
+    /// The user's devices, as they are now.
+    Devices(UserDevices),
+    /// A secret for a new device.
+    Secret(DeviceSecret),
+    /// What was to be done about a device was not.
+    NotDone(NotDone),
     /// Nobody could be asked, and why, for the operator. It is not the user's fault and counts as no guess.
     Outage(Code, Cow<'static, str>),
     /// Too many guesses lately: nobody was asked, and nobody will be for so long.
     Held(Duration),
     /// The account is locked after too many failures: nobody was asked.
     Locked,
+}
+
+/// Why a code does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotCode {
+    /// It is none of this user's devices', or not of this time.
+    Wrong,
+    /// It was used before.
+    Used,
+    /// The user has no device, or there is no such user.
+    NoDevice,
+    /// His devices stand in the directory in a way that cannot be read.
+    Unreadable,
 }
 
 /// What an answer says of a user.

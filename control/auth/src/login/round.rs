@@ -11,7 +11,7 @@
 
 use gate_config::expr::{GroupOrigin, Typed};
 use gate_config::model::SchemaName;
-use gate_config::model::authentication::{Action, Goto, LoginSchema, Served};
+use gate_config::model::authentication::{Action, Goto, Ldap, LoginSchema, Served};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -20,9 +20,10 @@ use super::event::{Denial, Step, Why};
 use super::gathered::{self, Reserved, is_empty};
 use super::path::{Failure, Outcome, Rule, Where};
 use super::place::{Place, Tried};
-use super::question::{Ask, Proven, Question};
+use super::question::{Ask, NotCode, Proven, Question};
 use super::state::{About, Asking, Form, Input, Round, State};
 use super::walk::{Move, Walk};
+use crate::totp;
 use crate::users::canonical;
 
 /// What an action came to.
@@ -162,6 +163,9 @@ impl Walk<'_> {
                     Ran::Ask(ask, About::Secret)
                 }
             },
+            // A password where a code is meant to be asked for, too, is not enough.
+            Action::Ldap(_) if one.action.served() != Served::Now => Ran::Failed(Failure::NotBuilt),
+            Action::Ldap(ldap) if ldap.codes().is_some() && !groups_only => self.about_codes(ldap, input),
             Action::Ldap(ldap) => {
                 if canonical(&input.user).is_none() {
                     return Ran::Failed(Failure::NoUser);
@@ -198,6 +202,29 @@ impl Walk<'_> {
         }
     }
 
+    /// An action about one-time codes: the page of the user's devices where that is what he came for, else the check of a code.
+    fn about_codes(&self, ldap: &Ldap, input: &Input) -> Ran {
+        let proven = self.core.gathered.identity.as_ref().map(|identity| &identity.user);
+        if self.core.for_devices && !ldap.only_checks_codes() {
+            return match proven {
+                Some(user) => Ran::Ask(Ask::Devices { user: (**user).into() }, About::Devices),
+                None => Ran::Failed(Failure::NotProven),
+            };
+        }
+        let name = |text: &str| canonical(text).map(|(name, _)| name);
+        let user: Box<str> = match proven {
+            Some(user) if name(user) != name(&input.user) => return Ran::Failed(Failure::OtherUser),
+            Some(user) => (**user).into(),
+            None if name(&input.user).is_none() => return Ran::Failed(Failure::NoUser),
+            None => input.user.as_str().into(),
+        };
+        if is_empty(&input.password) {
+            return Ran::Failed(Failure::NoPassword);
+        }
+        let now = totp::Step::at(self.request.wall);
+        Ran::Ask(Ask::Code { user, code: input.password.clone(), now }, About::Code)
+    }
+
     /// The local groups of a user, by his canonical name. Nobody is asked: they stand in the configuration.
     fn local_groups(&self, user: &str) -> Proven {
         let model = &self.core.setting.model;
@@ -209,11 +236,11 @@ impl Walk<'_> {
     /// Asks somebody outside. The first question of a round about a secret is a guess; others are about the same one.
     pub(super) fn ask(&mut self, mut round: Round, one: &Tried<'_>, ask: Ask, about: About) -> Move {
         let guess = match about {
-            About::Secret if !round.guessed => canonical(&round.input.user).map(|(user, _)| user.into()),
-            About::Secret | About::LookUp | About::Change(_) => None,
+            About::Secret | About::Code if !round.guessed => canonical(&round.input.user).map(|(user, _)| user.into()),
+            About::Secret | About::Code | About::LookUp | About::Change(_) | About::Devices | About::Managing(_) => None,
         };
         round.guessed |= guess.is_some();
-        if round.input.second && matches!(about, About::Secret) {
+        if round.input.second && matches!(about, About::Secret | About::Code) {
             self.core.gathered.at_hand.second = SecretString::default();
         }
         self.core.questions += 1;
@@ -304,6 +331,9 @@ impl Failure {
             Self::Scan | Self::NotScanned => Code::Device,
             Self::NotBuilt | Self::NoLookUp => Code::Unprocessable,
             Self::ChangeNotAllowed => Code::Expired,
+            Self::Code(NotCode::Wrong | NotCode::Used | NotCode::NoDevice) | Self::OtherUser => Code::Credentials,
+            Self::Code(NotCode::Unreadable) => Code::TryLater,
+            Self::NotProven => Code::Unprocessable,
         }
     }
 }

@@ -7,7 +7,7 @@
 //!                           │  ▲
 //!                must change│  │post
 //!                           ▼  │
-//!                  Change, Challenged ───────────────────► every state: Over (cancelled, too many tries, refused)
+//!                  Change, Challenged, Managing ─────────► every state: Over (cancelled, too many tries, refused)
 //! ```
 
 use gate_config::model::SchemaName;
@@ -15,6 +15,7 @@ use gate_config::model::authentication::ClientExpression;
 use secrecy::SecretString;
 
 use super::before::Wanted;
+use super::devices::{Deed, DevicesView, Managing};
 use super::event::{Denial, Shown};
 use super::place::Place;
 use super::question::Challenge;
@@ -35,6 +36,8 @@ pub(super) enum State {
     Change(Box<Change>),
     /// The user's reply to a server that asked back.
     Challenged(Box<Challenged>),
+    /// The user to look after his devices.
+    Managing(Box<Managing>),
     /// Nothing more.
     Over(Denial),
 }
@@ -126,6 +129,12 @@ pub(super) enum About {
     LookUp,
     /// Whether this new password is taken.
     Change(SecretString),
+    /// Whether the code is right.
+    Code,
+    /// Which devices the user has.
+    Devices,
+    /// What the user does about them, with what is shown and how much was done before.
+    Managing(Box<(DevicesView, u32, Deed)>),
 }
 
 /// The user is asked for a new password.
@@ -148,6 +157,7 @@ impl State {
             Self::Form(form) => Shown::Form(form.view.clone()),
             Self::Change(change) => Shown::Form(change.view.clone()),
             Self::Challenged(challenged) => Shown::Form(challenged.view.clone()),
+            Self::Managing(managing) => Shown::Form(managing.view.clone()),
             Self::Scan(scanning) => Shown::Scan(scanning.view.clone()),
             Self::Fresh | Self::Asking(_) | Self::Over(_) => Shown::Nothing,
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use gate_config::model::SchemaName;
 
 use super::code::Code;
+use super::devices::DevicesView;
 use super::scan::Lack;
 
 /// Field of the old password in the form for a new one. It may be left out by a client that has just sent it.
@@ -49,6 +50,8 @@ pub enum ViewKind {
         /// Whose; not to be edited.
         user: Box<str>,
     },
+    /// The user's devices for codes. Its fields are those of [`devices`](super::devices).
+    Devices(Box<DevicesView>),
     /// A server asks back. The answer is the form's password.
     Challenge {
         /// In the server's words.
@@ -66,6 +69,7 @@ impl ViewKind {
             Self::Dual => "built in, two passwords",
             Self::ChangePassword { .. } => "for a new password",
             Self::Challenge { .. } => "for a reply",
+            Self::Devices(_) => "of devices",
         }
     }
 }

@@ -68,9 +68,13 @@ impl Walk<'_> {
             Event::Skipped { step } => self.scanned(state, step, true),
             Event::Cancelled => match state {
                 State::Over(denial) => over(denial),
-                State::Fresh | State::Form(_) | State::Scan(_) | State::Asking(_) | State::Change(_) | State::Challenged(_) => {
-                    self.deny(Denial::of(Why::Cancelled, Code::Unprocessable))
-                }
+                State::Fresh
+                | State::Form(_)
+                | State::Scan(_)
+                | State::Asking(_)
+                | State::Change(_)
+                | State::Challenged(_)
+                | State::Managing(_) => self.deny(Denial::of(Why::Cancelled, Code::Unprocessable)),
             },
         };
         self.run(first)
@@ -104,6 +108,10 @@ impl Walk<'_> {
                 let view = challenged.view.clone();
                 Move::Rest(State::Challenged(challenged), Step::Show(view))
             }
+            State::Managing(managing) => {
+                let view = managing.view.clone();
+                Move::Rest(State::Managing(managing), Step::Show(view))
+            }
             State::Scan(scanning) => {
                 let view = scanning.view.clone();
                 Move::Rest(State::Scan(scanning), Step::Scan(view))
@@ -121,7 +129,8 @@ impl Walk<'_> {
             State::Form(form) if !stale => Move::Try(Box::new(self.round_of(form, *typed))),
             State::Change(change) if !stale => self.new_password(*change, &typed),
             State::Challenged(challenged) if !stale => self.reply(*challenged, *typed),
-            State::Form(_) | State::Change(_) | State::Challenged(_) | State::Scan(_) => self.stale(state),
+            State::Managing(managing) if !stale => self.manage(*managing, &typed),
+            State::Form(_) | State::Change(_) | State::Challenged(_) | State::Managing(_) | State::Scan(_) => self.stale(state),
             State::Asking(asking) => Move::Rest(State::Asking(asking), Step::Busy),
             State::Over(denial) => over(denial),
         }
@@ -136,6 +145,7 @@ impl Walk<'_> {
             | State::Asking(_)
             | State::Change(_)
             | State::Challenged(_)
+            | State::Managing(_)
             | State::Over(_) => self.stale(state),
         }
     }
@@ -145,7 +155,7 @@ impl Walk<'_> {
         match state {
             State::Fresh => self.begin(None),
             State::Scan(scanning) if !stale => self.judge(*scanning, skipped),
-            State::Scan(_) | State::Form(_) | State::Change(_) | State::Challenged(_) => self.stale(state),
+            State::Scan(_) | State::Form(_) | State::Change(_) | State::Challenged(_) | State::Managing(_) => self.stale(state),
             State::Asking(asking) => Move::Rest(State::Asking(asking), Step::Busy),
             State::Over(denial) => over(denial),
         }

@@ -6,12 +6,13 @@
 //!   > fields old=a new=b             a form with these fields and nothing else
 //!   > right ann [staff,admins]       the answer to the question; `right@2 …` to question 2. More: `attribute=value`, `sso=name`
 //!   > wrong 4001 | must 4012 | outage | held 30 | locked | challenge TEXT
+//!   > nocode wrong|used|none|unreadable | devices a,b [most] | secret | notdone taken|full|name|proof|gone|closed
 //!   > question                       what the client is asked
 //!   > digits 03 | digits -           what it says; `-` is nothing that can be read. `digits! …` announces that it will repeat it
 //!   > scanned | skip                 the client is through, or cannot; `scanned@2`
 //!   > scan 03                        the three above, one after the other
 //!   > cancel
-//!   > url /x | agent X | wait 60     what the next request is like; seconds pass
+//!   > url /x | agent X | cookie A=B | wait 60     what the next request is like; seconds pass
 //!   > why TEXT                       no event: some decision must say TEXT
 //!   < …                              what must come of the line above
 //! ```
@@ -24,7 +25,10 @@ use std::time::{Duration, SystemTime};
 
 use gate_auth::Now;
 use gate_auth::login::scan::ScanNoted;
-use gate_auth::login::{Answer, Ask, Challenge, Code, Conversation, Event, Grant, Proven, Question, Setting, Shown, Step, View};
+use gate_auth::login::{
+    Answer, Ask, Challenge, Code, Conversation, DeviceSecret, Event, Grant, NotCode, NotDone, Page, Proven, Question, Setting,
+    Shown, Step, UserDevices, View, ViewKind,
+};
 use gate_auth::sessions::Arrival;
 use gate_config::expr::{Group, GroupOrigin, Method, Request, Typed};
 use gate_config::model::{Model, VserverName};
@@ -170,7 +174,8 @@ impl Login {
                     typed: Box::new(Typed { fields: words.iter().filter_map(field).collect(), ..Typed::default() }),
                 }
             }
-            "right" | "wrong" | "must" | "outage" | "held" | "locked" | "challenge" => {
+            "right" | "wrong" | "must" | "outage" | "held" | "locked" | "challenge" | "nocode" | "devices" | "secret"
+            | "notdone" => {
                 let question = number.or_else(|| self.conversation.outstanding()).unwrap_or_default();
                 Event::Answered { question, answer: answer(word, &words) }
             }
@@ -190,6 +195,10 @@ impl Login {
             }
             "agent" => {
                 self.request.headers = vec![("User-Agent".into(), rest)];
+                return "ok".into();
+            }
+            "cookie" => {
+                self.request.headers = vec![("Cookie".into(), rest)];
                 return "ok".into();
             }
             "wait" => {
@@ -278,10 +287,32 @@ fn answer(word: &str, words: &[&str]) -> Answer {
         "outage" => Answer::Outage(Code::TryLater, "no answer in time".into()),
         "held" => Answer::Held(Duration::from_secs(words.first().and_then(|word| word.parse().ok()).unwrap_or(30))),
         "locked" => Answer::Locked,
+        "nocode" => Answer::NotCode(match words.first().copied() {
+            Some("used") => NotCode::Used,
+            Some("none") => NotCode::NoDevice,
+            Some("unreadable") => NotCode::Unreadable,
+            _ => NotCode::Wrong,
+        }),
+        "devices" => Answer::Devices(UserDevices {
+            names: words.first().unwrap_or(&"-").split(',').filter(|name| *name != "-").map(Into::into).collect(),
+            names_max: words.get(1).map_or(4, |most| most.parse().unwrap()),
+        }),
+        "secret" => Answer::Secret(DeviceSecret(Zeroizing::new(*SECRET))),
+        "notdone" => Answer::NotDone(match words.first().copied() {
+            Some("taken") => NotDone::Taken,
+            Some("full") => NotDone::Full,
+            Some("name") => NotDone::Name,
+            Some("proof") => NotDone::Proof,
+            Some("gone") => NotDone::Gone,
+            _ => NotDone::Closed,
+        }),
         "challenge" => Answer::Challenge(Challenge { text: words.join(" ").into(), state: Zeroizing::new(b"state".to_vec()) }),
         _ => Answer::Wrong(code(0)),
     }
 }
+
+/// The secret of every new device: that of RFC 6238. Its code at the beginning of time is 755224.
+pub(crate) const SECRET: &[u8; 20] = b"12345678901234567890";
 
 fn form(view: &View) -> String {
     let mut text = format!("form {}: {} #{}", view.factor, view.kind.word(), view.step);
@@ -290,6 +321,18 @@ fn form(view: &View) -> String {
     }
     if let Some(wait) = view.wait {
         write!(text, ", wait {}", wait.as_secs()).unwrap();
+    }
+    if let ViewKind::Devices(shown) = &view.kind {
+        let lock = if shown.may_change { "" } else { ", locked" };
+        write!(text, ", {} has [{}]{lock}", shown.user, shown.devices.names.join(" ")).unwrap();
+        match &shown.page {
+            Page::List => {}
+            Page::Enrol(name, _) => write!(text, ", new {name}").unwrap(),
+            Page::Remove(name) => write!(text, ", remove {name}?").unwrap(),
+        }
+        if let Some(told) = &shown.told {
+            write!(text, ", {told:?}").unwrap();
+        }
     }
     text
 }
@@ -303,6 +346,13 @@ fn asked(question: &Question) -> String {
         Ask::Ldap { user, password: None } => format!("{user} looked up"),
         Ask::LdapChange { user, old, new } => format!("{user} from {} to {}", open(old), open(new)),
         Ask::Radius { user, password } => format!("{user} with {}", open(password)),
+        Ask::Code { user, code, now: _ } => format!("{user} with code {}", open(code)),
+        Ask::Devices { user } => format!("devices of {user}"),
+        Ask::NewSecret { name } => format!("secret for {name}"),
+        Ask::DeviceAdd { user, name, secret: _, used, first_only } => {
+            format!("{user} adds {name} with step {}{}", used.0, if *first_only { ", only as the first" } else { "" })
+        }
+        Ask::DeviceRemove { user, name } => format!("{user} removes {name}"),
         Ask::Reply { user, reply, state } => format!("{user} replies {} to {}", open(reply), String::from_utf8_lossy(state)),
     };
     let guess = question.guess.as_ref().map(|user| format!(", guess {user}")).unwrap_or_default();

@@ -167,7 +167,12 @@ impl Watcher {
             | Ask::Ldap { user, .. }
             | Ask::LdapChange { user, .. }
             | Ask::Radius { user, .. }
-            | Ask::Reply { user, .. } => user,
+            | Ask::Reply { user, .. }
+            | Ask::Code { user, .. }
+            | Ask::Devices { user }
+            | Ask::NewSecret { name: user }
+            | Ask::DeviceAdd { user, .. }
+            | Ask::DeviceRemove { user, .. } => user,
         };
         match chance.below(12) {
             0 => Answer::Wrong(Code::Password),
@@ -319,8 +324,16 @@ trait OfKind {
 impl OfKind for Ask {
     fn kind(&self) -> Kind {
         match self {
-            Self::Local { .. } | Self::Radius { .. } | Self::Reply { .. } | Self::Ldap { password: Some(_), .. } => Kind::Secret,
-            Self::Ldap { password: None, .. } => Kind::LookUp,
+            Self::Local { .. }
+            | Self::Radius { .. }
+            | Self::Reply { .. }
+            | Self::Code { .. }
+            | Self::Ldap { password: Some(_), .. } => Kind::Secret,
+            Self::Ldap { password: None, .. }
+            | Self::Devices { .. }
+            | Self::NewSecret { .. }
+            | Self::DeviceAdd { .. }
+            | Self::DeviceRemove { .. } => Kind::LookUp,
             Self::LdapChange { .. } => Kind::Change,
         }
     }

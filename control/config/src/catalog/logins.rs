@@ -164,7 +164,8 @@ pub(super) const OTP_PARAMETER: Command = Command {
     object: "otpparameter",
     words: "aaa otpparameter",
     summary: "Settings of one-time passwords.",
-    notes: "",
+    notes: "They hold for devices that are registered or changed from then on; what is in the directory is read either way. A sealed secret is \
+            read by gateways with the same key only.",
     origin: Origin::NetScaler,
     feature: Some(Feature::Aaa),
     effect: Effect::AtOnce,
@@ -189,8 +190,9 @@ pub(super) const OTP_PARAMETER: Command = Command {
 };
 
 const OTP_KEYWORDS: &[Argument] = &[
-    Argument::held("encryption", ON_OFF, "Whether secrets of devices are kept encrypted.").or("OFF"),
-    Argument::held("maxOTPDevices", Kind::Number { min: 0, max: DEVICES_MAX, unit: "devices" }, "How many a user may have.")
+    Argument::optional("encryption", ON_OFF, "Whether secrets of devices are written sealed, with the key of this gateway.")
+        .or("OFF"),
+    Argument::optional("maxOTPDevices", Kind::Number { min: 0, max: DEVICES_MAX, unit: "devices" }, "How many a user may have.")
         .or("4"),
 ];
 

@@ -57,6 +57,7 @@ fn policy(flow: &Flow, node: &Node, at: usize) -> Option<Row> {
     let proof = match edge.proof {
         Proof::Identity => "IDENTITY",
         Proof::LookUp => "LOOKUP",
+        Proof::Code => "CODE",
         Proof::Scan => "SCAN",
         Proof::Nothing => "NOTHING",
         Proof::Unserved(_) => "UNSERVED",

@@ -141,8 +141,9 @@ fn outcomes(node: &Node, place: usize, last: bool) -> Vec<(String, Outcome)> {
             outcomes.push(("no, never carried out".to_owned(), next_of(node, edge, next())))
         }
         Proof::Nothing => outcomes.push((format!("always{group}"), Outcome::To(edge.success))),
-        Proof::Identity | Proof::LookUp | Proof::Scan => {
-            outcomes.push((format!("yes{group}"), Outcome::To(edge.success)));
+        Proof::Identity | Proof::LookUp | Proof::Scan | Proof::Code => {
+            let what = if edge.proof == Proof::Code { "code right" } else { "yes" };
+            outcomes.push((format!("{what}{group}"), Outcome::To(edge.success)));
             match node.quarantine(place) {
                 Some((group, to)) if last => outcomes.push((format!("no, quarantine group {group}"), Outcome::To(to))),
                 Some((group, to)) => {

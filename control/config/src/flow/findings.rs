@@ -114,7 +114,7 @@ impl Flow {
         for (place, edge) in node.edges.iter().enumerate() {
             let succeeds = match edge.proof {
                 Proof::LookUp | Proof::Scan | Proof::Nothing => true,
-                Proof::Identity | Proof::Unserved(_) => false,
+                Proof::Identity | Proof::Code | Proof::Unserved(_) => false,
             };
             if succeeds && edge.reached && edge.rule != Rule::Never {
                 leaves.push((place, false, edge.success));

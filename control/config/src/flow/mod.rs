@@ -98,6 +98,8 @@ pub enum Proof {
     Identity,
     /// That there is such a user; not that it is he.
     LookUp,
+    /// That he has a device of the user: a one-time code was right. With what stands before it, it is he.
+    Code,
     /// What his machine is like.
     Scan,
     /// Nothing: it always succeeds.
@@ -172,6 +174,7 @@ impl Proof {
             Served::Now => match action {
                 Action::NoAuth(_) => Self::Nothing,
                 Action::Epa(_) => Self::Scan,
+                Action::Ldap(ldap) if ldap.codes().is_some() => Self::Code,
                 Action::Ldap(ldap) if !ldap.authentication => Self::LookUp,
                 Action::Ldap(_)
                 | Action::Local

@@ -98,6 +98,18 @@ fn the_example_for_operators_is_right() {
     assert!(page.contains(&drawing), "the page does not have\n{drawing}");
 }
 
+/// The example of `docs/operate/otp.md` loads as it stands, and nothing is wrong with its flow.
+#[test]
+fn the_example_of_one_time_codes_is_right() {
+    let checked = strict(include_str!("../../../daemon/dist/ldap-otp.conf"));
+    assert_eq!(told(&checked), "");
+    let model = checked.model.expect("loads");
+    let flow = Flow::of(&model.authentication, "otp_AAA_vserver").unwrap();
+    assert_eq!(flow.findings(), []);
+    let drawing = said(&model, "show authentication flow otp_AAA_vserver").text();
+    assert!(drawing.contains("code: corp_otp") && drawing.contains("code right"), "{drawing}");
+}
+
 #[test]
 fn who_is_not_there_has_no_flow() {
     let model = strict("enable ns feature AAA\n").model.unwrap();

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gate_auth::login::{
-    Answer as Said, Ask, Challenge, Code as LoginCode, Conversation, Decision, Event, Grant, Proven, Rule, Setting, Step,
-    ViewKind,
+    Answer as Said, Ask, Challenge, Code as LoginCode, Conversation, Decision, Event, Grant, NotCode, Proven, Rule, Setting,
+    Step, UserDevices, ViewKind,
 };
 use gate_auth::sessions::Arrival;
 use gate_config::answer::{Answer, Row};
@@ -63,6 +63,7 @@ pub(super) fn run(model: &Arc<Model>, order: &AskOrder, wall: SystemTime) -> Res
                     | ViewKind::Single
                     | ViewKind::Dual
                     | ViewKind::ChangePassword { .. }
+                    | ViewKind::Devices(_)
                     | ViewKind::Challenge { .. } => {
                         last =
                             Some(row(&view.factor, format!("here the form {} is shown, and the dry run ends", view.kind.word())));
@@ -172,11 +173,13 @@ fn typed(order: &AskOrder) -> Result<Typed, Problem> {
 /// What servers and local users say.
 fn said(order: &AskOrder, ask: &Ask) -> Said {
     match order.text("answer") {
+        Some("wrong") if matches!(ask, Ask::Code { .. }) => Said::NotCode(NotCode::Wrong),
         Some("wrong") => Said::Wrong(LoginCode::Password),
         Some("challenge") if matches!(ask, Ask::Radius { .. }) => {
             Said::Challenge(Challenge { text: "as was asked for".into(), state: Zeroizing::default() })
         }
         Some("outage") => Said::Outage(LoginCode::TryLater, "as was asked for".into()),
+        Some(_) | None if matches!(ask, Ask::Devices { .. }) => Said::Devices(UserDevices { names: Vec::new(), names_max: 0 }),
         Some(_) | None => {
             let user = order.text("user").unwrap_or_default().to_owned();
             Said::Proven(Box::new(Proven {

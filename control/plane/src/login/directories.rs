@@ -12,13 +12,18 @@ use gate_config::model::{ActionName, Model, Recoverable, Sealer as _};
 use secrecy::SecretString;
 use tracing::error;
 
+use super::codes::Keeping;
 use crate::helpers::Helpers;
 use crate::reach::ldap::Directory;
 use crate::secrets::Secrets;
 
 /// By name of the action.
 #[derive(Default)]
-pub(crate) struct Directories(HashMap<ActionName, Arc<Known>>);
+pub(crate) struct Directories {
+    known: HashMap<ActionName, Arc<Known>>,
+    /// How devices for codes are kept in them. `None`: there is no directory.
+    keeping: Option<Keeping>,
+}
 
 struct Known {
     settings: Ldap,
@@ -28,11 +33,17 @@ struct Known {
 
 impl Directories {
     /// Those of `model`, which came with `files`. Reads the system's authorities: for the start or a helper thread.
-    pub(crate) fn of(model: &Model, files: &Loaded, before: Option<&Self>, secrets: &Secrets, helpers: &Arc<Helpers>) -> Self {
+    pub(crate) fn of(
+        model: &Model,
+        files: &Loaded,
+        before: Option<&Self>,
+        secrets: &Arc<Secrets>,
+        helpers: &Arc<Helpers>,
+    ) -> Self {
         let mut all = HashMap::new();
         for (name, action) in model.authentication.actions.iter() {
             let Action::Ldap(settings) = action else { continue };
-            let known = before.and_then(|before| before.0.get(name)).filter(|known| {
+            let known = before.and_then(|before| before.known.get(name)).filter(|known| {
                 // The file may have been replaced under its name.
                 known.settings == **settings && known.roots.as_deref() == roots(files, settings).map(|roots| &**roots)
             });
@@ -48,23 +59,27 @@ impl Directories {
             };
             all.insert(name.clone(), known);
         }
-        Self(all)
+        Self { known: all, keeping: Some(Keeping::of(model, secrets)) }
     }
 
     /// The directory of an action. `None`: there is none, or it cannot be used.
     pub(crate) fn find(&self, action: &ActionName) -> Option<Find> {
-        self.0.get(action).cloned().map(Find)
+        Some(Find { known: self.known.get(action)?.clone(), keeping: self.keeping.clone()? })
     }
 }
 
 /// One that was found. It lives while somebody asks it.
-pub(crate) struct Find(Arc<Known>);
+pub(crate) struct Find {
+    known: Arc<Known>,
+    /// How devices for codes are kept there.
+    pub(super) keeping: Keeping,
+}
 
 impl std::ops::Deref for Find {
     type Target = Directory;
 
     fn deref(&self) -> &Directory {
-        &self.0.directory
+        &self.known.directory
     }
 }
 

@@ -11,6 +11,7 @@
 //! The owner's side of it is in `owner/`; here is what doors see, what is asked outside, and what is remembered for operators.
 
 pub(crate) mod chain;
+mod codes;
 pub(crate) mod directories;
 mod outside;
 pub(crate) mod rules;

@@ -12,7 +12,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_auth::login::{Answer, Ask, Challenge, Code, Proven};
+use gate_auth::login::{Answer, Ask, Challenge, Code, Proven, UserDevices};
+use gate_auth::totp::{DeviceMark, Step};
 use gate_auth::users::{Check, canonical};
 use gate_config::model::ActionName;
 use secrecy::SecretString;
@@ -21,9 +22,10 @@ use tokio::sync::mpsc;
 
 use crate::action::Action;
 use crate::helpers::Helpers;
+use crate::login::codes;
 use crate::login::directories::Find;
 use crate::login::servers::FindServer;
-use crate::reach::ldap::{Changed, Directory, Found, MustChange, NotChanged, Outcome, Wrong};
+use crate::reach::ldap::{Changed, Found, MustChange, NotChanged, Outcome, Wrong};
 use crate::reach::radius::{self, Server};
 
 /// For any answer: more than a directory, a RADIUS server or a full lane of password checks takes.
@@ -45,6 +47,24 @@ pub(crate) enum Came {
         password: SecretString,
         /// What came out.
         right: Option<bool>,
+    },
+    /// A code is one of the user's: of these devices, at these steps. Whether it was used only the owner knows.
+    Code {
+        /// Whose it is.
+        proven: Box<Proven>,
+        /// What it fits; never empty.
+        fits: Vec<(DeviceMark, Step)>,
+        /// When it was typed.
+        now: Step,
+    },
+    /// A device was added.
+    Added {
+        /// What the user has now.
+        devices: UserDevices,
+        /// The new one.
+        device: DeviceMark,
+        /// The step of the code that has confirmed it.
+        used: Step,
     },
     /// Somebody else has answered.
     Said(Answer),
@@ -110,11 +130,11 @@ impl Outside {
     pub(crate) fn ask(&self, conversation: u64, question: u64, action: ActionName, ask: Ask, client: IpAddr) {
         let whom = (self.find)(&action);
         self.spawn(conversation, question, async move {
-            Came::Said(match whom {
+            match whom {
                 Some(Whom::Directory(directory)) => of_directory(&directory, ask).await,
-                Some(Whom::Radius(server)) => of_radius(&server, ask, client).await,
-                None => outage("its settings are unusable; the log says why"),
-            })
+                Some(Whom::Radius(server)) => Came::Said(of_radius(&server, ask, client).await),
+                None => Came::Said(outage("its settings are unusable; the log says why")),
+            }
         });
     }
 
@@ -127,15 +147,22 @@ impl Outside {
     }
 }
 
-async fn of_directory(directory: &Directory, ask: Ask) -> Answer {
-    match ask {
+async fn of_directory(directory: &Find, ask: Ask) -> Came {
+    let keeping = &directory.keeping;
+    Came::Said(match ask {
+        Ask::Code { user, code, now } => return codes::check(directory, keeping, &user, &code, now).await,
+        Ask::DeviceAdd { user, name, secret, used, first_only } => {
+            return codes::add(directory, keeping, &user, &name, &secret, (used, first_only)).await;
+        }
+        Ask::Devices { user } => codes::list(directory, keeping, &user).await,
+        Ask::DeviceRemove { user, name } => codes::remove(directory, keeping, &user, &name).await,
         Ask::Ldap { user, password } => answer_of(directory.ask(&user, password.as_ref()).await, directory.changes_passwords()),
         Ask::LdapChange { user, old, new } => answer_of_change(directory.change_password(&user, &old, &new).await, &user),
         // No directory answers these; the machine does not ask one.
-        Ask::Local { .. } | Ask::Radius { .. } | Ask::Reply { .. } => {
+        Ask::Local { .. } | Ask::Radius { .. } | Ask::Reply { .. } | Ask::NewSecret { .. } => {
             Answer::Outage(Code::Unprocessable, "not a question for a directory".into())
         }
-    }
+    })
 }
 
 async fn of_radius(server: &Server, ask: Ask, client: IpAddr) -> Answer {
@@ -149,7 +176,14 @@ async fn of_radius(server: &Server, ask: Ask, client: IpAddr) -> Answer {
             (user, outcome)
         }
         // As above.
-        Ask::Local { .. } | Ask::Ldap { .. } | Ask::LdapChange { .. } => {
+        Ask::Local { .. }
+        | Ask::Ldap { .. }
+        | Ask::LdapChange { .. }
+        | Ask::Code { .. }
+        | Ask::Devices { .. }
+        | Ask::NewSecret { .. }
+        | Ask::DeviceAdd { .. }
+        | Ask::DeviceRemove { .. } => {
             return Answer::Outage(Code::Unprocessable, "not a question for a RADIUS server".into());
         }
     };
@@ -180,7 +214,7 @@ const fn code_of_radius(rejected: radius::Rejected) -> Code {
     }
 }
 
-fn outage(why: impl Into<Cow<'static, str>>) -> Answer {
+pub(super) fn outage(why: impl Into<Cow<'static, str>>) -> Answer {
     Answer::Outage(Code::TryLater, why.into())
 }
 
@@ -195,7 +229,7 @@ fn shortened(mut why: String) -> String {
 }
 
 /// What a directory's answer means for a login. That it cannot be asked never means that a password is wrong.
-fn answer_of(outcome: Outcome, may_change: bool) -> Answer {
+pub(super) fn answer_of(outcome: Outcome, may_change: bool) -> Answer {
     match outcome {
         Outcome::Found(found) => Answer::Proven(Box::new(proven(*found))),
         // He need not be there, and nothing is known of him.
@@ -217,7 +251,7 @@ fn answer_of_change(changed: Changed, user: &str) -> Answer {
     }
 }
 
-fn proven(found: Found) -> Proven {
+pub(super) fn proven(found: Found) -> Proven {
     let Found { name, sso_name, groups, numbered, named, is_password_checked: _ } = found;
     Proven {
         user: name,

@@ -90,7 +90,7 @@ impl Bench {
         let (queue, actions) = mpsc::channel(ACTIONS_MAX);
         let (orders, taken) = mpsc::channel(ORDERS_MAX);
         let helpers = Arc::new(Helpers::new());
-        let directories = Directories::of(&model, &checked.files, None, &Secrets::beside(None), &helpers);
+        let directories = Directories::of(&model, &checked.files, None, &Arc::new(Secrets::beside(None)), &helpers);
         let outside =
             Outside::new(Box::new(move |action| directories.find(action).map(Whom::Directory)), helpers, queue.downgrade());
         let tables = Tables {
@@ -101,7 +101,7 @@ impl Bench {
             rules: Rules::of(&model),
         };
         let clock = Clock::new(tokio::time::Instant::now().into_std());
-        tokio::spawn(Owner::new(tables, clock, Arc::new(NoAudit), orders, outside).unwrap().serve(actions));
+        tokio::spawn(Owner::new(tables, clock, Arc::new(NoAudit), orders, outside, Default::default()).unwrap().serve(actions));
         let browser = Browser { owner: Owned::new(queue), model, client: "198.51.100.7:5".parse().unwrap() };
         Self { browser, orders: taken }
     }

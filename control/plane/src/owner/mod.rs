@@ -27,6 +27,7 @@ use gate_auth::login::table::{self, Conversations};
 use gate_auth::seal::{KEY_BYTES, Seal, SealKey};
 use gate_auth::sessions::{self, End, Entry, Login, Logins, Times, Token, plain};
 use gate_auth::tickets::{self, Code, Kind, LOGON_RANDOM_BYTES, STA_RANDOM_BYTES, Tickets};
+use gate_auth::totp::Used;
 use gate_auth::users::{Check, Proven, Users, canonical};
 use gate_proto::audit::{Entry as Note, Value};
 use gate_proto::xml::sta;
@@ -55,6 +56,7 @@ use crate::quiet::Quiet;
 use crate::random;
 use crate::running::{Launch, Launches};
 use crate::turn::Order;
+use crate::used::UsedFile;
 
 /// Users whose password was found right and is remembered as a seal.
 const PROVEN_MAX: usize = 50_000;
@@ -87,6 +89,9 @@ pub(crate) struct Owner {
     scanner_key: SealKey,
     guests: Guests,
     outside: Outside,
+    /// Codes that were used, and the file in which they are written down.
+    used: Used,
+    used_file: UsedFile,
     ticket_guard: TicketGuard,
     /// One table for each embedded authority.
     stas: HashMap<FarmNumber, Tickets<IpAddr, Vec<sta::Value>>>,
@@ -114,6 +119,7 @@ impl Owner {
         audit: Arc<dyn Audit>,
         orders: mpsc::Sender<Order>,
         outside: Outside,
+        (used, used_file): (Used, UsedFile),
     ) -> Result<Self, PlaneFault> {
         let key = || random::bytes::<KEY_BYTES>().map(SealKey::new).map_err(|_| PlaneFault::NoRandom);
         let times = Times::default();
@@ -137,6 +143,8 @@ impl Owner {
             scanner_key: key()?,
             guests: Guests::new(key()?),
             outside,
+            used,
+            used_file,
             ticket_guard: TicketGuard::default(),
             stas: tables.farm.into_iter().map(of_server).collect(),
             logon: Tickets::new(key()?, logon),

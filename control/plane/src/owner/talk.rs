@@ -16,12 +16,15 @@ use gate_auth::guard::Source;
 use gate_auth::login::lockout::Locked;
 use gate_auth::login::table::{Admitted, CONVERSATION_LIFE, CONVERSATIONS_MAX};
 use gate_auth::login::{
-    Answer, Ask, Code, Conversation, Decision, Denial, Event, Failure, Grant, Outcome, Proven, Question, Realm, Setting, Shown,
-    Step, Why,
+    Answer, Ask, Code, Conversation, Decision, Denial, DeviceSecret, Event, Failure, Grant, NotCode, NotDone, Outcome, Proven,
+    Question, Realm, Setting, Shown, Step, Why,
 };
 use gate_auth::sessions::{Arrival, End, Entry, Token};
+use gate_auth::totp::{self, DeviceMark, NotAccepted};
 use gate_config::expr::Request;
 use gate_proto::audit::{Entry as Note, Value};
+use gate_proto::otp::DeviceName;
+use secrecy::zeroize::Zeroizing;
 use tracing::{info, warn};
 
 use super::scans::Looked;
@@ -160,6 +163,10 @@ impl Owner {
                 Step::Over(denial) => return self.denied(number, denial, talk, now),
             };
             let asked = question.number;
+            if let Ask::NewSecret { name } = &question.ask {
+                event = Event::Answered { question: asked, answer: new_secret(name) };
+                continue;
+            }
             let answer = match self.may_leave(number, &mut talk, &question, now) {
                 Err(answer) => answer,
                 Ok(()) => match self.conversations.admit(number) {
@@ -210,9 +217,15 @@ impl Owner {
                 let check = self.users.check(&name);
                 self.outside.check(number, asked, name, check, password);
             }
-            ask @ (Ask::Ldap { .. } | Ask::LdapChange { .. } | Ask::Radius { .. } | Ask::Reply { .. }) => {
-                self.outside.ask(number, asked, action, ask, client);
-            }
+            ask @ (Ask::Ldap { .. }
+            | Ask::LdapChange { .. }
+            | Ask::Radius { .. }
+            | Ask::Reply { .. }
+            | Ask::Code { .. }
+            | Ask::Devices { .. }
+            | Ask::NewSecret { .. }
+            | Ask::DeviceAdd { .. }
+            | Ask::DeviceRemove { .. }) => self.outside.ask(number, asked, action, ask, client),
         }
     }
 
@@ -225,6 +238,12 @@ impl Owner {
         let Some(mut talk) = self.talks.remove(&number) else { return };
         let answer = match came {
             Came::Said(answer) => answer,
+            Came::Code { proven, fits, now: step } => self.code_came(proven, &fits, step),
+            Came::Added { devices, device, used } => {
+                // The code that has confirmed it is used up.
+                let _: Answer = self.code_came(Box::default(), &[(device, used)], used);
+                Answer::Devices(devices)
+            }
             Came::Local { right: None, .. } => Answer::Outage(Code::TryLater, "too many passwords are being checked".into()),
             Came::Local { right: Some(false), .. } => Answer::Wrong(Code::Credentials),
             // While the check was done, the user may have got another password: the one of before opens nothing any more.
@@ -243,6 +262,25 @@ impl Owner {
         self.advance(number, talk, Event::Answered { question, answer }, now);
     }
 
+    /// A code fits these devices of the user at these steps. It counts for the first of them for which it was not used.
+    fn code_came(&mut self, proven: Box<Proven>, fits: &[(DeviceMark, totp::Step)], now: totp::Step) -> Answer {
+        let mut full = None;
+        for (device, step) in fits {
+            match self.used.accept(*device, *step, now) {
+                Ok(()) => {
+                    self.used_file.note(*device, *step);
+                    return Answer::Proven(proven);
+                }
+                Err(NotAccepted::Again) => {}
+                Err(why @ NotAccepted::Full) => full = Some(why),
+            }
+        }
+        match full {
+            Some(why) => Answer::Outage(Code::TryLater, why.to_string().into()),
+            None => Answer::NotCode(NotCode::Used),
+        }
+    }
+
     fn next_in_turn(&mut self, number: u64) {
         let Some(mut talk) = self.talks.remove(&number) else { return };
         match talk.waiting.take() {
@@ -258,16 +296,25 @@ impl Owner {
             Answer::Proven(_) | Answer::MustChange(_) => {
                 self.lockouts.spared(&guess.realm, &guess.user);
                 self.login_guard.spared(&guess.user, Some(guess.source));
-                // One for each factor at most, and factors are counted.
+                // One for each factor at most, and factors are counted; on the page of devices it is always the same.
                 if let (Some(guess), Some(kept)) = (talk.guess.take(), self.kept.get_mut(&number)) {
-                    kept.proven.push((guess.realm, guess.user));
+                    let right = (guess.realm, guess.user);
+                    if !kept.proven.contains(&right) {
+                        kept.proven.push(right);
+                    }
                 }
             }
-            Answer::Wrong(_) => guess.was_wrong = true,
+            Answer::Wrong(_) | Answer::NotCode(NotCode::Wrong | NotCode::Used | NotCode::NoDevice) => guess.was_wrong = true,
             // Some servers ask back whatever the password was, so that says nothing of it. Whether a reply was right is known only when the
             // login is somebody's: until then each one counts, or codes could be guessed without end where a wrong one is asked for again.
             Answer::Challenge(_) => guess.was_wrong = guess.is_reply,
-            Answer::Outage(..) | Answer::Held(_) | Answer::Locked => {}
+            Answer::NotCode(NotCode::Unreadable)
+            | Answer::Devices(_)
+            | Answer::Secret(_)
+            | Answer::NotDone(_)
+            | Answer::Outage(..)
+            | Answer::Held(_)
+            | Answer::Locked => {}
         }
     }
 
@@ -349,7 +396,7 @@ impl Owner {
             self.traces.push(Trace::of(&conversation, Some((TraceResult::Refused(denial.why, denial.code), now))));
         }
         let is_cancelled = denial.why == Why::Cancelled;
-        self.tally.logins_wrong += u64::from(!is_cancelled);
+        self.tally.logins_wrong += u64::from(!is_cancelled && denial.why != Why::DevicesLeft);
         self.drop_talk(talk, if is_cancelled { Turn::Cancelled } else { Turn::Over(denial) });
     }
 
@@ -398,6 +445,13 @@ impl Owner {
                 let policy = decision.policy.as_deref().unwrap_or_default();
                 warn!(conversation = number, factor = %decision.factor, policy, %action, %why, "an action fails in every login");
             }
+            if let Some((what, device)) = device_of(decision) {
+                let mut fields = about(conversation);
+                fields.push(("device", Value::Text(device.to_owned())));
+                info!(conversation = number, user = conversation.user().map_or("", |user| &**user), device, "{what}");
+                self.audit.note(Note { event: what, fields });
+                continue;
+            }
             let Some((action, result)) = result_of(decision) else { continue };
             let mut fields = about(conversation);
             fields.push(("factor", Value::Text(decision.factor.to_string())));
@@ -407,6 +461,28 @@ impl Owner {
             self.audit.note(Note { event: "factor", fields });
         }
     }
+}
+
+/// Random bytes for a new device, if it has a name.
+fn new_secret(name: &str) -> Answer {
+    if DeviceName::parse(name).is_err() {
+        return Answer::NotDone(NotDone::Name);
+    }
+    match random::bytes() {
+        Ok(secret) => Answer::Secret(DeviceSecret(Zeroizing::new(secret))),
+        Err(why) => Answer::Outage(Code::TryLater, why.to_string().into()),
+    }
+}
+
+/// What was done about a device, if the decision is about that.
+fn device_of(decision: &Decision) -> Option<(&'static str, &str)> {
+    if let Outcome::DeviceAdded(name) = &decision.outcome {
+        return Some(("otp-device-added", name));
+    }
+    if let Outcome::DeviceRemoved(name) = &decision.outcome {
+        return Some(("otp-device-removed", name));
+    }
+    None
 }
 
 /// What became of an action, if the decision is about that.

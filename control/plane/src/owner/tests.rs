@@ -26,7 +26,7 @@ fn owner(rules: Rules) -> Owner {
     let (back, _) = mpsc::channel(1);
     let outside = Outside::new(Box::new(|_| None), Arc::new(crate::helpers::Helpers::new()), back.downgrade());
     let clock = Clock::new(tokio::time::Instant::now().into_std());
-    Owner::new(tables(rules), clock, Arc::new(NoAudit), orders, outside).unwrap()
+    Owner::new(tables(rules), clock, Arc::new(NoAudit), orders, outside, Default::default()).unwrap()
 }
 
 fn ask<T>(owner: &mut Owner, now: Duration, make: impl FnOnce(ReplyTo<T>) -> Action) -> T {

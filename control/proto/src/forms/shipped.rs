@@ -19,12 +19,16 @@ pub const PASSCODE: &str = "OnlyPasscode.xml";
 /// Old password, and the new one twice.
 pub const CHANGE_PASSWORD: &str = "ChangePassword.xml";
 
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 10] = [
     (SINGLE, include_str!("../../schemas/SingleAuth.xml")),
     (DUAL, include_str!("../../schemas/DualAuth.xml")),
     ("OnlyUsername.xml", include_str!("../../schemas/OnlyUsername.xml")),
     ("OnlyPassword.xml", include_str!("../../schemas/OnlyPassword.xml")),
     ("PrefillUserFromExpr.xml", include_str!("../../schemas/PrefillUserFromExpr.xml")),
+    ("SingleAuthManageOTP.xml", include_str!("../../schemas/SingleAuthManageOTP.xml")),
+    ("DualAuthOTP.xml", include_str!("../../schemas/DualAuthOTP.xml")),
+    // Without the push: who has it configured gets the code.
+    ("DualAuthPushOrOTP.xml", include_str!("../../schemas/DualAuthOTP.xml")),
     (PASSCODE, include_str!("../../schemas/OnlyPasscode.xml")),
     (CHANGE_PASSWORD, include_str!("../../schemas/ChangePassword.xml")),
 ];
@@ -83,6 +87,9 @@ mod tests {
             ("OnlyUsername.xml", "login:username nsg-x1-logon-button:none"),
             ("OnlyPassword.xml", "passwd:password nsg-x1-logon-button:none"),
             ("PrefillUserFromExpr.xml", "login:username passwd:password nsg-x1-logon-button:none"),
+            ("SingleAuthManageOTP.xml", "login:username passwd:password nsg-x1-logon-button:none"),
+            ("DualAuthOTP.xml", "login:username passwd:password passwd1:passcode nsg-x1-logon-button:none"),
+            ("DualAuthPushOrOTP.xml", "login:username passwd:password passwd1:passcode nsg-x1-logon-button:none"),
             ("OnlyPasscode.xml", "passwd:passcode nsg-x1-logon-button:none"),
             ("ChangePassword.xml", "oldpwd:password newpwd:newpassword confirmedpwd:newpassword ns-dialogue-submit:none"),
         ] {

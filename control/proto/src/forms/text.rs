@@ -82,6 +82,16 @@ const ENTRIES: &[Entry] = &[
     ours("sg_passcode", "Passcode", "パスコード"),
     ours("sg_passcode_heading", "One more step", "追加の確認"),
     ours("sg_passcode_hint", "Enter the code that your device shows.", "デバイスに表示されているコードを入力してください。"),
+    ours(
+        "sg_manage_heading",
+        "Sign in to manage your devices for one-time codes",
+        "ワンタイムコードのデバイスを管理するにはサインインしてください",
+    ),
+    ours(
+        "sg_manage_in_browser",
+        "Devices for one-time codes are managed in a browser: open /manageotp at this gateway.",
+        "ワンタイムコードのデバイスはブラウザーで管理します。このゲートウェイの /manageotp を開いてください。",
+    ),
     ours("sg_old_password", "Old password", "現在のパスワード"),
     ours("sg_new_password", "New password", "新しいパスワード"),
     ours("sg_confirm_password", "New password again", "新しいパスワード (確認)"),

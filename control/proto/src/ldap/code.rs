@@ -16,8 +16,12 @@ pub const SUCCESS: u32 = 0;
 pub const SIZE_LIMIT: u32 = 4;
 /// `referral`
 pub const REFERRAL: u32 = 10;
+/// `noSuchAttribute`: the value that was to be taken away is not there.
+pub const NO_SUCH_VALUE: u32 = 16;
 /// `constraintViolation`
 pub const CONSTRAINT: u32 = 19;
+/// `attributeOrValueExists`: where one may be, there is one.
+pub const VALUE_EXISTS: u32 = 20;
 /// `noSuchObject`
 pub const NO_SUCH_OBJECT: u32 = 32;
 /// `inappropriateAuthentication`: the object has no password.

@@ -5,6 +5,7 @@
 //!   bind      ─► BindRequest, simple                        RFC 4511 §4.2, asks for the password policy's word
 //!   change    ─► ExtendedRequest 1.3.6.1.4.1.4203.1.11.1    RFC 3062
 //!   change_in_active_directory ─► ModifyRequest: delete unicodePwd old, add unicodePwd new
+//!   replace_value ─► ModifyRequest: delete the old value, add the new one
 //!   unbind    ─► UnbindRequest                              RFC 4511 §4.3
 //! ```
 //!
@@ -84,6 +85,21 @@ pub fn change_in_active_directory(id: u32, name: &str, old: &str, new: &str) -> 
     message(id, &element(MODIFY, &[&element(OCTETS, &[name.as_bytes()]), &changes]), &[])
 }
 
+/// Puts a value of an attribute of the object `name` in the place of another one, both at once or not at all: the directory refuses it if the
+/// old value is not there any more. Without an old one it is added, without a new one it is taken away.
+#[must_use]
+pub fn replace_value(id: u32, name: &str, attribute: &str, old: Option<&str>, new: Option<&str>) -> Bytes {
+    let one = |operation: &[u8], value: &str| {
+        let values = element(SET, &[&element(OCTETS, &[value.as_bytes()])]);
+        let attribute = element(SEQUENCE, &[&element(OCTETS, &[attribute.as_bytes()]), &values]);
+        element(SEQUENCE, &[&element(ENUMERATED, &[operation]), &attribute])
+    };
+    let (old, new) = (old.map(|value| one(DELETE, value)), new.map(|value| one(ADD, value)));
+    let all: Vec<&[u8]> = [&old, &new].into_iter().flatten().map(|change| change.as_slice()).collect();
+    let changes = element(SEQUENCE, &all);
+    message(id, &element(MODIFY, &[&element(OCTETS, &[name.as_bytes()]), &changes]), &[])
+}
+
 /// Says good-bye.
 #[must_use]
 pub fn unbind(id: u32) -> Bytes {
@@ -150,6 +166,33 @@ mod tests {
         let changed = change_in_active_directory(2, "cn=a", "o", "é");
         let wanted = b"\x30\x1b\x0a\x01\x00\x30\x16\x04\x0aunicodePwd\x31\x08\x04\x06\"\0\xe9\0\"\0";
         assert!(changed.ends_with(wanted), "{changed:02x?}");
+    }
+
+    #[test]
+    fn a_value_takes_the_place_of_another_in_one_request() {
+        let written = replace_value(2, "cn=a", "up", Some("o"), Some("né"));
+        let shown = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert!(shown(&written).contains(&shown(b"\x0a\x01\x01\x30\x09\x04\x02up\x31\x03\x04\x01o")), "{}", shown(&written));
+        assert!(
+            shown(&written).ends_with(&shown("\x0a\x01\0\x30\x0b\x04\x02up\x31\x05\x04\x03né".as_bytes())),
+            "{}",
+            shown(&written)
+        );
+        let added = replace_value(2, "cn=a", "up", None, Some("n"));
+        assert!(
+            shown(&added).ends_with(&shown(b"\x30\x10\x30\x0e\x0a\x01\0\x30\x09\x04\x02up\x31\x03\x04\x01n")),
+            "{}",
+            shown(&added)
+        );
+        let removed = replace_value(2, "cn=a", "up", Some("o"), None);
+        assert!(
+            shown(&removed).ends_with(&shown(b"\x30\x10\x30\x0e\x0a\x01\x01\x30\x09\x04\x02up\x31\x03\x04\x01o")),
+            "{}",
+            shown(&removed)
+        );
+        let long = "x".repeat(70_000);
+        let written = replace_value(1, &long, "up", Some(&long), Some(&long));
+        assert_eq!(written.len(), written.capacity(), "nothing grows while it is written");
     }
 
     #[test]

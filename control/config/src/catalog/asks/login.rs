@@ -14,7 +14,7 @@ const POLICIES: &[Field] = &[
     Field::text("policy", "Policy", "The policy."),
     Field::text("rule", "Rule", "When it applies."),
     Field::text("action", "Action", "What it does then."),
-    Field::text("proof", "Proof", "IDENTITY, LOOKUP, SCAN, NOTHING, or UNSERVED: what a success says about the user."),
+    Field::text("proof", "Proof", "IDENTITY, CODE, LOOKUP, SCAN, NOTHING, or UNSERVED: what a success says about the user."),
     Field::text("group", "Group", "Given to the session on success."),
     Field::text("onSuccess", "On success", "The next factor; LOGGED IN if there is none."),
     Field::text("onFailure", "On failure", "NEXT, END, a priority, or an expression."),

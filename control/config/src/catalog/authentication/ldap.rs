@@ -21,7 +21,10 @@ pub(in super::super) const LDAP: Command = Command {
             `(&(<ldapLoginName>=<what was typed>)(<searchFilter>))`; then the gateway binds as the one that was found, with the password that \
             was typed. An empty password never reaches the server.\n\n\
             `-CACert` is read with the configuration; `reload` reads it again. Every certificate in it is trusted, and no other: the system's are not.\n\n\
-            With `-authentication DISABLED` no password is checked: the user is looked up for his groups only.",
+            With `-authentication DISABLED` no password is checked: the user is looked up for his groups only.\n\n\
+            With `-authentication DISABLED -OTPSecret ATTRIBUTE` a one-time code is checked in place of a password, against the devices that \
+            the user has registered in that attribute; `-searchFilter \"ATTRIBUTE>=#@\"` finds only users who have one. Without that \
+            filter, who came through `/manageotp` is shown the page of his devices instead, behind a factor that has proven who he is.",
     origin: Origin::Extended,
     feature: Some(Feature::Aaa),
     effect: Effect::NewSessions,
@@ -163,13 +166,24 @@ impl Kinded for Ldap {
     }
 
     fn judge(&self, said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
-        for name in ["OTPSecret", "pushService"] {
-            if said.form.op != Op::Unset && said.has(name) {
-                let cause = "codes are not checked yet, so a login that comes to this action fails, and the log says so";
-                site.warn(Note::new(Code::NotImplemented, said.place(name), format!("-{name}"), cause));
-            }
+        if said.form.op != Op::Unset && said.has("pushService") {
+            let cause = "devices are not asked to agree, so a login that comes to this action fails, and the log says so";
+            site.warn(Note::new(Code::NotImplemented, said.place("pushService"), "-pushService", cause));
+        }
+        let touched = ["OTPSecret", "authentication"].into_iter().find(|name| said.has(name));
+        if let (Some(name), true, true) = (touched, self.otp_secret.is_some(), self.authentication) {
+            let cause = "codes are checked in place of a password, so a login that comes to this action fails as it stands";
+            let note = Note::new(Code::PrerequisiteMissing, said.place(name), "-OTPSecret", cause);
+            site.warn(note.cure("-authentication DISABLED"));
         }
         let clear = self.security == LdapSecurity::Plaintext;
+        let said_of_codes = ["OTPSecret", "secType", "searchFilter"].into_iter().find(|name| said.has(name));
+        if let (Some(name), true, true, false) = (said_of_codes, clear, self.codes().is_some(), self.only_checks_codes()) {
+            let cause = "devices are not written to a directory in the clear: users can be checked, and cannot register";
+            site.warn(
+                Note::new(Code::PrerequisiteMissing, said.place(name), "-OTPSecret", cause).cure("-secType SSL -serverPort 636"),
+            );
+        }
         if clear && self.password_change {
             return Err(needs(said, "passwdChange", "a directory changes passwords over TLS only: it needs -secType TLS or SSL"));
         }

@@ -67,8 +67,10 @@ impl Action {
     #[must_use]
     pub const fn served(&self) -> Served {
         match self {
-            // It would check a code; without that it would let in whoever can be found.
-            Self::Ldap(ldap) if ldap.otp_secret.is_some() || ldap.push_service.is_some() => Served::Later,
+            // It would ask a device to agree; without that it would let in whoever can be found.
+            Self::Ldap(ldap) if ldap.push_service.is_some() => Served::Later,
+            // A password and a code out of one field, which nobody can type.
+            Self::Ldap(ldap) if ldap.otp_secret.is_some() && ldap.authentication => Served::Never,
             Self::NoAuth(_) | Self::Local | Self::Epa(_) | Self::Ldap(_) => Served::Now,
             Self::Radius(radius) => radius.served(),
             Self::Cert(_) | Self::Email(_) => Served::Later,
@@ -275,6 +277,20 @@ pub struct Ldap {
 impl Ldap {
     /// Keyword of its secret.
     pub const SECRET: &'static str = "ldapBindDnPassword";
+
+    /// The attribute with the user's devices, if this is about one-time codes: it checks them, or shows the page of devices.
+    #[must_use]
+    pub fn codes(&self) -> Option<&str> {
+        self.otp_secret.as_deref().filter(|_| !self.authentication && self.push_service.is_none())
+    }
+
+    /// Whether it finds only users who have a device, by a filter on that attribute. Such an action is for logins: who came to add the first
+    /// device would not be found, and who has one is not shown the page by an action that is meant to check codes.
+    #[must_use]
+    pub fn only_checks_codes(&self) -> bool {
+        let filter = self.search_filter.as_deref().unwrap_or_default().to_ascii_lowercase();
+        self.codes().is_some_and(|attribute| filter.contains(&attribute.to_ascii_lowercase()))
+    }
 
     /// With everything else at its default.
     #[must_use]

@@ -51,6 +51,8 @@ pub(super) fn form(view: &View, visit: &Visit<'_>, reader: &Reader) -> Result<An
     let schema = match &view.kind {
         ViewKind::ChangePassword { user } => return reader.change_password(user, &state, notice.as_ref()),
         ViewKind::Challenge { text } => return reader.challenge(text, &state, notice.as_ref()),
+        // That page is made of more than a form can say.
+        ViewKind::Devices(_) => return Ok(compose::fail(text::text_or("sg_manage_in_browser", visit.language))),
         ViewKind::Single => of_shipped(shipped::SINGLE),
         ViewKind::Dual => of_shipped(shipped::DUAL),
         ViewKind::Schema(name) => schema_of(name, visit).or_else(|| {

@@ -48,7 +48,7 @@ impl Visit<'_> {
     pub(super) fn is_classic_form(&self, kind: &ViewKind) -> bool {
         match kind {
             ViewKind::Single | ViewKind::Dual => !self.has_factors(),
-            ViewKind::Schema(_) | ViewKind::ChangePassword { .. } | ViewKind::Challenge { .. } => false,
+            ViewKind::Schema(_) | ViewKind::ChangePassword { .. } | ViewKind::Challenge { .. } | ViewKind::Devices(_) => false,
         }
     }
 
@@ -56,7 +56,14 @@ impl Visit<'_> {
     pub(super) fn is_wrong_in_form(&self, denial: &Denial) -> bool {
         match denial.why {
             Why::Factor | Why::Tries => !self.has_factors(),
-            Why::Scan | Why::Steps | Why::Groups | Why::Cancelled | Why::Finished | Why::Off => false,
+            Why::Scan
+            | Why::Steps
+            | Why::Groups
+            | Why::Cancelled
+            | Why::Finished
+            | Why::Off
+            | Why::DevicesLeft
+            | Why::NoDevices => false,
         }
     }
 }

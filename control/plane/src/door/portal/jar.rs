@@ -6,12 +6,15 @@
 //!   sg-flow               NSC_TMAS, NSC_EPAC     a conversation on its way to a login; NSC_EPAC alone, too, for the scans of a login
 //!   sg-form               –                      the form of a virtual server without an authentication profile
 //!   –                     NSC_VPNERR             the number of the last failure; no secret
+//!   –                     NSC_TASS               where a login is to lead: `manageotp`, to the page of devices; no secret
 //! ```
 //!
 //! Programs know NetScaler's names only, so every secret goes out under both. Browsers see to it that nobody but us sets a cookie whose name
 //! begins with `__Host-`; a neighbour in the same domain can plant the others. All browsers say `Sec-Fetch-Site`, so in a request that
 //! says so NetScaler's names count for nothing: neither a login nor a conversation can be fixed from outside.
 
+use gate_auth::login::devices;
+use gate_auth::login::table::CONVERSATION_LIFE;
 use gate_auth::sessions::Token;
 use gate_proto::cookie::{self, BadSetCookie, Cookies};
 use hyper::HeaderMap;
@@ -86,6 +89,11 @@ impl Jar {
         self.value(FAILURE)?.parse().ok()
     }
 
+    /// The login is to lead to the page of devices.
+    pub(super) fn is_for_devices(&self) -> bool {
+        self.value(devices::COOKIE.0).is_some_and(devices::is_value)
+    }
+
     fn secret(&self, name: &Name) -> Option<&str> {
         let ours = self.value(&format!("__Host-{}", name.ours));
         let theirs = || name.theirs.iter().find_map(|name| self.value(name));
@@ -115,6 +123,17 @@ pub(super) fn give_form(reply: &mut Reply, token: &Token) -> Result<(), Failed> 
 /// A program reads why it failed.
 pub(super) fn give_failure(reply: &mut Reply, number: u16) -> Result<(), Failed> {
     add(reply, cookie::set_exact(FAILURE, &number.to_string()))
+}
+
+/// The login that begins now is to lead to the page of devices; so it is for as long as a login may take.
+pub(super) fn lead_to_devices(reply: &mut Reply) -> Result<(), Failed> {
+    let seconds = u32::try_from(CONVERSATION_LIFE.as_secs()).unwrap_or(u32::MAX);
+    add(reply, cookie::set_exact_for(devices::COOKIE.0, devices::COOKIE.1, seconds))
+}
+
+/// Logins lead to a session again.
+pub(super) fn lead_to_a_session(reply: &mut Reply) -> Result<(), Failed> {
+    add(reply, cookie::clear_exact(devices::COOKIE.0))
 }
 
 /// The login is over.

@@ -14,6 +14,7 @@ pub(crate) mod agents;
 mod answers;
 mod assets;
 mod classic;
+mod devices;
 mod epa;
 mod flow;
 pub(crate) mod inner;
@@ -206,6 +207,8 @@ impl Portal {
             Class::Open(page) => Self::open(page, &visit, headers),
             Class::Asking(asking) => self.asked(asking, &visit).await,
             Class::Conversation(step @ (Step::Page | Step::LoginForm)) => match self.who(&visit).await? {
+                // Who is logged in may look after his devices; his session goes on beside it.
+                Who::In(_) if visit.jar.is_for_devices() => self.step(step, &visit, request).await,
                 Who::In(_) => Ok(pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES)),
                 Who::Over(end) => self.step(step, &Visit { ended: Some(end), ..visit }, request).await,
                 Who::Nobody => self.step(step, &visit, request).await,
@@ -234,7 +237,21 @@ impl Portal {
     /// Pages for anybody.
     fn open(page: Open, visit: &Visit<'_>, headers: &HeaderMap) -> Result<Reply, Failed> {
         Ok(match page {
-            Open::Front => pages::redirect(StatusCode::FOUND, visit.entrance()),
+            Open::Front => {
+                let mut reply = pages::redirect(StatusCode::FOUND, visit.entrance());
+                if visit.jar.is_for_devices() {
+                    jar::lead_to_a_session(&mut reply)?;
+                }
+                reply
+            }
+            Open::Devices if visit.has_factors() => {
+                let mut reply = pages::redirect(StatusCode::FOUND, visit.entrance());
+                jar::lead_to_devices(&mut reply)?;
+                // One that is under way leads elsewhere.
+                jar::forget_flow(&mut reply, false)?;
+                reply
+            }
+            Open::Devices => return Err(Failed::new(Problem::NotFound, "devices are looked after behind factors only")),
             Open::AuthMethods => Self::auth_methods(visit),
             Open::Configuration => Self::configuration(),
             Open::Encryption => Self::encryption(),

@@ -8,9 +8,11 @@ use hyper::header::{
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
+use secrecy::zeroize::Zeroizing;
 
 use super::agents::Agent;
-use super::sheet::{Item, Sheet};
+use super::devices::Fields;
+use super::sheet::{Item, Sheet, Tone};
 use super::text::{Language, Problem, Text, texts};
 use crate::http::Reply;
 use crate::random::{self, NoRandom};
@@ -128,6 +130,41 @@ pub(crate) struct ScanPage<'p> {
     /// What the form says if the user does without.
     pub(crate) skipped: &'static str,
     pub(crate) page_field: &'static str,
+}
+
+/// A user's devices for one-time codes.
+#[derive(Template)]
+#[template(path = "devices.html")]
+pub(super) struct DevicesPage<'p> {
+    pub(super) text: &'static Text,
+    pub(super) nonce: &'p str,
+    pub(super) user: &'p str,
+    pub(super) devices: &'p [Box<str>],
+    /// Another one may be added.
+    pub(super) has_room: bool,
+    pub(super) may_change: bool,
+    /// One is being added.
+    pub(super) enrolment: Option<Enrolment>,
+    /// Whether this one is to be removed.
+    pub(super) removing: Option<&'p str>,
+    /// What came of what was done last.
+    pub(super) told: Option<(Tone, &'p str)>,
+    pub(super) post_back: &'static str,
+    pub(super) context: &'p str,
+    pub(super) fields: Fields,
+}
+
+/// A device that is being added.
+pub(super) struct Enrolment {
+    pub(super) name: String,
+    /// What the QR code holds.
+    pub(super) uri: Zeroizing<String>,
+    /// The secret, for typing.
+    pub(super) key: Zeroizing<String>,
+    /// Modules of a side of the QR code, with the white around it.
+    pub(super) side: i32,
+    /// Its drawing.
+    pub(super) path: Zeroizing<String>,
 }
 
 /// A login has come to its end.

@@ -29,6 +29,8 @@ pub(crate) enum Class {
 pub(crate) enum Open {
     /// Sends on to the login form.
     Front,
+    /// Sends on to it, and from there to the page of the user's devices.
+    Devices,
     /// Which ways to log in there are.
     AuthMethods,
     /// What clients with pages of their own want to know.
@@ -162,6 +164,8 @@ impl Verb {
 }
 
 pub(crate) const FRONT: &str = "/";
+/// Where users look after their devices for one-time codes.
+pub(crate) const DEVICES: &str = "/manageotp";
 pub(crate) const LOGIN_FORM: &str = "/vpn/index.html";
 pub(crate) const RESOURCES: &str = "/portal";
 pub(crate) const SET_CLIENT: &str = "/cgi/setclient?wica";
@@ -183,6 +187,7 @@ const fn post(path: &'static str, class: Class) -> Route {
 /// The table.
 pub(crate) const ROUTES: &[Route] = &[
     get(FRONT, Class::Open(Open::Front)),
+    get(DEVICES, Class::Open(Open::Devices)),
     get(LOGIN_FORM, Class::Conversation(Step::LoginForm)),
     get("/vpn/tmindex.html", Class::Conversation(Step::LoginForm)),
     post("/cgi/login", Class::LoginForm),

@@ -8,7 +8,7 @@
 //! All of it works without JavaScript. The page for a scan has a small script that presses "continue" once the app has answered.
 
 use gate_auth::login::scan::Lack;
-use gate_auth::login::{Denial, ScanView, View, Void, Why};
+use gate_auth::login::{Denial, ScanView, View, ViewKind, Void, Why};
 use gate_auth::sessions::{End, Token};
 use gate_proto::epa::{ClientString, Kind};
 use gate_proto::forms::announced::Announced;
@@ -21,7 +21,7 @@ use super::flow::Talk;
 use super::pages::{FlowPage, OverPage, ScanPage, Stage, Told};
 use super::sheet::{CREDENTIALS, Cancel, LABELS, Lacking, PAGE, Sheet};
 use super::text::{Language, Problem, texts};
-use super::{Failed, Portal, Visit, assets, jar, pages, retry_after, routes};
+use super::{Failed, Portal, Visit, assets, devices, jar, pages, retry_after, routes};
 use crate::http::Reply;
 use crate::login::{self, ScanState, Turn};
 
@@ -57,6 +57,9 @@ impl Portal {
                 };
                 let mut reply = pages::page(StatusCode::OK, page.nonce, &page);
                 jar::forget_flow(&mut reply, false)?;
+                if visit.jar.is_for_devices() {
+                    jar::lead_to_a_session(&mut reply)?;
+                }
                 Ok(reply)
             }
             Turn::NotEntered(why) => Err(why.into()),
@@ -68,6 +71,9 @@ impl Portal {
 
     async fn present(&self, turn: Turn, visit: &Visit<'_>, notice: Option<&'static str>) -> Result<Reply, Failed> {
         match turn {
+            Turn::Show { token, view: View { kind: ViewKind::Devices(shown), factor, step, .. } } => {
+                devices::page(&token, &shown, (&factor, step), visit)
+            }
             Turn::Show { token, view } if visit.is_classic_form(&view.kind) => self.classic_form(&token, &view, visit, notice),
             Turn::Show { token, view } => flow(&token, &view, visit, notice),
             Turn::Scan { token, view } => {
@@ -97,7 +103,13 @@ impl Portal {
 
 impl Portal {
     fn over(&self, denial: &Denial, visit: &Visit<'_>) -> Result<Reply, Failed> {
-        if visit.is_wrong_in_form(denial) { self.form_again(denial, visit) } else { over(denial, visit) }
+        if denial.why == Why::DevicesLeft {
+            devices::left(visit)
+        } else if visit.is_wrong_in_form(denial) {
+            self.form_again(denial, visit)
+        } else {
+            over(denial, visit)
+        }
     }
 }
 
@@ -156,7 +168,13 @@ fn scan(token: &Token, view: &ScanView, stage: Stage, visit: &Visit<'_>, notice:
 
 fn over(denial: &Denial, visit: &Visit<'_>) -> Result<Reply, Failed> {
     let text = texts(visit.language);
-    let reason = if denial.why == Why::Cancelled { text.over.cancelled.to_owned() } else { told(denial, visit) };
+    let reason = match denial.why {
+        Why::Cancelled => text.over.cancelled.to_owned(),
+        Why::NoDevices => text.devices.no_page.to_owned(),
+        Why::Factor | Why::Scan | Why::Tries | Why::Steps | Why::Groups | Why::Finished | Why::Off | Why::DevicesLeft => {
+            told(denial, visit)
+        }
+    };
     let page = OverPage {
         text,
         nonce: &pages::nonce()?,
@@ -165,7 +183,7 @@ fn over(denial: &Denial, visit: &Visit<'_>) -> Result<Reply, Failed> {
         lacking: denial.lack.as_ref().map(|lack| lacking(lack, visit.language)),
         code: Some(visit.number(denial.code)),
         alert: true,
-        back: visit.entrance(),
+        back: if visit.jar.is_for_devices() { routes::DEVICES } else { visit.entrance() },
     };
     let mut reply = pages::page(StatusCode::FORBIDDEN, page.nonce, &page);
     denial.wait.into_iter().for_each(|wait| retry_after(&mut reply, wait));

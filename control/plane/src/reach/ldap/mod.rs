@@ -13,6 +13,7 @@
 //! What is sent and read with a password in it, and everything that decides, is ours; the client library writes searches and reads
 //! their entries, behind the guard of [`gate_proto::ldap`], and a panic in it costs one login.
 
+mod devices;
 mod judge;
 mod line;
 mod outcome;
@@ -34,6 +35,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
+pub(crate) use self::devices::{Held, NotWritten, Text};
 use self::judge::Bound;
 use self::line::{Reach, Talk};
 pub(crate) use self::outcome::{Changed, Found, MustChange, NotChanged, Outage, Outcome, Wrong};

@@ -171,6 +171,9 @@ pub(crate) enum Outage {
     /// A change failed for a reason that is not the user's; the result code.
     #[error("change of password refused with result {0}")]
     Change(u32),
+    /// A value cannot be written, or others wrote it each time; the result code.
+    #[error("change of the user's devices refused with result {0}")]
+    Write(u32),
     /// It sends us elsewhere. Referrals are not followed.
     #[error("answered with a referral, which is not followed")]
     Referral,

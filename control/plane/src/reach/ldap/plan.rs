@@ -50,6 +50,8 @@ pub(super) struct Plan {
     pub(super) is_password_checked: bool,
     pub(super) is_user_required: bool,
     pub(super) may_change_passwords: bool,
+    /// Attribute with a user's devices for codes.
+    pub(super) codes: Option<String>,
     /// A name that nobody has.
     pub(super) nobody: String,
 }
@@ -96,7 +98,8 @@ impl Plan {
         let base = settings.base.as_deref().unwrap_or_default().to_owned();
         let digits: String = random::bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut wanted: Vec<String> = Vec::new();
-        let all = once(&login).chain(&sso_name).chain(numbered.iter().flatten()).chain(&named);
+        let codes = attribute("OTPSecret", settings.codes())?;
+        let all = once(&login).chain(&sso_name).chain(&codes).chain(numbered.iter().flatten()).chain(&named);
         for name in all.chain(groups.as_ref().map(|groups| &groups.attribute)) {
             if !wanted.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 wanted.push(name.clone());
@@ -117,6 +120,7 @@ impl Plan {
             // Who is not there cannot prove to be somebody: with a password to check, a user is required in any case.
             is_user_required: settings.require_user || settings.authentication,
             may_change_passwords: settings.password_change,
+            codes,
         })
     }
 }

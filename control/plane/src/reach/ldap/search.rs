@@ -14,6 +14,7 @@ use std::os::unix::net;
 
 use gate_proto::ldap::{Caps, Guard, Message, Op, Reply};
 use ldap3::{LdapConnAsync, LdapConnSettings, Scope, SearchEntry, SearchOptions, SearchResult, StdStream};
+use secrecy::zeroize::Zeroizing;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -136,6 +137,13 @@ impl Question {
         };
         let entries = found.into_iter().filter(|found| !found.is_ref() && !found.is_intermediate());
         Some(entries.map(|found| SearchEntry::construct(found).into()).collect())
+    }
+}
+
+impl Entry {
+    /// Takes the values of an attribute out of it, to be wiped.
+    pub(super) fn take(&mut self, attribute: &str) -> Vec<Zeroizing<String>> {
+        self.values.remove(&plain(attribute)).unwrap_or_default().into_iter().map(Zeroizing::new).collect()
     }
 }
 

@@ -42,6 +42,67 @@ pub(crate) struct Text {
     pub(crate) scan: Scan,
     pub(crate) lacking: Lacking,
     pub(crate) over: Over,
+    pub(crate) devices: Devices,
+}
+
+/// The page of a user's devices for one-time codes.
+#[derive(Debug)]
+pub(crate) struct Devices {
+    pub(crate) title: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) none: &'static str,
+    pub(crate) registered: &'static str,
+    pub(crate) remove: &'static str,
+    pub(crate) locked: &'static str,
+    pub(crate) code: &'static str,
+    pub(crate) code_hint: &'static str,
+    pub(crate) unlock: &'static str,
+    pub(crate) add_title: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) name_hint: &'static str,
+    pub(crate) add: &'static str,
+    pub(crate) test_title: &'static str,
+    pub(crate) test: &'static str,
+    pub(crate) full: &'static str,
+    pub(crate) done: &'static str,
+    pub(crate) enrol_title: &'static str,
+    pub(crate) step_app: &'static str,
+    pub(crate) step_scan: &'static str,
+    pub(crate) step_code: &'static str,
+    pub(crate) qr: &'static str,
+    pub(crate) open_app: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) key_facts: &'static str,
+    pub(crate) confirm: &'static str,
+    pub(crate) cancel: &'static str,
+    pub(crate) remove_title: &'static str,
+    pub(crate) remove_means: &'static str,
+    pub(crate) really: &'static str,
+    pub(crate) keep: &'static str,
+    pub(crate) left: &'static str,
+    pub(crate) no_page: &'static str,
+    pub(crate) told: DevicesTold,
+}
+
+/// What came of something on that page.
+#[derive(Debug)]
+pub(crate) struct DevicesTold {
+    pub(crate) added: &'static str,
+    pub(crate) removed: &'static str,
+    pub(crate) right: &'static str,
+    pub(crate) wrong: &'static str,
+    pub(crate) used: &'static str,
+    pub(crate) unreadable: &'static str,
+    pub(crate) not_its_code: &'static str,
+    pub(crate) bad_name: &'static str,
+    pub(crate) taken: &'static str,
+    pub(crate) full: &'static str,
+    pub(crate) proof: &'static str,
+    pub(crate) gone: &'static str,
+    pub(crate) closed: &'static str,
+    pub(crate) outage: &'static str,
+    pub(crate) held: &'static str,
+    pub(crate) locked: &'static str,
 }
 
 /// The page on which a device is looked at.
