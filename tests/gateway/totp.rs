@@ -382,7 +382,7 @@ fn a_password_alone_does_not_replace_a_device() {
     }
     let wrong = press(&browser, &last, "check", &[("sg-code", "000000")]);
     assert!(wrong.body.contains("class=\"note bad\"") && !offers(&wrong, "add"), "{wrong:?}");
-    assert_eq!(directory.devices("ann"), Some(text.clone()));
+    assert_eq!(directory.devices("ann"), Some(text));
     let open = press(&browser, &wrong, "check", &[("sg-code", &code(OTHER, 0))]);
     assert!(offers(&open, "add") && offers(&open, "remove"), "{open:?}");
     assert!(!is_in(&gateway, ANN, &code(OTHER, 0)), "it was used on the page");

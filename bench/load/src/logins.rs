@@ -23,6 +23,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::Load;
 use crate::clock::now;
+use crate::code;
 use crate::drive;
 use crate::fault::Fault;
 use crate::measure::Process;
@@ -57,6 +58,12 @@ pub(crate) struct Crowd {
     /// Logins per second; without it, as many as come through.
     #[arg(long)]
     pub(crate) rate: Option<u32>,
+    /// A one-time code is asked for beside the password.
+    #[arg(long)]
+    pub(crate) codes: bool,
+    /// The number of the first user. A code is good once, so that each user logs in once where codes are asked for.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) first: usize,
 }
 
 /// What all of the crowd have in common.
@@ -145,8 +152,14 @@ fn member(shared: &Shared<'_>, number: usize) -> Result<Histogram<u64>, Fault> {
         if due >= shared.until {
             break;
         }
-        let user = format!("{}{}", shared.crowd.prefix, login % shared.crowd.users.max(1) as u64);
-        if let Err(fault) = log_in(shared, &user, login) {
+        let turn = usize::try_from(login).unwrap_or(usize::MAX);
+        if shared.crowd.codes && turn >= shared.crowd.users {
+            shared.failed.fetch_add(1, Ordering::Relaxed);
+            return Err(Fault::Nothing("more logins than users, and each has one code at a time"));
+        }
+        let at = shared.crowd.first + turn % shared.crowd.users.max(1);
+        let user = format!("{}{at}", shared.crowd.prefix);
+        if let Err(fault) = log_in(shared, &user, at, login) {
             shared.failed.fetch_add(1, Ordering::Relaxed);
             return Err(Fault::Peer { connection: number, what: format!("{user}: {fault}") });
         }
@@ -169,7 +182,7 @@ fn source(sources: u32, login: u64) -> Option<IpAddr> {
 }
 
 /// A whole login.
-fn log_in(shared: &Shared<'_>, user: &str, login: u64) -> io::Result<()> {
+fn log_in(shared: &Shared<'_>, user: &str, number: usize, login: u64) -> io::Result<()> {
     let target = shared.load.target;
     let socket = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
     if let Some(source) = source(shared.crowd.sources, login) {
@@ -185,8 +198,9 @@ fn log_in(shared: &Shared<'_>, user: &str, login: u64) -> io::Result<()> {
     let form = ask(&mut stream, &shared.load.name, "/nf/auth/getAuthenticationRequirements.do", "", "")?;
     let context = form.between("<StateContext>", "</StateContext>");
     let cookie = form.cookie("NSC_TMAS").ok_or_else(|| form.unexpected("no conversation"))?;
+    let code = if shared.crowd.codes { format!("&passwd1={}", code::now(number)) } else { String::new() };
     let body = format!(
-        "login={user}&passwd={}&savecredentials=false&loginBtn=Log+On&StateContext={}",
+        "login={user}&passwd={}{code}&savecredentials=false&loginBtn=Log+On&StateContext={}",
         encoded(&shared.crowd.password),
         encoded(context)
     );

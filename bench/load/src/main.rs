@@ -13,6 +13,7 @@
 
 mod client;
 mod clock;
+mod code;
 mod drive;
 mod fault;
 mod load;

@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 
 use clap::{Args, ValueEnum};
 
+use crate::code;
 use crate::drive::free_port;
 use crate::fault::{Fault, machine};
 use crate::radius;
@@ -32,6 +33,9 @@ const RATE_PERCENT: f64 = 60.0;
 enum Factors {
     /// A password of a directory.
     Ldap,
+    /// The same, and a one-time code of a device that stands in the directory.
+    #[value(name = "ldap+totp")]
+    LdapTotp,
     /// A password of a RADIUS server.
     Radius,
 }
@@ -40,6 +44,7 @@ impl Factors {
     const fn word(self) -> &'static str {
         match self {
             Self::Ldap => "ldap",
+            Self::LdapTotp => "ldap+totp",
             Self::Radius => "radius",
         }
     }
@@ -47,7 +52,7 @@ impl Factors {
     /// Whom the gateway asks.
     const fn asked(self) -> &'static str {
         match self {
-            Self::Ldap => "directory",
+            Self::Ldap | Self::LdapTotp => "directory",
             Self::Radius => "RADIUS server",
         }
     }
@@ -56,10 +61,18 @@ impl Factors {
     const fn marks(self) -> &'static str {
         match self {
             Self::Ldap => "storm",
+            Self::LdapTotp => "storm-totp",
             Self::Radius => "storm-radius",
         }
     }
+
+    const fn has_codes(self) -> bool {
+        matches!(self, Self::LdapTotp)
+    }
 }
+
+/// Users of one crowd where each logs in once: more than any machine lets in while it lasts.
+const CROWD_USERS_MAX: usize = 20_000;
 
 /// How to do it.
 #[derive(Clone, Debug, Args)]
@@ -114,6 +127,13 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The users of the crowd number `number`: the first of them, and how many.
+    fn group(&self, users: usize, number: usize) -> (usize, usize) {
+        if self.factors.has_codes() { (number * CROWD_USERS_MAX, CROWD_USERS_MAX) } else { (0, users) }
+    }
+}
+
 /// Runs it.
 pub(crate) fn run(plan: &Plan) -> Result<(), Fault> {
     if !plan.inside && stage::in_namespace(&plan.args())? {
@@ -132,22 +152,28 @@ struct Round {
 }
 
 fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
-    let (rounds, seconds, users) = if plan.quick { (1, 0.5, 50) } else { (plan.rounds, plan.seconds, plan.users) };
+    let (rounds, seconds) = if plan.quick { (1, 0.5) } else { (plan.rounds, plan.seconds) };
+    let users = match plan.factors {
+        // Each logs in once: so many in each of the two crowds of a round.
+        Factors::LdapTotp => 2 * rounds * CROWD_USERS_MAX,
+        Factors::Ldap | Factors::Radius if plan.quick => 50,
+        Factors::Ldap | Factors::Radius => plan.users,
+    };
     stage::certificates(dir)?;
     let (_sink, host) = stage::sink()?;
     let (_asked, lines) = match plan.factors {
-        Factors::Ldap => slapd(plan, dir, users).map(|(process, at)| (process, lines(at)))?,
+        Factors::Ldap | Factors::LdapTotp => slapd(plan, dir, users).map(|(process, at)| (process, lines(at, plan.factors)))?,
         Factors::Radius => radius::start(&plan.freeradius, dir, users).map(|(process, at)| (process, radius::lines(at)))?,
     };
     let gateway = Gateway::start(&plan.gateway, dir, host, &lines)?;
     let mut done = Vec::new();
     for number in 1..=rounds {
         let quiet = streams(&gateway, dir, host, seconds)?.finish("streams alone")?;
-        let logins = crowd(plan, &gateway, dir, users, seconds, None)?.finish("logins alone")?;
+        let logins = crowd(plan, &gateway, dir, plan.group(users, 2 * number - 2), seconds, None)?.finish("logins alone")?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate of logins is small and positive")]
         let rate = (logins.units / logins.seconds * RATE_PERCENT / 100.0).max(1.0) as u32;
         // The streams are up and warm before their window begins; the crowd goes on for longer than that window.
-        let around = crowd(plan, &gateway, dir, users, seconds + 4.0, Some(rate))?;
+        let around = crowd(plan, &gateway, dir, plan.group(users, 2 * number - 1), seconds + 4.0, Some(rate))?;
         let beside = streams(&gateway, dir, host, seconds)?.finish("streams beside logins")?;
         let _: Outcome = around.finish("logins beside streams")?;
         say(&format!(
@@ -167,16 +193,35 @@ fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The gateway's side: one factor, the directory.
-fn lines(directory: SocketAddr) -> String {
+/// The gateway's side: the directory, and behind it, where codes are asked for, the same once more.
+fn lines(directory: SocketAddr, factors: Factors) -> String {
+    let action = |name: &str, more: &str| {
+        format!(
+            "add authentication ldapAction {name} -serverIP {} -serverPort {} -ldapBase \"dc=load,dc=test\" \
+             -ldapBindDn \"cn=gateway,dc=load,dc=test\" -ldapBindDnPassword {SERVICE_PASSWORD} -ldapLoginName uid -secType PLAINTEXT{more}\n",
+            directory.ip(),
+            directory.port()
+        )
+    };
+    let (codes, next) = match factors {
+        Factors::Ldap | Factors::Radius => (String::new(), ""),
+        Factors::LdapTotp => {
+            let codes =
+                action("codes", " -authentication DISABLED -OTPSecret userParameters -searchFilter \"userParameters>=#@\"");
+            let rest = "add authentication Policy code -rule true -action codes\n\
+                 add authentication loginSchema both -authenticationSchema LoginSchema/DualAuthOTP.xml\n\
+                 add authentication loginSchemaPolicy both -rule true -action both\n\
+                 bind authentication vserver logins -policy both -priority 10\n\
+                 add authentication policylabel second -loginSchema LSCHEMA_INT\n\
+                 bind authentication policylabel second -policyName code -priority 10\n";
+            (codes + rest, " -nextFactor second")
+        }
+    };
     format!(
-        "add authentication ldapAction directory -serverIP {} -serverPort {} -ldapBase \"dc=load,dc=test\" \
-         -ldapBindDn \"cn=gateway,dc=load,dc=test\" -ldapBindDnPassword {SERVICE_PASSWORD} -ldapLoginName uid -secType PLAINTEXT\n\
-         add authentication Policy ask -rule true -action directory\n\
-         add authentication vserver logins SSL 0.0.0.0\nbind authentication vserver logins -policy ask -priority 10\n\
+        "{}add authentication Policy ask -rule true -action directory\nadd authentication vserver logins SSL 0.0.0.0\n{codes}\
+         bind authentication vserver logins -policy ask -priority 10{next}\n\
          add authentication authnProfile logins -authnVsName logins\nset vpn vserver vpn1 -authnProfile logins\n",
-        directory.ip(),
-        directory.port()
+        action("directory", "")
     )
 }
 
@@ -186,6 +231,9 @@ fn slapd(plan: &Plan, dir: &Path, users: usize) -> Result<(Ended, SocketAddr), F
     fs::create_dir_all(&data).map_err(machine("make a folder"))?;
     let text = format!(
         "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\ninclude /etc/ldap/schema/inetorgperson.schema\n\
+         attributetype ( 1.2.840.113556.1.4.138 NAME 'userParameters' EQUALITY caseExactMatch ORDERING caseExactOrderingMatch \
+         SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )\n\
+         objectclass ( 1.3.6.1.4.1.32473.1.1 NAME 'deviceOwner' SUP top AUXILIARY MAY userParameters )\n\
          modulepath /usr/lib/ldap\nmoduleload back_mdb\npidfile {0}/slapd.pid\nloglevel 0\nthreads 4\n\
          database mdb\nsuffix dc=load,dc=test\nrootdn cn=gateway,dc=load,dc=test\nrootpw {SERVICE_PASSWORD}\n\
          directory {1}\nmaxsize 268435456\nindex objectClass,uid eq\n",
@@ -197,8 +245,9 @@ fn slapd(plan: &Plan, dir: &Path, users: usize) -> Result<(Ended, SocketAddr), F
     for number in 0..users {
         let _ = write!(
             people,
-            "\ndn: uid=user{number},dc=load,dc=test\nobjectClass: inetOrgPerson\nuid: user{number}\ncn: User {number}\nsn: {number}\n\
-             userPassword: {PASSWORD}\n"
+            "\ndn: uid=user{number},dc=load,dc=test\nobjectClass: inetOrgPerson\nobjectClass: deviceOwner\nuid: user{number}\ncn: User {number}\n\
+             sn: {number}\nuserPassword: {PASSWORD}\nuserParameters: #@load={}&,\n",
+            code::base32(number)
         );
     }
     fs::write(&ldif, people).map_err(machine("write a file"))?;
@@ -243,9 +292,17 @@ fn streams(gateway: &Gateway, dir: &Path, host: SocketAddr, seconds: f64) -> Res
     begin("-10", &args, gateway, dir, seconds)
 }
 
-fn crowd(plan: &Plan, gateway: &Gateway, dir: &Path, users: usize, seconds: f64, rate: Option<u32>) -> Result<Begun, Fault> {
+fn crowd(
+    plan: &Plan,
+    gateway: &Gateway,
+    dir: &Path,
+    (first, users): (usize, usize),
+    seconds: f64,
+    rate: Option<u32>,
+) -> Result<Begun, Fault> {
     let mut args: Vec<String> = ["logins", "--password", PASSWORD, "--users"].map(str::to_owned).to_vec();
-    args.extend([users.to_string(), "--connections".into(), plan.crowd.to_string()]);
+    args.extend([users.to_string(), "--connections".into(), plan.crowd.to_string(), "--first".into(), first.to_string()]);
+    args.extend(plan.factors.has_codes().then(|| "--codes".to_owned()));
     args.extend(rate.iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string()]));
     begin("5", &args, gateway, dir, seconds)
 }
@@ -256,6 +313,7 @@ fn p99(outcome: &Outcome) -> u64 {
 
 fn table(rounds: &[Round], users: usize, crowd: usize, factors: Factors) -> String {
     let asked = factors.asked();
+    let what = if factors.has_codes() { ", with password and one-time code" } else { "" };
     let from = Provenance::here();
     #[expect(clippy::cast_precision_loss, reason = "figures to print")]
     let latency = |outcome: &Outcome, at: usize| outcome.latency_us.get(at).copied().unwrap_or(0) as f64;
@@ -270,7 +328,7 @@ fn table(rounds: &[Round], users: usize, crowd: usize, factors: Factors) -> Stri
         spread(rounds.iter().map(|round| latency(&round.beside, 2) / latency(&round.quiet, 2).max(1.0)).collect());
     format!(
         "Machine: {}. Commit: `{}`.\nCommand: `{}`.\n\n\
-         | logins of {users} users, {crowd} at a time, each with a TLS handshake of its own | |\n| --- | --- |\n\
+         | logins of {users} users{what}, {crowd} at a time, each with a TLS handshake of its own | |\n| --- | --- |\n\
          | logins per second, gateway on one core, {asked} and crowd on the other | {} |\n| CPU of the gateway, µs a login | {} |\n\n\
          | µs | p50 | p90 | p99 | p99.9 | highest |\n| --- | --- | --- | --- | --- | --- |\n| a login, closed loop | {} |\n\
          | keystrokes of 50 streams, alone | {} |\n| the same beside {} logins/s | {} |\n\n\
