@@ -291,6 +291,7 @@ fn strangers_are_told_nothing() {
     let (gateway, _) = asking("file_0_/etc/passwd;", "0");
     let machines = Command::new(env!("CARGO_BIN_EXE_sluice-epa"))
         .args(["scan", "--yes", "--token", TOKEN, "--gateway", &format!("https://{}", gateway.host())])
+        .env("XDG_STATE_HOME", gateway.ca().with_file_name(""))
         .env("LC_ALL", "C")
         .output()
         .unwrap();
