@@ -76,7 +76,7 @@ fn build(dir: &Path) -> PathBuf {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let messages = String::from_utf8_lossy(&done.stdout).into_owned();
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let built = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).last().unwrap();
+    let built = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back().unwrap();
     // Whoever builds the same program in another profile writes to the same place.
     let own = dir.join("bench-micro");
     fs::copy(built, &own).unwrap();
@@ -178,7 +178,7 @@ fn written(compiler: &str, costs: &[(String, Cost)]) -> String {
 }
 
 fn read(text: &str) -> (String, BTreeMap<String, Cost>) {
-    let compiler = text.lines().filter_map(|line| line.strip_prefix("# rustc ")).map(|rest| format!("rustc {rest}")).last();
+    let compiler = text.lines().filter_map(|line| line.strip_prefix("# rustc ")).map(|rest| format!("rustc {rest}")).next_back();
     let costs = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (name, numbers) = fields.split_at(fields.len() - 2);
