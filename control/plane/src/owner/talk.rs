@@ -97,11 +97,11 @@ impl Owner {
             (
                 None,
                 Event::Posted { .. } | Event::Answered { .. } | Event::Scanned { .. } | Event::Skipped { .. } | Event::Cancelled,
-            ) => Err(Turn::Unknown),
+            ) => Err(Box::new(Turn::Unknown)),
         };
         let (number, token) = match begun {
             Ok(begun) => begun,
-            Err(turn) => return give(door, turn),
+            Err(turn) => return give(door, *turn),
         };
         if self.talks.contains_key(&number) {
             return give(door, Turn::Conflict);
@@ -113,11 +113,11 @@ impl Owner {
         self.advance(number, talk, event, now);
     }
 
-    fn begin(&mut self, setting: Setting, arrival: Arrival, now: Duration) -> Result<(u64, Token), Turn> {
-        let token = random::bytes().map(Token::new).map_err(|why| Turn::NotEntered(why.into()))?;
+    fn begin(&mut self, setting: Setting, arrival: Arrival, now: Duration) -> Result<(u64, Token), Box<Turn>> {
+        let token = random::bytes().map(Token::new).map_err(|why| Box::new(Turn::NotEntered(why.into())))?;
         let number = self.conversations.next_number();
         let conversation = Conversation::begin(setting, arrival, number, now);
-        let displaced = self.conversations.begin(&token, conversation, now).map_err(|_| Turn::Busy)?;
+        let displaced = self.conversations.begin(&token, conversation, now).map_err(|_| Box::new(Turn::Busy))?;
         if let Some(displaced) = displaced {
             self.forget(&displaced, TraceResult::Displaced, now);
         }
