@@ -64,8 +64,8 @@ pub(crate) struct Plan {
     /// stunnel, tcp-copy.
     #[arg(long, value_delimiter = ',')]
     targets: Vec<String>,
-    /// Only cases whose name contains one of these, with commas between.
-    #[arg(long, value_delimiter = ',')]
+    /// Only cases whose name contains this; may be given several times. Names are those that are printed.
+    #[arg(long, value_name = "WORDS")]
     cases: Vec<String>,
     /// Write the tables into this file, between their marks.
     #[arg(long, value_name = "FILE")]
