@@ -239,6 +239,7 @@ fn padding_is_dropped(engine: &'static str) {
 
 /// Processor time of the gateway for what hostile peers do, each beside an honest one that puts as much work on the wire. Printed, since
 /// times are no verdict: `docs/performance.md` has what a quiet machine said.
+#[expect(clippy::print_stdout, reason = "figures for whoever runs it with --nocapture")]
 fn what_is_wrong_costs_no_more_than_what_is_right(engine: &'static str) {
     const SESSIONS: usize = 20;
     let (gateway, echo) = (wish(engine).start(), Host::echo());
