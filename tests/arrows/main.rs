@@ -18,14 +18,15 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("sluice-proto", &[]),
     ("sluice-link", &["sluice-proto"]),
-    ("sluice-flow", &["sluice-link", "sluice-proto"]),
+    ("sluice-trust", &["sluice-link"]),
+    ("sluice-flow", &["sluice-link", "sluice-proto", "sluice-trust"]),
     ("sluice-engine", &["sluice-flow", "sluice-link"]),
     ("sluice-worker", &["sluice-engine", "sluice-flow", "sluice-link"]),
     ("gate-proto", &[]),
     // It lowers the model to a snapshot.
     ("gate-config", &["gate-proto", "sluice-link", "sluice-proto"]),
     ("gate-auth", &["gate-config"]),
-    ("gate-plane", &["gate-auth", "gate-config", "gate-proto", "sluice-link", "sluice-proto"]),
+    ("gate-plane", &["gate-auth", "gate-config", "gate-proto", "sluice-link", "sluice-proto", "sluice-trust"]),
     // The only one that sees both planes.
     ("gate-daemon", &["gate-config", "gate-plane", "sluice-link", "sluice-worker"]),
     ("gate-cli", &["gate-config", "gate-proto"]),

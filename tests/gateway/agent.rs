@@ -48,8 +48,8 @@ fn authority(link: &str) -> String {
 }
 
 /// An agent that was started by a page, and what it says.
-struct Agent {
-    running: Running,
+pub(crate) struct Agent {
+    pub(crate) running: Running,
     log: PathBuf,
 }
 
@@ -60,6 +60,10 @@ impl Agent {
 
     /// As a desktop starts it, with consent said beforehand. A minute lasts as long as the gateway's.
     fn noting(gateway: &Gateway, page: &Answer, log: &str) -> Self {
+        Self::with(gateway, page, log, &[])
+    }
+
+    pub(crate) fn with(gateway: &Gateway, page: &Answer, log: &str, more: &[String]) -> Self {
         let log = gateway.dir().join(log);
         let mut command = Command::new(program());
         command
@@ -67,6 +71,7 @@ impl Agent {
             .args(["--yes", "--minute", "1", "--resolve", &format!("{}:{}", authority(link(page)), gateway.public())])
             .arg("--ca")
             .arg(&gateway.ca_file)
+            .args(more)
             .env("LC_ALL", "C")
             .env("XDG_STATE_HOME", gateway.dir().join("state"))
             .stdin(Stdio::null())
@@ -74,7 +79,7 @@ impl Agent {
         Self { running: Running::start(&mut command), log }
     }
 
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
 

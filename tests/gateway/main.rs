@@ -14,6 +14,7 @@ macro_rules! on_each_engine {
 }
 
 mod agent;
+mod certificate;
 mod console;
 mod control;
 mod flows;

@@ -146,11 +146,23 @@ impl Browser {
         std::fs::read_to_string(self.dir.path().join("cookies")).unwrap_or_default()
     }
 
+    /// Goes to another place of the same name, as a link or an answer says. `None`: there was no answer.
+    #[must_use]
+    pub fn go(&self, url: &str, more: &[&str]) -> Option<Answer> {
+        self.fetch(url, more).ok()
+    }
+
     fn curl(&self, path: &str, more: &[&str]) -> Answer {
+        let url = format!("{}{path}", self.origin());
+        self.fetch(&url, more).unwrap_or_else(|why| panic!("{path}: no answer: {why}"))
+    }
+
+    fn fetch(&self, url: &str, more: &[&str]) -> Result<Answer, String> {
         let file = |name: &str| self.dir.path().join(name).display().to_string();
         let (jar, head, body) = (file("cookies"), file("head"), file("body"));
-        let resolve = format!("{NAME}:{}:{}", self.at.port(), self.at.ip());
-        let url = format!("{}{path}", self.origin());
+        let _ = std::fs::remove_file(&head);
+        let port = url.rsplit(':').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        let resolve = format!("{NAME}:{port}:{}", self.at.ip());
         let done = Command::new("curl")
             .args(["-sS", "--max-time", "60", "--resolve", &resolve, "-b", &jar, "-c", &jar, "-D", &head, "-o", &body])
             .arg("--cacert")
@@ -159,13 +171,13 @@ impl Browser {
             .arg(url)
             .stdin(Stdio::null())
             .output()
-            .expect("curl");
+            .map_err(|why| format!("curl: {why}"))?;
         let head = read(Path::new(&head));
         // An interim answer (100) may stand in front.
         let last = head.trim_end().rsplit("\r\n\r\n").next().unwrap_or_default();
         let mut lines = last.lines();
         let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
-        let status = status.unwrap_or_else(|| panic!("{path}: no answer: {}", String::from_utf8_lossy(&done.stderr)));
+        let status = status.ok_or_else(|| String::from_utf8_lossy(&done.stderr).into_owned())?;
         let mut headers: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             let all = headers.entry(name.to_ascii_lowercase()).or_default();
@@ -176,7 +188,7 @@ impl Browser {
         }
         let answer = Answer { status, headers, body: read(Path::new(&body)) };
         let _ = std::fs::remove_file(self.dir.path().join("body"));
-        answer
+        Ok(answer)
     }
 }
 

@@ -2,8 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+};
 
 use crate::tools;
 
@@ -33,11 +37,20 @@ impl Ca {
     /// If no key can be made.
     #[must_use]
     pub fn new() -> Self {
+        Self::called("Sluicegate test authority")
+    }
+
+    /// The same under another name.
+    ///
+    /// # Panics
+    /// If no key can be made.
+    #[must_use]
+    pub fn called(name: &str) -> Self {
         let key = KeyPair::generate().expect("a P-256 key");
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.distinguished_name.push(DnType::CommonName, "Sluicegate test authority");
+        params.distinguished_name.push(DnType::CommonName, name);
         let pem = params.self_signed(&key).expect("a certificate").pem();
         Self { issuer: Issuer::new(params, key), pem }
     }
@@ -69,6 +82,46 @@ impl Ca {
         params.distinguished_name.push(DnType::CommonName, "Sluicegate test server");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         (certificate.pem(), key.serialize_pem())
+    }
+
+    /// A client's certificate, which `change` may make another one: chain and key as PEM.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[must_use]
+    pub fn client(&self, name: &str, serial: u64, change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
+        let key = KeyPair::generate().expect("a P-256 key");
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.serial_number = Some(SerialNumber::from(serial));
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// A list of what was revoked, as PEM, that is good from a day ago until `until`.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[must_use]
+    pub fn list(&self, serials: &[u64], until: SystemTime) -> String {
+        let day = Duration::from_secs(24 * 3600);
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: (until - 2 * day).into(),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: (until - 2 * day).into(),
+            next_update: until.into(),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).expect("a list").pem().expect("PEM")
     }
 
     /// Writes `ca.pem` into `dir` and says where it is.

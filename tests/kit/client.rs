@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 use socket2::{Domain, Socket, Type};
 
@@ -41,6 +42,21 @@ pub fn trust(ca_pem: &str, versions: &[&'static SupportedProtocolVersion]) -> Ar
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).expect("versions");
     Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// The same for a client that shows a certificate, with its key, to whoever asks, and offers `alpn`.
+///
+/// # Panics
+/// If certificate or key are none.
+#[must_use]
+pub fn showing(ca_pem: &str, (chain, key): &(String, String), alpn: &[&str]) -> Arc<ClientConfig> {
+    let mut config = ClientConfig::clone(&trust(ca_pem, rustls::ALL_VERSIONS));
+    let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).map(|der| der.expect("PEM")).collect();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key");
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("a key of a kind that is supported");
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key)));
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    Arc::new(config)
 }
 
 /// A TLS connection to a gateway, without a word said yet.

@@ -10,6 +10,9 @@
 //! deadline ([`deadline::until`]).
 #![forbid(unsafe_code)]
 
+/// To make certificates other than usual.
+pub use rcgen;
+
 pub mod browser;
 pub mod certs;
 pub mod chromium;

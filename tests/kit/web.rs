@@ -41,7 +41,9 @@ impl Web {
         Self { origin: format!("https://{NAME}:{}", at.port()), ..Self::over(client, gateway) }
     }
 
-    fn over(client: Client, gateway: &Gateway) -> Self {
+    /// Over a connection that is there.
+    #[must_use]
+    pub fn over(client: Client, gateway: &Gateway) -> Self {
         let origin = format!("https://{NAME}:{}", gateway.public().port());
         Self { client, cookies: BTreeMap::new(), origin, announced: String::new() }
     }

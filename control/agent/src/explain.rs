@@ -94,6 +94,14 @@ pub(crate) fn cure(language: Language, why: &Why) -> String {
             "The gateway's expression is not written as this check needs it. Show this to your administrator.",
             "ゲートウェイの式がこの検査の書式に合っていません。管理者に伝えてください。",
         ),
+        Why::NoCertificate => language.pick(
+            "The certificate of this device belongs into /etc/sluicegate, with its key; ask your administrator for one, or for the right to use it.",
+            "端末証明書と鍵を /etc/sluicegate に置く必要があります。証明書または使用権限について管理者に問い合わせてください。",
+        ),
+        Why::Certificate => language.pick(
+            "It has expired, was revoked, or is another authority's. Ask your administrator for a new one.",
+            "期限切れ、失効、または別の認証局の証明書です。新しい証明書を管理者に依頼してください。",
+        ),
         Why::Unknown => language.pick(
             "This agent looks at Linux, and always answers no to this. Show this to your administrator.",
             "このエージェントは Linux 用で、この検査には常に「いいえ」と回答します。管理者に伝えてください。",
@@ -131,7 +139,7 @@ mod tests {
             ("app_0_FIREWALL_0", ["firewall up?", "Switch on"], ["有効か", "有効にして"]),
             ("app_0_ANTIVIR_5", ["a product: ANTIVIR_5?", "always answers no"], ["製品 ANTIVIR_5", "常に"]),
             ("reg_0_HKLM", ["Windows registry", "always answers no"], ["レジストリ", "常に"]),
-            ("device-cert_0_0", ["device certificate", "always answers no"], ["端末証明書", "常に"]),
+            ("device-cert_0_0", ["device certificate", "/etc/sluicegate"], ["端末証明書", "/etc/sluicegate"]),
             ("odd_0_x", ["of the kind odd: x", "always answers no"], ["種類 odd", "常に"]),
         ] {
             let string = [ClientString::parse(text).unwrap()];

@@ -15,6 +15,7 @@
 mod child;
 pub mod consent;
 pub mod deeds;
+pub mod device;
 pub mod dialog;
 pub mod explain;
 pub mod fault;

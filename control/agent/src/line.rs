@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gate_proto::epa::DEVICE_ALPN;
 use gate_proto::host_port::{Host, HostPort};
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -13,6 +14,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 use thiserror::Error;
 
+use crate::device::Certificates;
 use crate::fault::Fault;
 use crate::names;
 
@@ -79,6 +81,15 @@ impl Way {
         let path = ca.map(Path::to_owned).or_else(machines).unwrap_or_else(|| AUTHORITIES[0].into());
         let tls = builder.with_root_certificates(authorities(&path)?).with_no_client_auth();
         Ok(Self { tls: Arc::new(tls), instead, wait })
+    }
+
+    /// The same way for a connection on which the machine shows its certificate.
+    #[must_use]
+    pub fn showing(&self, own: Certificates) -> Self {
+        let mut tls = ClientConfig::clone(&self.tls);
+        tls.alpn_protocols = vec![DEVICE_ALPN.into()];
+        tls.client_auth_cert_resolver = Arc::new(own);
+        Self { tls: Arc::new(tls), ..self.clone() }
     }
 
     /// Connects to `gateway` and makes sure that it is the one.

@@ -105,6 +105,10 @@ struct How {
     /// Trust the authorities in this PEM file instead of the machine's.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// A certificate of this machine, PEM, with its key beside it in FILE's name with .key; more than once for several [default:
+    /// /etc/sluicegate/device*.crt].
+    #[arg(long, value_name = "FILE")]
+    device_cert: Vec<PathBuf>,
     /// Connect to ADDRESS[:PORT] for the gateway HOST:PORT.
     #[arg(long, value_name = "HOST:PORT:ADDRESS")]
     resolve: Option<Instead>,
@@ -173,6 +177,7 @@ fn visit(aim: Aim, how: &How, window: Option<Dialog>, language: Language) -> Res
         last: last::folder(path),
         minute: Duration::from_secs(how.minute),
         agreed: Agreed::default(),
+        certificates: how.device_cert.clone(),
         notes: status::folder(path),
     };
     let end = visit.run()?;

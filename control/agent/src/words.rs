@@ -172,6 +172,12 @@ impl Language {
             Why::NotEncrypted => self.pick("the disk is not encrypted", "ディスクが暗号化されていません"),
             Why::NoFirewall => self.pick("no firewall was found", "ファイアウォールが見つかりません"),
             Why::Unclear => self.pick("what is asked is unclear", "質問の形式が正しくありません"),
+            Why::NoCertificate => self.pick(
+                "there is no certificate of this machine that the gateway wants to see, or you may not use it",
+                "ゲートウェイが求める端末証明書がないか、使用する権限がありません",
+            ),
+            Why::Certificate => self
+                .pick("the gateway does not accept the certificate of this machine", "ゲートウェイが端末証明書を受け付けません"),
             Why::Unknown => self.pick("this agent cannot check that", "このエージェントでは検査できません"),
         }
     }

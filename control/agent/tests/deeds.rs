@@ -441,6 +441,7 @@ fn typed(stage: &Stage, gateway: &Gateway, policy: &Path, typed: Option<&str>) -
         last: None,
         minute: Duration::from_secs(1),
         agreed: Agreed::default(),
+        certificates: Vec::new(),
         notes: None,
     };
     let ended = visit.run();

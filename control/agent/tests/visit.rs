@@ -121,6 +121,7 @@ fn typed(gateway: &Gateway, typed: &str) -> (Result<End, Fault>, String) {
         last: None,
         minute: Duration::from_secs(1),
         agreed: Agreed::default(),
+        certificates: Vec::new(),
         notes: None,
     };
     let ended = visit.run();

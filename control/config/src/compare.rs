@@ -146,7 +146,7 @@ struct AnyFile;
 impl Files for AnyFile {
     fn read(&self, _: &Path, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, FileError> {
         let label = match purpose {
-            Purpose::Certificate | Purpose::Roots | Purpose::Form | Purpose::Agent => "CERTIFICATE",
+            Purpose::Certificate | Purpose::Roots | Purpose::Form | Purpose::Agent | Purpose::Revoked => "CERTIFICATE",
             Purpose::Key => "PRIVATE KEY",
         };
         Ok(Zeroizing::new(format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n").into_bytes()))

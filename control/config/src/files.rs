@@ -19,6 +19,8 @@ pub const FORM_BYTES_MAX: usize = 64 << 10;
 pub const AGENT_BYTES_MAX: usize = 32 << 20;
 /// What packages of the endpoint agent are called in their folder: for Debian, the program alone, and with desktop file and icon.
 pub const AGENT_FILES: [&str; 3] = ["nsepa.deb", "sluice-epa", "sluice-epa.tar.gz"];
+/// Longest list of revoked certificates, in bytes: about 200,000 of them.
+pub const LIST_BYTES_MAX: usize = 8 << 20;
 
 /// What a file is read for; a reader may be stricter about keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub enum Purpose {
     Form,
     /// A package of the endpoint agent, which users run on their machines.
     Agent,
+    /// A list of revoked certificates, PEM or DER.
+    Revoked,
 }
 
 impl Purpose {
@@ -43,6 +47,7 @@ impl Purpose {
             Self::Certificate | Self::Key | Self::Roots => PEM_BYTES_MAX,
             Self::Form => FORM_BYTES_MAX,
             Self::Agent => AGENT_BYTES_MAX,
+            Self::Revoked => LIST_BYTES_MAX,
         }
     }
 }
@@ -68,6 +73,15 @@ pub trait Files {
         let _ = (certificate, key);
         Ok(Life::Current)
     }
+
+    /// Looks into a list of revoked certificates, in the same way.
+    ///
+    /// # Errors
+    /// [`Useless`] says what is wrong with it.
+    fn examine_list(&self, list: &[u8]) -> Result<Life, Useless> {
+        let _ = list;
+        Ok(Life::Current)
+    }
 }
 
 /// How a certificate stands to the time of day.
@@ -90,6 +104,9 @@ pub enum Useless {
     /// What stands where the key should be.
     #[error("the private key cannot be read, or is of no kind that is supported: RSA, ECDSA, Ed25519")]
     Key,
+    /// A list of revoked certificates.
+    #[error("it is no list of revoked certificates")]
+    List,
     /// They are no pair.
     #[error("the private key does not belong to the certificate")]
     Strangers,
@@ -98,7 +115,7 @@ pub enum Useless {
 impl Useless {
     pub(crate) const fn code(&self) -> Code {
         match self {
-            Self::Certificate(_) => Code::InvalidCertificate,
+            Self::Certificate(_) | Self::List => Code::InvalidCertificate,
             Self::Key => Code::InvalidKey,
             Self::Strangers => Code::KeyMismatch,
         }
@@ -108,6 +125,7 @@ impl Useless {
         match self {
             Self::Certificate(_) => "the server's own certificate comes first in its file: openssl x509 -in FILE -noout -text",
             Self::Key => "convert it: openssl pkey -in FILE -out key.pem",
+            Self::List => "openssl crl -in FILE -noout -text",
             Self::Strangers => {
                 "both must show the same key: openssl x509 -in CERT -noout -pubkey, and openssl pkey -in KEY -pubout"
             }
@@ -131,7 +149,9 @@ pub enum FileError {
     #[error("others than the owner may change this file, which users run")]
     Loose,
     /// More than [`Purpose::bytes_max`].
-    #[error("the file is too long: PEM has at most {PEM_BYTES_MAX} bytes, a form {FORM_BYTES_MAX}, an agent {AGENT_BYTES_MAX}")]
+    #[error(
+        "the file is too long: PEM has at most {PEM_BYTES_MAX} bytes, a form {FORM_BYTES_MAX}, an agent {AGENT_BYTES_MAX}, a list of revoked certificates {LIST_BYTES_MAX}"
+    )]
     TooLong,
     /// A form whose path leads out of the directory of forms.
     #[error("its path leads out of the directory of forms")]
@@ -166,6 +186,7 @@ pub struct Loaded {
     keys: BTreeMap<PathBuf, Arc<Zeroizing<Vec<u8>>>>,
     forms: BTreeMap<PathBuf, Arc<[u8]>>,
     agents: BTreeMap<PathBuf, Arc<[u8]>>,
+    lists: BTreeMap<PathBuf, Arc<[u8]>>,
     /// Files that were read before and may have changed since: they are read again when a line names them.
     stale: BTreeSet<(Shelf, PathBuf)>,
 }
@@ -177,6 +198,7 @@ enum Shelf {
     Keys,
     Forms,
     Agents,
+    Lists,
 }
 
 impl Loaded {
@@ -202,6 +224,12 @@ impl Loaded {
     #[must_use]
     pub fn agent(&self, path: &Path) -> Option<&Arc<[u8]>> {
         self.agents.get(path)
+    }
+
+    /// A list of revoked certificates.
+    #[must_use]
+    pub fn list(&self, path: &Path) -> Option<&Arc<[u8]>> {
+        self.lists.get(path)
     }
 
     /// Reads the packages of the endpoint agent that are in `folder`, and forgets all others. At least one must be there.
@@ -234,7 +262,9 @@ impl Loaded {
         let certificates = self.certificates.keys().map(|path| (Shelf::Certificates, path.clone()));
         let keys = self.keys.keys().map(|path| (Shelf::Keys, path.clone()));
         let agents = self.agents.keys().map(|path| (Shelf::Agents, path.clone()));
-        certificates.chain(keys).chain(self.forms.keys().map(|path| (Shelf::Forms, path.clone()))).chain(agents)
+        let lists = self.lists.keys().map(|path| (Shelf::Lists, path.clone()));
+        let forms = self.forms.keys().map(|path| (Shelf::Forms, path.clone()));
+        certificates.chain(keys).chain(forms).chain(agents).chain(lists)
     }
 
     /// Takes the place of what was read before.
@@ -242,11 +272,12 @@ impl Loaded {
         for here in renewed.shelves() {
             self.stale.remove(&here);
         }
-        let Self { certificates, keys, forms, agents, stale: _ } = renewed;
+        let Self { certificates, keys, forms, agents, lists, stale: _ } = renewed;
         self.certificates.extend(certificates);
         self.keys.extend(keys);
         self.forms.extend(forms);
         self.agents.extend(agents);
+        self.lists.extend(lists);
     }
 
     /// Reads `path` unless it has been read. If it cannot be used, what was read of it before stays.
@@ -256,6 +287,7 @@ impl Loaded {
             Purpose::Certificate | Purpose::Roots => (Shelf::Certificates, self.certificates.contains_key(path)),
             Purpose::Form => (Shelf::Forms, self.forms.contains_key(path)),
             Purpose::Agent => (Shelf::Agents, self.agents.contains_key(path)),
+            Purpose::Revoked => (Shelf::Lists, self.lists.contains_key(path)),
         };
         let here = (shelf, path.to_owned());
         if known && !self.stale.contains(&here) {
@@ -281,6 +313,9 @@ impl Loaded {
             }
             Purpose::Agent => {
                 self.agents.insert(path.to_owned(), Arc::from(bytes.as_slice()));
+            }
+            Purpose::Revoked => {
+                self.lists.insert(path.to_owned(), Arc::from(bytes.as_slice()));
             }
         }
         self.stale.remove(&here);

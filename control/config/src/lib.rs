@@ -41,7 +41,7 @@ pub mod text;
 
 pub use diff::{Change, ChangeKind, diff};
 pub use lower::{Checked, Strictness, check};
-pub use snapshot::{ListenerIds, NotLoaded, cert_key, snapshot};
+pub use snapshot::{ListenerIds, NotLoaded, cert_key, clients, snapshot};
 
 mod diff;
 mod help;

@@ -5,17 +5,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sluice_link::id::{ListenerId, SnapshotId};
-use sluice_link::snapshot::{CertKey, HostTlsProfile, Listener, Snapshot, Tls};
+use sluice_link::snapshot::{
+    Asked, Authority, CertKey, Cgp, Clients, HostTlsProfile, Listener, Rates, Revocation, Snapshot, Tls,
+};
 use thiserror::Error;
 
 use crate::files::Loaded;
-use crate::model::{self, CertKeyName, Model, Vserver, VserverName};
+use crate::model::{
+    self, AuthnVserverName, CertKeyName, Crl, CrlName, DeviceCertificates, Front, IssuerBinding, Model, Need, VserverName,
+};
 
 /// Numbers of virtual servers. A name keeps its number as long as this lives, and no number is ever given twice, so that a message
 /// about a virtual server that is gone cannot be taken for one about another.
 #[derive(Clone, Debug, Default)]
 pub struct ListenerIds {
     by_name: BTreeMap<VserverName, ListenerId>,
+    /// Those of authentication virtual servers.
+    of_logins: BTreeMap<AuthnVserverName, ListenerId>,
     given: u32,
 }
 
@@ -30,18 +36,25 @@ impl ListenerIds {
     /// what is still said about the old one is not taken for the new one's.
     pub fn keep_only(&mut self, model: &Model) {
         self.by_name.retain(|name, _| model.vservers.has(name.as_str()));
+        self.of_logins.retain(|name, _| model.authentication.vservers.has(name.as_str()));
     }
 
     fn of(&mut self, name: &VserverName) -> ListenerId {
-        if let Some(id) = self.by_name.get(name) {
-            return *id;
-        }
-        let id = ListenerId(self.given);
-        // 2³² virtual servers are not made in the life of a process.
-        self.given = self.given.saturating_add(1);
-        self.by_name.insert(name.clone(), id);
-        id
+        let Self { by_name, given, .. } = self;
+        *by_name.entry(name.clone()).or_insert_with(|| next(given))
     }
+
+    fn of_logins(&mut self, name: &AuthnVserverName) -> ListenerId {
+        let Self { of_logins, given, .. } = self;
+        *of_logins.entry(name.clone()).or_insert_with(|| next(given))
+    }
+}
+
+fn next(given: &mut u32) -> ListenerId {
+    let id = ListenerId(*given);
+    // 2³² virtual servers are not made in the life of a process.
+    *given = given.saturating_add(1);
+    id
 }
 
 /// A file is missing that the model names: it was not loaded with the model. Ours.
@@ -65,9 +78,20 @@ pub fn snapshot(model: &Model, files: &Loaded, id: SnapshotId, ids: &mut Listene
             id: ids.of(name),
             name: name.to_string(),
             address: vserver.address,
-            tls: tls(model, files, vserver)?,
+            tls: tls(model, files, &vserver.front, &vserver.devices)?,
             cgp: vserver.cgp,
             rates: vserver.rates,
+        });
+    }
+    for (name, vserver) in model.authentication.vservers.iter() {
+        let Some(address) = model.listens(name.as_str(), vserver) else { continue };
+        listeners.push(Listener {
+            id: ids.of_logins(name),
+            name: name.to_string(),
+            address,
+            tls: tls(model, files, &vserver.front, &DeviceCertificates::default())?,
+            cgp: Cgp::Reject,
+            rates: Rates::default(),
         });
     }
     let mut host_tls = Vec::with_capacity(model.farm.host_tls.len());
@@ -78,19 +102,60 @@ pub fn snapshot(model: &Model, files: &Loaded, id: SnapshotId, ids: &mut Listene
     Ok(Snapshot { id, listeners, inner: model.paths.inner_socket.clone(), host_tls, limits: model.limits })
 }
 
-fn tls(model: &Model, files: &Loaded, vserver: &Vserver) -> Result<Tls, NotLoaded> {
-    let names = vserver.certificate.iter().chain(&vserver.sni_certificates);
+fn tls(model: &Model, files: &Loaded, front: &Front, devices: &DeviceCertificates) -> Result<Tls, NotLoaded> {
+    let names = front.certificate.iter().chain(&front.sni_certificates);
     let certificates = names.map(|name| cert_key(model, files, name)).collect::<Result<_, _>>()?;
     Ok(Tls {
         certificates,
-        tls12: vserver.tls.tls12,
-        tls13: vserver.tls.tls13,
-        post_quantum: vserver.tls.post_quantum,
-        resumption: vserver.tls.resumption,
-        suites: vserver.ciphers.clone(),
-        groups: vserver.curves.clone(),
-        records: vserver.tls.records,
+        tls12: front.tls.tls12,
+        tls13: front.tls.tls13,
+        post_quantum: front.tls.post_quantum,
+        resumption: front.tls.resumption,
+        suites: front.ciphers.clone(),
+        groups: front.curves.clone(),
+        records: front.tls.records,
+        clients: clients(model, files, front, devices)?,
     })
+}
+
+/// Whose certificates are asked for at a virtual server, and by whom they are judged.
+///
+/// # Errors
+/// [`NotLoaded`] if `files` are not those that came with the model.
+pub fn clients(model: &Model, files: &Loaded, front: &Front, devices: &DeviceCertificates) -> Result<Clients, NotLoaded> {
+    let authority = |name: &CertKeyName, bound: Option<&IssuerBinding>| {
+        let nothing = || NotLoaded { name: name.to_string(), path: String::new() };
+        let pair = model.certificates.find(name.as_str()).ok_or_else(nothing)?;
+        let pem = files.certificate(&pair.certificate).ok_or_else(|| not_loaded(name.as_str(), &pair.certificate))?;
+        let revocation = match bound.and_then(|bound| bound.lists) {
+            None => Revocation::Ignored,
+            Some(Need::Optional) => Revocation::Optional,
+            Some(Need::Mandatory) => Revocation::Mandatory,
+        };
+        Ok(Authority {
+            name: name.to_string(),
+            pem: Arc::clone(pem),
+            revocation,
+            named: !bound.is_some_and(|bound| bound.unnamed),
+        })
+    };
+    let bound = |name: &CertKeyName| front.clients.authorities.iter().find(|issuer| issuer.certificate == *name);
+    // One that wants a server to be asked, which nobody does, trusts nobody.
+    let answers = |issuer: &&IssuerBinding| issuer.ocsp != Some(Need::Mandatory);
+    let asked = match (front.clients.asked, front.clients.need) {
+        (false, _) => Asked::Nobody,
+        (true, Some(Need::Optional)) => Asked::Optional,
+        (true, Some(Need::Mandatory) | None) => Asked::Mandatory,
+    };
+    let issuers = front.clients.authorities.iter().filter(|_| asked != Asked::Nobody).filter(answers);
+    let authorities = issuers.map(|issuer| authority(&issuer.certificate, Some(issuer))).collect::<Result<Vec<_>, _>>()?;
+    let devices = devices.authorities.iter().filter(|name| bound(name).as_ref().is_none_or(answers));
+    let devices = devices.map(|name| authority(name, bound(name))).collect::<Result<Vec<_>, _>>()?;
+    let looks = authorities.iter().chain(&devices).any(|authority| authority.revocation != Revocation::Ignored);
+    let lists = model.crls.iter().filter(|_| looks);
+    let list =
+        |(name, list): (&CrlName, &Crl)| files.list(&list.file).cloned().ok_or_else(|| not_loaded(name.as_str(), &list.file));
+    Ok(Clients { asked, authorities, devices, revoked: lists.map(list).collect::<Result<_, _>>()? })
 }
 
 /// A certificate with its key, as loaded; also for the farm's inside listeners.

@@ -79,6 +79,12 @@ impl Files for Disk {
         let now = SystemTime::now();
         gate_plane::examine(certificate, key, now)
     }
+
+    fn examine_list(&self, list: &[u8]) -> Result<Life, Useless> {
+        #[expect(clippy::disallowed_methods, reason = "lists are valid by the time of day; a line is warned of, nothing more")]
+        let now = SystemTime::now();
+        gate_plane::examine_list(list, now)
+    }
 }
 
 impl Disk {
@@ -95,7 +101,7 @@ impl Disk {
         };
         // Certificates are often links into a folder of renewals; keys that are links invite a swap, and forms lead out of their folder.
         let follow = match purpose {
-            Purpose::Certificate | Purpose::Roots => true,
+            Purpose::Certificate | Purpose::Roots | Purpose::Revoked => true,
             // What users run is what lies there, and nothing that somebody has made it point to.
             Purpose::Key | Purpose::Form | Purpose::Agent => false,
         };

@@ -264,6 +264,8 @@ pub(crate) enum Action {
     ScanQuestion { at: Scanner, reply: ReplyTo<Option<ScanAsked>> },
     /// The client says what it has found.
     ScanAnswer { at: Scanner, digits: Option<Zeroizing<Vec<u8>>>, repeats: bool, reply: ReplyTo<Option<ScanNoted>> },
+    /// The certificate of the client's machine was judged.
+    ScanDevice { at: Scanner, good: bool, reply: ReplyTo<Option<bool>> },
     /// Logins with every decision, the last one first; those that go on before those that are over.
     Traces { wanted: WantedTraces, at_most: usize, reply: ReplyTo<Found<Trace>> },
     /// A user is unlocked in all of `realms`; in how many the user was locked.

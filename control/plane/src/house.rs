@@ -49,7 +49,8 @@ pub(crate) fn run(
     if settings.listening.len() != settings.snapshot.listeners.len() {
         return Err(PlaneFault::Settings("one address is needed for each listener of the snapshot"));
     }
-    if settings.snapshot.listeners.iter().any(|listener| !model.vservers.has(&listener.name)) {
+    let known = |name: &str| model.vservers.has(name) || model.authentication.vservers.has(name);
+    if settings.snapshot.listeners.iter().any(|listener| !known(&listener.name)) {
         return Err(PlaneFault::Settings("the snapshot has a listener that is no virtual server"));
     }
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -66,7 +66,7 @@ use crate::files::{ConfigFile, ReadFiles};
 use crate::peer::Credentials;
 use latency::VserverLatency;
 
-pub use live::certificate::examine;
+pub use live::certificate::{examine, examine_list};
 
 /// Commands that may wait for the control thread.
 pub const COMMANDS_MAX: usize = 16;

@@ -20,10 +20,11 @@ use gate_auth::seal::{KEY_BYTES, SealKey};
 use gate_auth::tickets;
 use gate_auth::users::Users;
 use gate_config::files::Loaded;
-use gate_config::model::{self, AllowList, Denied, Model};
+use gate_config::model::{self, AllowList, Denied, DeviceCertificates, Model};
 use gate_proto::xml::sta::STA_PATH;
 use sluice_link::id::ListenerId;
-use sluice_link::snapshot::Snapshot;
+use sluice_link::snapshot::{Asked, Authority, Snapshot};
+use sluice_trust::Judge;
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -184,6 +185,14 @@ pub(crate) struct Plan {
     agents: Agents,
     stas: Vec<Arc<Watched>>,
     of_vserver: HashMap<String, Vec<Arc<Sta>>>,
+    judges: HashMap<String, Judges>,
+}
+
+/// Who judges certificates at one virtual server.
+#[derive(Clone, Default)]
+struct Judges {
+    users: Option<Arc<Judge>>,
+    devices: Option<Arc<Judge>>,
 }
 
 /// What there is when a plan is made.
@@ -227,6 +236,7 @@ impl Plan {
         let known = before.world.map(|world| &world.servers);
         let servers = Servers::of(&model, known, &tools.secrets, &tools.helpers);
         let agents = Agents::of(&model, &files, before.world.map(|world| &world.agents));
+        let judges = judges(&model, &files)?;
         let users = passwords::users(&model, &tools.passwords)?;
         let tables = tables(&model, users, &farm)?;
         Ok(Self {
@@ -246,6 +256,7 @@ impl Plan {
             agents,
             stas,
             of_vserver,
+            judges,
         })
     }
 
@@ -273,14 +284,20 @@ impl Plan {
             agents,
             stas,
             mut of_vserver,
+            mut judges,
         } = self;
         let (mut vservers, mut sites) = (HashMap::new(), Vec::new());
         for (listener, listens) in snapshot.listeners.iter().zip(&listening) {
             let name: Arc<str> = listener.name.as_str().into();
             let stas = of_vserver.remove(&listener.name).unwrap_or_default();
             let fqdn = model.vservers.find(&listener.name).and_then(|vserver| vserver.fqdn.clone());
-            vservers.insert(listener.id, Vserver { name: name.clone(), stas: stas.clone() });
-            sites.push(Site { listens: *listens, vserver: name, fqdn, stas });
+            let Judges { users, devices } = judges.remove(&listener.name).unwrap_or_default();
+            // Those of logins have no launches.
+            let is_for_certificates = !model.vservers.has(&listener.name);
+            if !is_for_certificates {
+                vservers.insert(listener.id, Vserver { name: name.clone(), stas: stas.clone() });
+            }
+            sites.push(Site { listens: *listens, vserver: name, fqdn, stas, users, devices, is_for_certificates });
         }
         tables.listeners = snapshot.listeners.iter().map(|listener| listener.id).collect();
         let mut allowed = model.allow_list();
@@ -407,6 +424,29 @@ fn tables(model: &Model, users: Users, farm: &[Arc<Served>]) -> Result<Tables, U
     let nt_domain = model.vpn.nt_domain.as_deref().unwrap_or_default().into();
     let farm = farm.iter().map(of_server).collect::<Result<_, Unfit>>()?;
     Ok(Tables { nt_domain, users, farm, listeners: Vec::new(), rules: Rules::of(model) })
+}
+
+/// Who judges certificates, by virtual server.
+fn judges(model: &Model, files: &Loaded) -> Result<HashMap<String, Judges>, Unfit> {
+    let mut all = HashMap::new();
+    let of_logins =
+        model.authentication.vservers.iter().filter(|(name, vserver)| model.listens(name.as_str(), vserver).is_some());
+    let of_logins = of_logins.map(|(name, vserver)| (name.as_str(), &vserver.front, DeviceCertificates::default()));
+    let own = model.vservers.iter().map(|(name, vserver)| (name.as_str(), &vserver.front, vserver.devices.clone()));
+    for (name, front, devices) in own.chain(of_logins) {
+        let unfit = |why: String| Unfit::Object { what: format!("ssl vserver {name}"), why };
+        let clients = gate_config::clients(model, files, front, &devices).map_err(|missing| unfit(missing.to_string()))?;
+        let judge = |wanted: bool, authorities: &[Authority]| {
+            let built = wanted.then(|| Judge::build(authorities, &clients.revoked).map(Arc::new));
+            built.transpose().map_err(|unusable| unfit(unusable.to_string()))
+        };
+        let users = judge(clients.asked != Asked::Nobody, &clients.authorities)?;
+        let devices = judge(!clients.devices.is_empty(), &clients.devices)?;
+        if users.is_some() || devices.is_some() {
+            all.insert(name.to_owned(), Judges { users, devices });
+        }
+    }
+    Ok(all)
 }
 
 /// The XML Service that the portal asks: the one there is, if it is configured the same.

@@ -11,6 +11,7 @@
 //!  login           forms                  what a login asks and answers, login schemas           both sides
 //!                  epa                    what the client's machine is asked, and what it says   both sides
 //!                  otp                    a user's devices for one-time codes, as a directory holds them   both sides
+//!                  certificate            what a client's certificate says about its owner
 //!  audit log       audit                  who did what, in lines chained to each other
 //! ```
 //!
@@ -19,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod certificate;
 pub mod cookie;
 pub mod ctx1;
 pub mod epa;

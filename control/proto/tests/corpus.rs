@@ -4,6 +4,7 @@
 #[path = "common/corpus.rs"]
 mod corpus;
 
+use gate_proto::certificate::Owner;
 use gate_proto::epa::ClientString;
 use gate_proto::epa::classic;
 use gate_proto::epa::envelope::Envelope;
@@ -198,6 +199,17 @@ fn messages(bytes: &[u8]) -> Result<bool, Hostile> {
     guard.push(bytes)?;
     while guard.take()?.is_some() {}
     Ok(guard.is_empty())
+}
+
+#[test]
+fn certificate() {
+    for input in corpus::inputs("certificate") {
+        match input.name.as_str() {
+            name if name.starts_with("ok-") => input.holds(|bytes| Owner::read(bytes).is_ok()),
+            name if name.starts_with("bad-") => input.holds(|bytes| Owner::read(bytes).is_err()),
+            name => panic!("no rule for {name}"),
+        }
+    }
 }
 
 #[test]

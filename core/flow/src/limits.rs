@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sluice_proto::cgp::OPENING_BYTES_MAX;
 use sluice_proto::hello::HELLO_BYTES_MAX;
+use sluice_proto::proxy::WHOLE_BYTES_MAX;
 use sluice_proto::socks5::{GREETING_BYTES_MAX, GREETING_PAUSE, REQUEST_BYTES_MAX};
 
 use crate::buf::{Class, PARTS_MAX};
@@ -52,6 +53,7 @@ pub const RECORD_COST_BYTES: usize = 512;
 pub const BULK_RECORD_BYTES_MIN: usize = 48;
 
 const _: () = assert!(HELLO_BYTES_MAX <= Class::Large.payload());
+const _: () = assert!(WHOLE_BYTES_MAX <= Class::Large.payload());
 const _: () = assert!(GREETING_BYTES_MAX + REQUEST_BYTES_MAX <= Class::Small.payload());
 const _: () = assert!(OPENING_BYTES_MAX < PIPELINED_BYTES_MAX);
 const _: () = assert!(PIPELINED_BYTES_MAX < Class::Large.payload());

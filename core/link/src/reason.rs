@@ -87,6 +87,8 @@ reasons! {
     Truncated = 1107, "truncated", Client;
     /// The client's connection was reset or timed out in the network.
     ClientLost = 1108, "client_lost", Client;
+    /// A certificate of the client's is asked for, and it showed none that is good.
+    ClientCertificate = 1109, "client_certificate", Client;
 
     /// The first bytes after TLS were none of SOCKS5, CGP and HTTP.
     UnknownOpening = 1200, "unknown_opening", Client;

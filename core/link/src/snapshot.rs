@@ -91,6 +91,8 @@ pub struct Tls {
     pub groups: Vec<KeyGroup>,
     /// How what clients are sent is cut into records.
     pub records: RecordSizes,
+    /// Whose certificates are asked for.
+    pub clients: Clients,
 }
 
 impl Default for Tls {
@@ -105,8 +107,62 @@ impl Default for Tls {
             suites: Vec::new(),
             groups: Vec::new(),
             records: RecordSizes::default(),
+            clients: Clients::default(),
         }
     }
+}
+
+/// Certificates that clients are asked for. Where everybody is asked, sessions are not resumed: a ticket proves no key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clients {
+    /// Who is asked.
+    pub asked: Asked,
+    /// Who may have issued them.
+    pub authorities: Vec<Authority>,
+    /// Who may have issued those of machines. Asked for one is who offers [`DEVICE_ALPN`]; empty: nobody.
+    pub devices: Vec<Authority>,
+    /// Lists of what was revoked, in PEM or DER.
+    pub revoked: Vec<Arc<[u8]>>,
+}
+
+/// Application protocol of a program that has come to show its machine's certificate.
+pub const DEVICE_ALPN: &str = "sluicegate-epadc/1";
+
+/// Who is asked for a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asked {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// Everybody, and it is taken as it comes; control judges it.
+    Optional,
+    /// Everybody, and there is no connection without one that is good.
+    Mandatory,
+}
+
+/// Who issues certificates of clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// As the operator named it.
+    pub name: String,
+    /// Its certificate in PEM; all in the file are trusted.
+    pub pem: Arc<[u8]>,
+    /// Whether it must be known that certificates were not revoked.
+    pub revocation: Revocation,
+    /// Clients are told that it is one of those whose certificates are wanted.
+    pub named: bool,
+}
+
+/// Whether it must be known that certificates were not revoked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Revocation {
+    /// Nobody looks.
+    #[default]
+    Ignored,
+    /// They must not be in a list that is there.
+    Optional,
+    /// They must not be in a list that is there and not out of date, and there must be one.
+    Mandatory,
 }
 
 /// How a stream is cut into records. A client can use no byte of a record before it has all of it, so on a slow line small ones

@@ -65,7 +65,7 @@ pub enum Malformed {
     /// Family or transport: only TCP over IPv4 or IPv6 is taken (PROXY §2.2).
     #[error("PROXY family and transport {0:#04x}, not 0x11 or 0x21")]
     ProxyFamily(u8),
-    /// The header is longer than [`crate::proxy::HEADER_BYTES_MAX`], or too short for its addresses.
+    /// The header is longer than [`crate::proxy::WHOLE_BYTES_MAX`], or too short for its addresses.
     #[error("PROXY header of {0} bytes behind its first sixteen")]
     ProxyLength(u16),
     /// A type-length-value field reaches beyond what contains it (PROXY §2.2).
@@ -80,6 +80,12 @@ pub enum Malformed {
     /// The TLS field is too short, or its version is no short printable text.
     #[error("TLS field of the PROXY header is malformed")]
     ProxyTls,
+    /// The application protocol is empty, longer than 32 bytes or not printable.
+    #[error("application protocol in the PROXY header is malformed")]
+    ProxyAlpn,
+    /// The client's certificates are too many or too long, or are not written as they should be.
+    #[error("certificates in the PROXY header are malformed")]
+    ProxyCertificates,
     /// The unique id is empty, longer than 128 bytes or not printable.
     #[error("unique id in the PROXY header is malformed")]
     ProxyUniqueId,

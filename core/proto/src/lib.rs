@@ -6,12 +6,14 @@
 //!              socks5   the request whose "domain name" is a ticket, and its replies
 //!              ticket   ";40;STA…;…" parsed and bounded
 //!  to control  proxy    the PROXY v2 header that goes in front of a portal connection
+//!              certificates   those that the client has shown, behind that header
 //! ```
 //!
 //! Every reader works on a slice, allocates nothing that the input can size, and tells "more bytes are needed"
 //! ([`reader::Need`]) apart from "this is wrong" ([`error::Malformed`]). No socket, no clock, no log.
 #![forbid(unsafe_code)]
 
+pub mod certificates;
 pub mod cgp;
 pub mod error;
 pub mod hello;

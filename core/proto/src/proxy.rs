@@ -6,7 +6,8 @@
 //!  13   11 | 21        TCP over IPv4 | IPv6
 //!  14   length         of all that follows, big-endian
 //!  16   source, destination, source port, destination port       12 or 36 bytes
-//!       type length value …       02 authority (server name)  20 TLS (with 21: version)  05 unique id (session)
+//!       type length value …       01 application protocol     02 authority (server name)    20 TLS (with 21: version)
+//!                                 05 unique id (session)      E0 certificates, always last
 //! ```
 //!
 //! Clause numbers are those of "The PROXY protocol, versions 1 & 2" (haproxy.org), §2.2. Only what the data plane itself
@@ -16,14 +17,19 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use thiserror::Error;
 
+use crate::certificates::{CERTIFICATES_BYTES_MAX, Certificates};
 use crate::error::Malformed;
 use crate::name::{HOST_NAME_BYTES_MAX, host_name};
 use crate::reader::{Reader, Stop};
 
 /// How a header begins.
 pub const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
-/// Longest header written or accepted, in bytes, signature included.
+/// Longest header without certificates, in bytes, signature included.
 pub const HEADER_BYTES_MAX: usize = 512;
+/// Longest header accepted, in bytes.
+pub const WHOLE_BYTES_MAX: usize = HEADER_BYTES_MAX + CERTIFICATES_BYTES_MAX;
+/// Longest name of an application protocol, in bytes.
+pub const ALPN_BYTES_MAX: usize = 32;
 /// Longest unique id, in bytes (PROXY §2.2.5).
 pub const UNIQUE_ID_BYTES_MAX: usize = 128;
 /// Longest text of a TLS version, in bytes.
@@ -45,6 +51,9 @@ const CLIENT_TLS: u8 = 0x01;
 const NOT_VERIFIED: u32 = 1;
 
 mod field {
+    pub(super) const ALPN: u8 = 0x01;
+    /// Of those that the protocol leaves to applications.
+    pub(super) const CERTIFICATES: u8 = 0xe0;
     pub(super) const AUTHORITY: u8 = 0x02;
     pub(super) const UNIQUE_ID: u8 = 0x05;
     pub(super) const TLS: u8 = 0x20;
@@ -63,8 +72,13 @@ const _: () = assert!(
         + TLS_VERSION_BYTES_MAX
         + FIELD_HEAD_BYTES
         + UNIQUE_ID_BYTES_MAX
+        + FIELD_HEAD_BYTES
+        + ALPN_BYTES_MAX
+        + FIELD_HEAD_BYTES
         <= HEADER_BYTES_MAX
 );
+// Its length is a number of two bytes.
+const _: () = assert!(WHOLE_BYTES_MAX <= u16::MAX as usize);
 
 /// What a header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +93,10 @@ pub struct Header<'h> {
     pub tls: Option<&'h str>,
     /// Names the session in logs.
     pub unique_id: Option<&'h str>,
+    /// The application protocol that was agreed on (ALPN), if control is to know of it.
+    pub alpn: Option<&'h str>,
+    /// The certificates that the client has shown, and of whose first it has the key. Nobody has judged them.
+    pub certificates: Option<Certificates<'h>>,
 }
 
 /// Why a header cannot be written. The caller's fault.
@@ -93,11 +111,16 @@ pub enum Unwritable {
     /// The unique id is not 1 to 128 printable characters.
     #[error("unique id is not 1 to {UNIQUE_ID_BYTES_MAX} printable characters")]
     UniqueId,
+    /// The application protocol is not 1 to 32 printable characters.
+    #[error("application protocol is not 1 to {ALPN_BYTES_MAX} printable characters")]
+    Alpn,
 }
 
 impl<'h> Header<'h> {
     /// Writes the header into `room` and returns the part that it fills. If the two addresses differ in family, the IPv4 one
     /// is written as an IPv6 one that maps it.
+    ///
+    /// The certificates, which come last, are not copied: [`Certificates::as_bytes`] is to be sent right behind what is returned.
     ///
     /// # Errors
     /// [`Unwritable`], naming the field.
@@ -110,6 +133,9 @@ impl<'h> Header<'h> {
         }
         if self.unique_id.is_some_and(|id| printable(id.as_bytes(), UNIQUE_ID_BYTES_MAX).is_none()) {
             return Err(Unwritable::UniqueId);
+        }
+        if self.alpn.is_some_and(|protocol| printable(protocol.as_bytes(), ALPN_BYTES_MAX).is_none()) {
+            return Err(Unwritable::Alpn);
         }
         let mut pen = Pen { room, at: 0 };
         pen.put(&SIGNATURE);
@@ -140,7 +166,16 @@ impl<'h> Header<'h> {
         if let Some(id) = self.unique_id {
             pen.field(field::UNIQUE_ID, |pen| pen.put(id.as_bytes()));
         }
-        pen.length_at(FIXED_BYTES - 2);
+        if let Some(protocol) = self.alpn {
+            pen.field(field::ALPN, |pen| pen.put(protocol.as_bytes()));
+        }
+        let mut behind = 0;
+        if let Some(certificates) = self.certificates {
+            behind = certificates.as_bytes().len();
+            pen.put(&[field::CERTIFICATES, 0, 0]);
+            pen.length_at(pen.at - 2, behind);
+        }
+        pen.length_at(FIXED_BYTES - 2, behind);
         let Pen { room, at } = pen;
         Ok(&room[..at])
     }
@@ -167,7 +202,7 @@ impl<'h> Header<'h> {
             other => return Err(Malformed::ProxyFamily(other).into()),
         };
         let length = reader.u16()?;
-        if usize::from(length) < address_bytes || usize::from(length) > HEADER_BYTES_MAX - FIXED_BYTES {
+        if usize::from(length) < address_bytes || usize::from(length) > WHOLE_BYTES_MAX - FIXED_BYTES {
             return Err(Malformed::ProxyLength(length).into());
         }
         let mut rest = Reader::new(reader.take(usize::from(length))?);
@@ -177,7 +212,8 @@ impl<'h> Header<'h> {
             (rest.array::<16>()?.into(), rest.array::<16>()?.into())
         };
         let (source, destination) = (SocketAddr::new(source, rest.u16()?), SocketAddr::new(destination, rest.u16()?));
-        let mut header = Self { source, destination, authority: None, tls: None, unique_id: None };
+        let mut header =
+            Self { source, destination, authority: None, tls: None, unique_id: None, alpn: None, certificates: None };
         while !rest.is_empty() {
             header.take_field(&mut rest)?;
         }
@@ -186,10 +222,18 @@ impl<'h> Header<'h> {
 
     fn take_field(&mut self, rest: &mut Reader<'h>) -> Result<(), Malformed> {
         let (kind, value) = field_of(rest)?;
+        if kind == field::CERTIFICATES {
+            if self.certificates.is_some() {
+                return Err(Malformed::ProxyFieldTwice(kind));
+            }
+            self.certificates = Some(Certificates::read(value).map_err(|_| Malformed::ProxyCertificates)?);
+            return Ok(());
+        }
         let slot = match kind {
             field::AUTHORITY => &mut self.authority,
             field::TLS => &mut self.tls,
             field::UNIQUE_ID => &mut self.unique_id,
+            field::ALPN => &mut self.alpn,
             _ => return Ok(()),
         };
         if slot.is_some() {
@@ -198,6 +242,7 @@ impl<'h> Header<'h> {
         *slot = match kind {
             field::AUTHORITY => Some(host_name(value).ok_or(Malformed::ProxyAuthority)?),
             field::TLS => Some(tls_version(value)?),
+            field::ALPN => Some(printable(value, ALPN_BYTES_MAX).ok_or(Malformed::ProxyAlpn)?),
             _ => Some(printable(value, UNIQUE_ID_BYTES_MAX).ok_or(Malformed::ProxyUniqueId)?),
         };
         Ok(())
@@ -261,12 +306,12 @@ impl Pen<'_> {
         self.put(&[kind, 0, 0]);
         let length_at = self.at - 2;
         value(self);
-        self.length_at(length_at);
+        self.length_at(length_at, 0);
     }
 
-    /// Writes at `at` how many bytes follow those two.
-    fn length_at(&mut self, at: usize) {
-        let length = u16::try_from(self.at - at - 2).unwrap_or(u16::MAX);
+    /// Writes at `at` how many bytes follow those two, `behind` of which are not written here.
+    fn length_at(&mut self, at: usize, behind: usize) {
+        let length = u16::try_from(self.at - at - 2 + behind).unwrap_or(u16::MAX);
         self.room[at..at + 2].copy_from_slice(&length.to_be_bytes());
     }
 }
@@ -285,7 +330,25 @@ mod tests {
             authority: Some("gw.example.test"),
             tls: Some("TLSv1.3"),
             unique_id: Some("0-12-3"),
+            alpn: None,
+            certificates: None,
         }
+    }
+
+    #[test]
+    fn certificates_stand_behind_a_header_that_counts_them() {
+        let mut room = [0; HEADER_BYTES_MAX];
+        let list = crate::certificates::write([&b"own"[..], b"issuer"].into_iter()).unwrap();
+        let shown = Header { alpn: Some("a/1"), certificates: Some(Certificates::read(&list).unwrap()), ..portal() };
+        let written = shown.write(&mut room).unwrap();
+        assert!(written.ends_with(b"\x05\0\x060-12-3\x01\0\x03a/1\xe0\0\x0d"));
+        let whole = [written, &list].concat();
+        assert_eq!(&whole[14..16], &u16::try_from(whole.len() - 16).unwrap().to_be_bytes());
+        assert_eq!(Header::read(&whole), Ok((shown, whole.len())));
+        let at_most = crate::certificates::write([&[1; CERTIFICATES_BYTES_MAX - 2][..]].into_iter()).unwrap();
+        let long = Header { certificates: Some(Certificates::read(&at_most).unwrap()), ..portal() };
+        let whole = [long.write(&mut room).unwrap(), &at_most].concat();
+        assert_eq!(Header::read(&whole), Ok((long, whole.len())));
     }
 
     #[test]
@@ -321,6 +384,8 @@ mod tests {
             (Header { tls: Some("a version too long"), ..portal() }, Unwritable::Tls),
             (Header { unique_id: Some("line\nbreak"), ..portal() }, Unwritable::UniqueId),
             (Header { unique_id: Some(&long), ..portal() }, Unwritable::UniqueId),
+            (Header { alpn: Some(&long), ..portal() }, Unwritable::Alpn),
+            (Header { alpn: Some("a\tb"), ..portal() }, Unwritable::Alpn),
         ] {
             assert_eq!(header.write(&mut room), Err(why));
         }
@@ -339,7 +404,7 @@ mod tests {
             ([&SIGNATURE[..], &[0x21, 0x12]].concat(), M::ProxyFamily(0x12)),
             ([&SIGNATURE[..], &[0x21, 0x11, 0, 11]].concat(), M::ProxyLength(11)),
             ([&SIGNATURE[..], &[0x21, 0x21, 0, 35]].concat(), M::ProxyLength(35)),
-            ([&SIGNATURE[..], &[0x21, 0x11, 0x01, 0xf1]].concat(), M::ProxyLength(497)),
+            ([&SIGNATURE[..], &[0x21, 0x11, 0x41, 0xf1]].concat(), M::ProxyLength(0x41f1)),
             (with(&[2]), M::ProxyField),
             (with(&[2, 0, 1]), M::ProxyField),
             (with(b"\x02\0\x01a\x02\0\x01a"), M::ProxyFieldTwice(2)),
@@ -351,10 +416,15 @@ mod tests {
             (with(b"\x20\0\x0d\x01\0\0\0\0\x21\0\x01x\x21\0\x01x"), M::ProxyFieldTwice(0x21)),
             (with(b"\x05\0\0"), M::ProxyUniqueId),
             (with(b"\x05\0\x01\x7f"), M::ProxyUniqueId),
+            (with(b"\x01\0\0"), M::ProxyAlpn),
+            (with(b"\x01\0\x01\n"), M::ProxyAlpn),
+            (with(b"\xe0\0\0"), M::ProxyCertificates),
+            (with(b"\xe0\0\x03\0\x02a"), M::ProxyCertificates),
+            (with(b"\xe0\0\x03\0\x01a\xe0\0\x03\0\x01a"), M::ProxyFieldTwice(0xe0)),
         ] {
             assert_eq!(Header::read(&bytes), Err(Stop::Malformed(why)), "{bytes:02x?}");
         }
-        assert_eq!(Header::read(&with(b"\x04\0\x02\0\0\xe0\0\0")).unwrap().0.unique_id, None, "unknown fields are skipped");
+        assert_eq!(Header::read(&with(b"\x04\0\x02\0\0\xe1\0\0")).unwrap().0.unique_id, None, "unknown fields are skipped");
     }
 
     fn header() -> impl Strategy<Value = (SocketAddr, SocketAddr, Option<String>, Option<String>, Option<String>)> {
@@ -370,7 +440,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_header_reads_back((source, destination, authority, tls, unique_id) in header(), behind in any::<[u8; 3]>()) {
-            let header = Header { source, destination, authority: authority.as_deref(), tls: tls.as_deref(), unique_id: unique_id.as_deref() };
+            let header = Header { source, destination, authority: authority.as_deref(), tls: tls.as_deref(), unique_id: unique_id.as_deref(), ..portal() };
             let mut room = [0; HEADER_BYTES_MAX];
             let written = header.write(&mut room).unwrap().to_vec();
             let mut wanted = header;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use gate_config::expr::{self, Facts, Method, Names, Person, Typed, Wanted};
 use gate_config::model::authentication::{ClientExpression, Expression};
 use gate_config::{Strictness, check, order};
+use gate_proto::certificate::{Owner, VALUE_BYTES_MAX, VALUES_MAX, issuer_name};
 use gate_proto::cookie::Cookies;
 use gate_proto::epa::envelope::Envelope;
 use gate_proto::epa::{self, ClientString, Question};
@@ -60,7 +61,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target {
         name: "proxy",
         run: proxy,
-        words: &[b"\r\n\r\n\0\r\nQUIT\n", b"\x21\x11", b"\x21\x21", b"\x02\0", b"\x20\0", b"\x05\0"],
+        words: &[b"\r\n\r\n\0\r\nQUIT\n", b"\x21\x11", b"\x21\x21", b"\x02\0", b"\x20\0", b"\x05\0", b"\x01\0", b"\xe0\0"],
     },
     Target { name: "ticket", run: ticket, words: &[b";40;", b";42;", b";10;", b"STA01;", b"0123456789ABCDEF"] },
     Target { name: "sta", run: sta, words: XML_WORDS },
@@ -115,6 +116,11 @@ pub(crate) const TARGETS: &[Target] = &[
         name: "otp",
         run: otp,
         words: &[b"#@", b"=", b"&,", b"SG1.", b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", b"{", b"\xe6\x97\xa5"],
+    },
+    Target {
+        name: "certificate",
+        run: certificate,
+        words: &[b"\x06\x03\x55\x04\x03", b"\x06\x03\x55\x1d\x11", b"\xa0\x0f\x0c\x0d", b"\x1e\x02", b"\x30\x82", b"\x30\x80"],
     },
     Target { name: "path", run: path, words: &[b"/../", b"%2e", b"%2f", b"%25", b"//", b";", b"?", b"%C3%A4"] },
     Target { name: "expression", run: expression, words: EXPRESSION_WORDS },
@@ -324,7 +330,9 @@ fn proxy(data: &[u8]) {
         assert!(bytes <= data.len());
         let mut room = [0; HEADER_BYTES_MAX];
         let written = header.write(&mut room);
-        assert!(written.is_ok_and(|written| Header::read(written) == Ok((header, written.len()))));
+        let behind = header.certificates.map_or(&[][..], |certificates| certificates.as_bytes());
+        let whole = written.map(|written| [written, behind].concat());
+        assert!(whole.is_ok_and(|whole| Header::read(&whole) == Ok((header, whole.len()))));
     }
 }
 
@@ -498,6 +506,17 @@ fn ber(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let _name = ldap::dn::first(&text, "cn");
     assert!(!ldap::filter::escape(&text).contains(['*', '(', ')', '\0']));
+}
+
+/// What a client's certificate says: text that may be shown, and no more of it than there may be.
+fn certificate(data: &[u8]) {
+    let Ok(owner) = Owner::read(data) else { return };
+    let attributes = owner.subject.iter().chain(&owner.issuer).map(|attribute| &attribute.value);
+    let names = owner.principal_names.iter().chain(&owner.emails).chain(&owner.dns);
+    let all: Vec<_> = attributes.chain(names).collect();
+    assert!(all.len() <= 5 * VALUES_MAX);
+    assert!(all.iter().all(|value| !value.is_empty() && value.len() <= VALUE_BYTES_MAX && !value.chars().any(char::is_control)));
+    assert!(issuer_name(data).is_some());
 }
 
 /// The messages of a stream that comes in these pieces, and how it ends.

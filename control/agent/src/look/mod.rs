@@ -54,6 +54,10 @@ pub enum Why {
     Unclear,
     /// This agent does not know such a check.
     Unknown,
+    /// The machine has no certificate that the gateway wants to see, or its user may not use it.
+    NoCertificate,
+    /// The gateway does not accept its certificate, or asks for none.
+    Certificate,
 }
 
 /// A machine, seen from a root.
@@ -100,7 +104,9 @@ impl Machine {
                 Some("FIREWALL" | "LINUX-FIREWALL") => yes_or(firewall::is_up(self), Why::NoFirewall),
                 Some(_) | None => Finding::No(Why::Unknown),
             },
-            Kind::Registry | Kind::DeviceCertificate | Kind::Other(_) => Finding::No(Why::Unknown),
+            // Whoever speaks to the gateway shows it: see `Visit`.
+            Kind::DeviceCertificate => Finding::No(Why::NoCertificate),
+            Kind::Registry | Kind::Other(_) => Finding::No(Why::Unknown),
         }
     }
 

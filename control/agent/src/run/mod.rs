@@ -6,20 +6,22 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use gate_proto::epa::client_string::Kind;
 use gate_proto::epa::envelope::Envelope;
 use gate_proto::epa::question::write_digits;
-use gate_proto::epa::{ClientString, HEADER, REPEATS, TYPE_ON};
+use gate_proto::epa::{ClientString, DEVICE_PATH, HEADER, REPEATS, TYPE_ON};
 use zeroize::Zeroizing;
 
 use crate::deeds::kill::TERM_WAIT;
 use crate::deeds::{self, Deed, Denied, Plan, policy};
+use crate::device::Certificates;
 use crate::fault::Fault;
 use crate::http::{Answer, exchange};
 use crate::journal::Journal;
 use crate::last::Last;
 use crate::line::{Way, now};
 use crate::link::Aim;
-use crate::look::{Finding, Machine};
+use crate::look::{Finding, Machine, Why};
 use crate::orders::{self, Order};
 use crate::question::{Asked, BadQuestion};
 use crate::rounds::{End, Heard, Next, Rounds, Verdict};
@@ -82,6 +84,8 @@ pub struct Visit<'a> {
     pub minute: Duration,
     /// What was agreed to this time.
     pub agreed: Agreed,
+    /// Files with certificates of this machine; empty: those that it keeps.
+    pub certificates: Vec<PathBuf>,
     /// Where repeats are noted for `status`, if anywhere.
     pub notes: Option<PathBuf>,
 }
@@ -180,7 +184,13 @@ impl Visit<'_> {
             // He may have thought about it for longer than a question waits: it is asked anew.
         };
         self.act(deeds);
-        let findings = self.machine.look(&asked.strings);
+        let mut findings = self.machine.look(&asked.strings);
+        if asked.strings.iter().any(|string| *string.kind() == Kind::DeviceCertificate) {
+            let shown = self.show_certificate()?;
+            let of_machine =
+                asked.strings.iter().zip(&mut findings).filter(|(string, _)| *string.kind() == Kind::DeviceCertificate);
+            of_machine.for_each(|(_, finding)| *finding = shown.clone());
+        }
         let verdicts: Vec<bool> = findings.iter().map(|finding| *finding == Finding::Yes).collect();
         // A repeat that finds the same is not told again. Told before it is answered: the answer may be the last thing that is heard.
         let is_same = told.as_ref().is_some_and(|before| before.strings == asked.strings && before.findings == findings);
@@ -245,8 +255,28 @@ impl Visit<'_> {
         }
     }
 
+    /// Shows the certificate of the machine, and says whether the gateway has accepted it.
+    fn show_certificate(&mut self) -> Result<Finding, Fault> {
+        let own = Certificates::of(&self.certificates);
+        if own.is_empty() {
+            return Ok(Finding::No(Why::NoCertificate));
+        }
+        let way = self.way.showing(own);
+        let (answer, _) = self.ask_on(&way, DEVICE_PATH, None)?;
+        Ok(match answer.map(|answer| answer.body) {
+            Some(body) if body == PASSED => Finding::Yes,
+            Some(_) => Finding::No(Why::Certificate),
+            // Nobody asked for one, or none of ours was wanted.
+            None => Finding::No(Why::NoCertificate),
+        })
+    }
+
     /// One of the three requests. No answer: the gateway does not know the token. The envelope is that of this request.
-    fn ask(&mut self, path: &str, digits: Option<(&str, bool)>) -> Result<(Option<Answer>, Envelope), Fault> {
+    fn ask(&self, path: &str, digits: Option<(&str, bool)>) -> Result<(Option<Answer>, Envelope), Fault> {
+        self.ask_on(&self.way, path, digits)
+    }
+
+    fn ask_on(&self, way: &Way, path: &str, digits: Option<(&str, bool)>) -> Result<(Option<Answer>, Envelope), Fault> {
         let (host, token) = (self.aim.host_header(), &self.aim.token);
         let date = seconds_since_1970().to_string();
         let envelope = Envelope::derive(token, date.as_bytes(), host.as_bytes()).ok_or(crate::link::NoAim::Token)?;
@@ -277,7 +307,7 @@ impl Visit<'_> {
             request.push_str(&format!("{HEADER}: {payload}\r\n"));
         }
         request.push_str("\r\n");
-        let answer = exchange(&self.way, &self.aim.gateway, &request)?;
+        let answer = exchange(way, &self.aim.gateway, &request)?;
         match answer.status {
             200 => Ok((Some(answer), envelope)),
             403 => Ok((None, envelope)),

@@ -120,6 +120,11 @@ impl Watch {
         self.exchange.ask(now)
     }
 
+    /// The certificate of the client's machine was found good. Whether that is asked.
+    pub fn device_proven(&mut self, now: Now) -> bool {
+        self.exchange.prove_device(now)
+    }
+
     /// The client has answered: a digit for each string of the question. `None`: what it sent could not be read.
     pub fn answer(&mut self, digits: Option<&[u8]>, now: Now) -> ScanNoted {
         let passed = match self.exchange.answer(digits, now) {

@@ -87,12 +87,8 @@ impl Walk<'_> {
         let asked = &round.input.user;
         if secret {
             let noted = self.core.gathered.prove(asked, proven, origin, &reserved);
-            if let Some(user) = self.core.gathered.identity.as_ref().map(|identity| identity.user.clone()) {
-                let outcome = if noted.identity_changed { Outcome::IdentityChanged(user) } else { Outcome::Identified(user) };
-                self.note(Some(one.name()), None, outcome);
-            }
             self.core.code_was_right &= !noted.identity_changed;
-            self.found(noted, origin);
+            self.identified(one, noted);
         } else {
             let noted = self.core.gathered.look_up(asked, proven, origin, &reserved);
             self.found(noted, origin);
@@ -105,6 +101,15 @@ impl Walk<'_> {
         self.core.code_was_right = true;
         let confirms = self.core.gathered.identity.is_some();
         self.proven(round, one, proven, !confirms)
+    }
+
+    /// Writes down who it is now.
+    pub(super) fn identified(&mut self, one: &Tried<'_>, noted: Noted) {
+        let identity = self.core.gathered.identity.as_ref().map(|identity| (identity.user.clone(), identity.is_local));
+        let Some((user, is_local)) = identity else { return };
+        let outcome = if noted.identity_changed { Outcome::IdentityChanged(user) } else { Outcome::Identified(user) };
+        self.note(Some(one.name()), None, outcome);
+        self.found(noted, if is_local { GroupOrigin::Local } else { GroupOrigin::Directory });
     }
 
     /// Writes down what came of what was said about a user.

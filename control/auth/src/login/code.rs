@@ -41,11 +41,15 @@ pub enum Code {
     Device,
     /// 4019: the device is not managed.
     Unmanaged,
+    /// 4101, ours: no certificate was shown.
+    NoCertificate,
+    /// 4102, ours: the certificate is not good.
+    BadCertificate,
 }
 
 impl Code {
     /// All, by ascending number.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Credentials,
         Self::NoPermission,
         Self::TryLater,
@@ -65,9 +69,11 @@ impl Code {
         Self::Unprocessable,
         Self::Device,
         Self::Unmanaged,
+        Self::NoCertificate,
+        Self::BadCertificate,
     ];
 
-    /// The number, 4001 to 4019.
+    /// The number: 4001 to 4019, which all clients know, and those of ours.
     #[must_use]
     pub const fn number(self) -> u16 {
         match self {
@@ -90,6 +96,8 @@ impl Code {
             Self::Unprocessable => 4017,
             Self::Device => 4018,
             Self::Unmanaged => 4019,
+            Self::NoCertificate => 4101,
+            Self::BadCertificate => 4102,
         }
     }
 
@@ -115,7 +123,9 @@ impl Code {
             | Self::NewPassword
             | Self::Unprocessable
             | Self::Device
-            | Self::Unmanaged => false,
+            | Self::Unmanaged
+            | Self::NoCertificate
+            | Self::BadCertificate => false,
         }
     }
 
@@ -154,6 +164,8 @@ impl Code {
             Self::Unprocessable => "the request cannot be processed",
             Self::Device => "the device does not comply",
             Self::Unmanaged => "the device is not managed",
+            Self::NoCertificate => "no certificate was shown",
+            Self::BadCertificate => "the certificate is not good",
         }
     }
 }
@@ -165,14 +177,14 @@ mod tests {
     #[test]
     fn numbers_are_those_that_clients_know_and_each_stands_once() {
         let numbers: Vec<u16> = Code::ALL.iter().map(|code| code.number()).collect();
-        assert_eq!(numbers, (4001..=4019).collect::<Vec<_>>());
+        assert_eq!(numbers, (4001..=4019).chain([4101, 4102]).collect::<Vec<_>>());
         assert_eq!(Code::Device.text_key(), "errorMessageLabel4018");
     }
 
     #[test]
     fn the_state_of_an_account_is_told_with_enhanced_feedback_only() {
         let plain: Vec<u16> = Code::ALL.iter().map(|code| code.shown(false).number()).filter(|n| *n != 4001).collect();
-        assert_eq!(plain, [4002, 4003, 4004, 4005, 4008, 4014, 4016, 4017, 4018, 4019]);
+        assert_eq!(plain, [4002, 4003, 4004, 4005, 4008, 4014, 4016, 4017, 4018, 4019, 4101, 4102]);
         assert!(Code::ALL.iter().all(|code| code.shown(true) == *code));
     }
 }

@@ -109,6 +109,7 @@ impl Conversation {
             State::Scan(scanning) => Some(scanning.exchange.ask(now)),
             State::Fresh
             | State::Form(_)
+            | State::Certificate(_)
             | State::Asking(_)
             | State::Change(_)
             | State::Challenged(_)
@@ -129,11 +130,28 @@ impl Conversation {
             }
             State::Fresh
             | State::Form(_)
+            | State::Certificate(_)
             | State::Asking(_)
             | State::Change(_)
             | State::Challenged(_)
             | State::Managing(_)
             | State::Over(_) => ScanNoted::Unasked,
+        }
+    }
+
+    /// The gate has found the certificate of the client's machine good: what is asked now of [certificates of machines](super::scan) has passed,
+    /// if the client says so, too. It counts for this question only. Whether anything is asked.
+    pub fn device_proven(&mut self, now: Now) -> bool {
+        match &mut self.state {
+            State::Scan(scanning) => scanning.exchange.prove_device(now),
+            State::Fresh
+            | State::Form(_)
+            | State::Certificate(_)
+            | State::Asking(_)
+            | State::Change(_)
+            | State::Challenged(_)
+            | State::Managing(_)
+            | State::Over(_) => false,
         }
     }
 
@@ -150,6 +168,7 @@ impl Conversation {
             State::Scan(scanning) => Some(scanning.exchange.stage()),
             State::Fresh
             | State::Form(_)
+            | State::Certificate(_)
             | State::Asking(_)
             | State::Change(_)
             | State::Challenged(_)
@@ -164,6 +183,7 @@ impl Conversation {
             State::Scan(scanning) => scanning.exchange.begin(),
             State::Fresh
             | State::Form(_)
+            | State::Certificate(_)
             | State::Asking(_)
             | State::Change(_)
             | State::Challenged(_)
@@ -180,6 +200,7 @@ impl Conversation {
             State::Fresh
             | State::Form(_)
             | State::Scan(_)
+            | State::Certificate(_)
             | State::Change(_)
             | State::Challenged(_)
             | State::Managing(_)

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use gate_config::expr::Typed;
 
+use super::certificate::Certificate;
 use super::code::Code;
 use super::grant::Grant;
 use super::question::{Answer, Question};
 use super::scan::Lack;
-use super::view::{ScanView, View};
+use super::view::{CertificateView, ScanView, View};
 
 /// Something happened.
 #[expect(missing_debug_implementations, reason = "it carries what was typed")]
@@ -40,6 +41,13 @@ pub enum Event {
         /// As in [`Scanned`](Self::Scanned).
         step: Option<u32>,
     },
+    /// The client has shown a certificate, or none. What it says is believed: whoever says so has judged it.
+    Certificate {
+        /// The [`CertificateView::step`] that it answers, if the client knows steps.
+        step: Option<u32>,
+        /// What it has shown.
+        shown: Certificate,
+    },
     /// The user has had enough.
     Cancelled,
 }
@@ -51,6 +59,8 @@ pub enum Step {
     Show(View),
     /// Have the client looked at.
     Scan(ScanView),
+    /// Have the client show a certificate, and come back with [`Event::Certificate`].
+    Certificate(CertificateView),
     /// Ask somebody outside, and come back with [`Event::Answered`].
     Ask(Question),
     /// The login is complete. Said once; the conversation is over.
@@ -71,6 +81,8 @@ pub enum Shown {
     Form(View),
     /// A scan.
     Scan(ScanView),
+    /// That a certificate is wanted.
+    Certificate(CertificateView),
     /// Nothing: somebody outside is being asked, or the conversation is over.
     Nothing,
 }

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   browser, script ─ Event ─►┌──────────────┐─ Step::Show, Scan ───► form, scan            table:    all conversations, by cookie
-//!   client agent ─── digits ─►│ Conversation │─ Step::Ask ──────────► local users, LDAP     lockout:  who may guess
-//!   outside ──────── Answer ─►│              │─ Step::Granted ──────► a session, Watch      again:    the client is looked at again
+//!   client agent ─── digits ─►│ Conversation │─ Step::Certificate ──► TLS, with a certificate
+//!   TLS, outside ─── Answer ─►│              │─ Step::Ask ──────────► local users, LDAP     lockout:  who may guess
+//!                             │              │─ Step::Granted ──────► a session, Watch      again:    the client is looked at again
 //!                             └──────┬───────┘─ Step::Over ─────────► why not
 //!                                    └─ path: every decision, for operators
 //! ```
@@ -19,6 +20,7 @@
 //! - It is somebody's only if a secret was right. Being looked up is no proof, and neither is what a client says of itself.
 //! - Everything is bounded: factors, forms, tries, groups, attributes, decisions.
 
+pub use certificate::{Certificate, Owner};
 pub use code::Code;
 pub use conversation::{Conversation, FACTORS_MAX, SHOWN_MAX, TRIES_MAX};
 pub use devices::{DevicesView, NotDone, Page, Told, UserDevices};
@@ -28,7 +30,7 @@ pub use grant::{Attributes, Grant, Identity, NumberedAttributes, Periodic, Sso};
 pub use path::{DECISIONS_MAX, Decision, Failure, Outcome, Rule, Void, Where};
 pub use place::{Realm, Setting};
 pub use question::{Answer, Ask, Challenge, DeviceSecret, NotCode, Proven, Question};
-pub use view::{AGAIN, NEW, OLD, Prefill, ScanView, View, ViewKind};
+pub use view::{AGAIN, CertificateView, NEW, OLD, Prefill, ScanView, View, ViewKind};
 
 pub mod again;
 pub mod devices;
@@ -39,6 +41,7 @@ pub mod table;
 
 mod answers;
 mod before;
+mod certificate;
 mod code;
 mod complete;
 mod conversation;

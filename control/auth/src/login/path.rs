@@ -142,6 +142,8 @@ pub enum Outcome {
     DeviceRemoved(Box<str>),
     /// A device was not added or removed.
     DeviceRefused(NotDone),
+    /// The client is to show a certificate.
+    CertificateAsked,
     /// A rule of classic preauthentication decides: the login may begin, or not.
     Before(bool),
     /// The look at the client that session settings want, after all factors.
@@ -194,6 +196,16 @@ pub enum Failure {
     NotProven,
     /// The code is of another user than the one who has proven who he is.
     OtherUser,
+    /// The client has shown no certificate.
+    NoCertificate,
+    /// It has shown one that is not good, and why.
+    BadCertificate(Cow<'static, str>),
+    /// There is no user's name in it where it should be.
+    NoName,
+    /// Certificates are asked for nowhere.
+    NobodyAsks,
+    /// It may not be the only factor, and there is no next one.
+    Alone,
 }
 
 /// Where a failure goes.
@@ -306,6 +318,7 @@ impl fmt::Display for Outcome {
             Self::DeviceAdded(name) => write!(f, "device {name:?} added"),
             Self::DeviceRemoved(name) => write!(f, "device {name:?} removed"),
             Self::DeviceRefused(why) => write!(f, "devices not changed: {why}"),
+            Self::CertificateAsked => f.write_str("client is asked for a certificate"),
             Self::Before(true) => f.write_str("the login may begin"),
             Self::Before(false) => f.write_str("the login may not begin"),
             Self::ClientSecurity { complies: true, log: _ } => f.write_str("-clientSecurity: client complies"),
@@ -346,6 +359,11 @@ impl fmt::Display for Failure {
             Self::Code(why) => why.fmt(f),
             Self::NotProven => f.write_str("devices are shown only behind a factor that has proven who it is"),
             Self::OtherUser => f.write_str("the code is of another user than the one who has proven who he is"),
+            Self::NoCertificate => f.write_str("the client has shown no certificate"),
+            Self::BadCertificate(why) => write!(f, "the client's certificate is not good: {why}"),
+            Self::NoName => f.write_str("the certificate has no name of a user where -userNameField says"),
+            Self::NobodyAsks => f.write_str("certificates are asked for nowhere: set ssl vserver … -clientAuth ENABLED"),
+            Self::Alone => f.write_str("-twoFactor is ON, and there is no next factor"),
         }
     }
 }

@@ -10,8 +10,8 @@
 //! ```
 
 use gate_config::expr::{GroupOrigin, Typed};
-use gate_config::model::SchemaName;
-use gate_config::model::authentication::{Action, Goto, Ldap, LoginSchema, Served};
+use gate_config::model::authentication::{Action, Factor, Goto, Ldap, LoginSchema, Served};
+use gate_config::model::{AskedAt, SchemaName};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -22,7 +22,7 @@ use super::path::{Failure, Outcome, Rule, Where};
 use super::place::{Place, Tried};
 use super::question::{Ask, NotCode, Proven, Question};
 use super::state::{About, Asking, Form, Input, Round, State};
-use super::walk::{Move, Walk};
+use super::walk::{Move, Walk, built_in, needs_form};
 use crate::totp;
 use crate::users::canonical;
 
@@ -34,6 +34,8 @@ enum Ran {
     Found(Box<Proven>),
     /// Somebody is to be asked.
     Ask(Ask, About),
+    /// The client is to show a certificate, there.
+    Certificate(AskedAt),
     /// It failed.
     Failed(Failure),
 }
@@ -57,7 +59,8 @@ impl Walk<'_> {
             Some(typed) => self.entered(drawn, typed),
             None => self.at_hand(drawn, &place),
         };
-        Round { place, at: 0, form, schema, input, failure: None, applied: false, guessed: false }
+        let at = form.as_ref().map_or(0, |form| form.from);
+        Round { place, at, form, schema, input, failure: None, applied: false, guessed: false }
     }
 
     /// What was entered, where the login schema says that it is.
@@ -121,6 +124,9 @@ impl Walk<'_> {
                 }
             }
             round.applied = true;
+            if self.lacks_form(&round, one) {
+                return self.show_form(*round);
+            }
             match self.carry_out(one, &round) {
                 Ran::Succeeded => {
                     self.note(Some(one.name()), Some(rule), Outcome::Succeeded(one.action_name.as_str().into()));
@@ -136,6 +142,10 @@ impl Walk<'_> {
                     self.note(Some(one.name()), Some(rule), Outcome::Asked(one.action_name.as_str().into()));
                     return self.ask(*round, one, ask, about);
                 }
+                Ran::Certificate(at) => {
+                    self.note(Some(one.name()), Some(rule), Outcome::CertificateAsked);
+                    return self.ask_certificate(*round, at);
+                }
                 Ran::Failed(failure) => {
                     if !self.after(&mut round, &tried, one, Some(rule), failure) {
                         break;
@@ -144,6 +154,26 @@ impl Walk<'_> {
             }
         }
         self.failed(*round)
+    }
+
+    /// Whether a first factor has come to a policy that asks for something, behind one that asks for nothing and has failed.
+    fn lacks_form(&self, round: &Round, one: &Tried<'_>) -> bool {
+        let first = matches!(round.place, Place::Factor(Factor::Primary(_)));
+        first && round.form.is_none() && round.at > 0 && is_empty(&round.input.password) && needs_form(one.action)
+    }
+
+    /// Shows the form of a first factor before the policies that are left.
+    fn show_form(&mut self, round: Round) -> Move {
+        if !self.core.may_show() {
+            return self.deny(Denial::of(Why::Steps, Code::Unprocessable));
+        }
+        let kind = built_in(&round.place, &self.core.setting);
+        self.note(None, None, Outcome::Form(kind.word().into()));
+        // That there was no certificate is no mistake of whoever may do without.
+        let view = self.core.view(kind, round.failure.filter(|code| *code != Code::NoCertificate));
+        let shown = view.clone();
+        let form = Form { place: round.place, schema: None, view, from: round.at };
+        Move::Rest(State::Form(Box::new(form)), Step::Show(shown))
     }
 
     /// What an action does by itself, or whom it asks.
@@ -189,8 +219,8 @@ impl Walk<'_> {
                     Ran::Ask(Ask::Radius { user, password: input.password.clone() }, About::Secret)
                 }
             },
-            Action::Cert(_)
-            | Action::Saml(_)
+            Action::Cert(cert) => self.where_to_ask(one, cert).map_or_else(Ran::Failed, Ran::Certificate),
+            Action::Saml(_)
             | Action::OAuth(_)
             | Action::Email(_)
             | Action::Captcha(_)
@@ -297,11 +327,11 @@ impl Walk<'_> {
         if self.core.tries >= self.core.tries_max() {
             return self.deny(Denial { wait, ..Denial::of(Why::Tries, code) });
         }
-        let Form { place, schema, view } = *form;
+        let Form { place, schema, view, from } = *form;
         let mut view = self.core.view(view.kind, Some(code));
         view.wait = wait;
         let shown = view.clone();
-        Move::Rest(State::Form(Box::new(Form { place, schema, view })), Step::Show(shown))
+        Move::Rest(State::Form(Box::new(Form { place, schema, view, from })), Step::Show(shown))
     }
 }
 
@@ -329,7 +359,9 @@ impl Failure {
             Self::Locked => Code::Locked,
             Self::NoUser | Self::NoPassword => Code::Credentials,
             Self::Scan | Self::NotScanned => Code::Device,
-            Self::NotBuilt | Self::NoLookUp => Code::Unprocessable,
+            Self::NoCertificate => Code::NoCertificate,
+            Self::BadCertificate(_) | Self::NoName => Code::BadCertificate,
+            Self::NotBuilt | Self::NoLookUp | Self::NobodyAsks | Self::Alone => Code::Unprocessable,
             Self::ChangeNotAllowed => Code::Expired,
             Self::Code(NotCode::Wrong | NotCode::Used | NotCode::NoDevice) | Self::OtherUser => Code::Credentials,
             Self::Code(NotCode::Unreadable) => Code::TryLater,

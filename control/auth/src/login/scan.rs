@@ -97,6 +97,8 @@ pub(super) struct Exchange {
     asked: Asked,
     /// Whoever looks has come.
     begun: bool,
+    /// The certificate of the client's machine was found good since the latest question.
+    device: bool,
 }
 
 #[derive(Debug)]
@@ -113,7 +115,7 @@ enum Asked {
 
 impl Exchange {
     pub(super) const fn new(strings: Vec<Box<str>>, orders: Orders) -> Self {
-        Self { strings, orders, asked: Asked::No, begun: false }
+        Self { strings, orders, asked: Asked::No, begun: false, device: false }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -136,7 +138,16 @@ impl Exchange {
     /// Asks, or asks again: from now on only an answer to this one counts.
     pub(super) fn ask(&mut self, now: Now) -> ScanQuestion {
         self.asked = Asked::At(now);
+        self.device = false;
         ScanQuestion { strings: self.strings.clone(), orders: self.orders.clone() }
+    }
+
+    /// The certificate of the client's machine is good. Whether that is wanted now.
+    pub(super) fn prove_device(&mut self, now: Now) -> bool {
+        let is_open = matches!(self.asked, Asked::At(at) if now.saturating_sub(at) <= ANSWER_WITHIN);
+        let wanted = is_open && self.strings.iter().any(|string| is_of_device(string));
+        self.device |= wanted;
+        wanted
     }
 
     /// One digit for each string, in their order. `None`: what came could not be read.
@@ -151,7 +162,10 @@ impl Exchange {
             }
             Asked::At(_) => {
                 let digits = digits.filter(|digits| digits.len() == self.strings.len());
-                self.asked = Asked::Answered(digits.map(|digits| digits.iter().map(|digit| *digit == PASSED).collect()));
+                // Of its certificate the machine's word is worth nothing.
+                let strings = || self.strings.iter().map(|string| &**string);
+                let holds = |(digit, string): (&u8, &str)| *digit == PASSED && (self.device || !is_of_device(string));
+                self.asked = Asked::Answered(digits.map(|digits| digits.iter().zip(strings()).map(holds).collect()));
                 match &self.asked {
                     Asked::Answered(Some(passed)) => Ok(passed),
                     Asked::Answered(None) | Asked::No | Asked::At(_) | Asked::Late => Err(ScanNoted::Malformed),
@@ -169,6 +183,13 @@ impl Exchange {
             Asked::Late => Err(Void::Late),
         }
     }
+}
+
+/// Whether `string` asks for the certificate of the client's machine: `device-cert_0_0`. It passes if the client says so and the gate has seen the
+/// certificate and the proof of its key ([`Conversation::device_proven`](super::Conversation::device_proven)).
+#[must_use]
+pub fn is_of_device(string: &str) -> bool {
+    string.trim_start().split('_').next().is_some_and(|kind| kind.eq_ignore_ascii_case("device-cert"))
 }
 
 /// How often a client is to be asked about `string` again, in minutes: `proc_2_firefox` is asked every 2. 0: never.
@@ -247,6 +268,35 @@ mod tests {
         let all = names.iter().chain(&names).map(String::as_str).collect();
         let Some(Lack::Strings { first, more }) = Lack::of_strings(all) else { panic!("strings are lacking") };
         assert_eq!((first.len(), more), (LACKING_MAX, 3));
+    }
+
+    #[test]
+    fn a_machines_certificate_passes_only_if_it_was_seen_since_the_question() {
+        let asked = || Exchange::new(vec!["proc_0_a".into(), "device-cert_0_0".into()], Orders::default());
+        let mut claimed = asked();
+        assert!(!claimed.prove_device(T0), "nothing was asked");
+        claimed.ask(T0);
+        assert_eq!(claimed.answer(Some(b"00"), T0), Ok(&[true, false][..]));
+        let mut proven = asked();
+        proven.ask(T0);
+        assert!(proven.prove_device(T0));
+        assert_eq!(proven.answer(Some(b"00"), T0), Ok(&[true, true][..]));
+        assert!(!proven.prove_device(T0), "it was answered");
+        let mut denied = asked();
+        denied.ask(T0);
+        assert!(denied.prove_device(T0));
+        assert_eq!(denied.answer(Some(b"03"), T0), Ok(&[true, false][..]));
+        let mut earlier = asked();
+        earlier.ask(T0);
+        assert!(earlier.prove_device(T0));
+        earlier.ask(T0);
+        assert_eq!(earlier.answer(Some(b"00"), T0), Ok(&[true, false][..]));
+        let mut late = asked();
+        late.ask(T0);
+        assert!(!late.prove_device(T0 + ANSWER_WITHIN + Duration::from_millis(1)));
+        let mut unasked = exchange();
+        unasked.ask(T0);
+        assert!(!unasked.prove_device(T0));
     }
 
     #[test]

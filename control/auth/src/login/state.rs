@@ -7,7 +7,7 @@
 //!                           │  ▲
 //!                must change│  │post
 //!                           ▼  │
-//!                  Change, Challenged, Managing ─────────► every state: Over (cancelled, too many tries, refused)
+//!     Certificate, Change, Challenged, Managing ─────────► every state: Over (cancelled, too many tries, refused)
 //! ```
 
 use gate_config::model::SchemaName;
@@ -20,7 +20,7 @@ use super::event::{Denial, Shown};
 use super::place::Place;
 use super::question::Challenge;
 use super::scan::Exchange;
-use super::view::{ScanView, View};
+use super::view::{CertificateView, ScanView, View};
 
 /// What is waited for.
 pub(super) enum State {
@@ -30,6 +30,8 @@ pub(super) enum State {
     Form(Box<Form>),
     /// The client to be looked at.
     Scan(Box<Scanning>),
+    /// The client to show a certificate.
+    Certificate(Box<Showing>),
     /// Somebody outside to answer.
     Asking(Box<Asking>),
     /// The user's new password.
@@ -47,6 +49,8 @@ pub(super) struct Form {
     pub(super) place: Place,
     pub(super) schema: Option<SchemaName>,
     pub(super) view: View,
+    /// The position of the first policy that is tried with what comes back. Those before it have failed without a form.
+    pub(super) from: usize,
 }
 
 /// The client is being looked at.
@@ -143,6 +147,12 @@ pub(super) struct Change {
     pub(super) round: Round,
 }
 
+/// The client is to show a certificate.
+pub(super) struct Showing {
+    pub(super) view: CertificateView,
+    pub(super) round: Round,
+}
+
 /// A server has asked back.
 pub(super) struct Challenged {
     pub(super) view: View,
@@ -159,6 +169,7 @@ impl State {
             Self::Challenged(challenged) => Shown::Form(challenged.view.clone()),
             Self::Managing(managing) => Shown::Form(managing.view.clone()),
             Self::Scan(scanning) => Shown::Scan(scanning.view.clone()),
+            Self::Certificate(showing) => Shown::Certificate(showing.view.clone()),
             Self::Fresh | Self::Asking(_) | Self::Over(_) => Shown::Nothing,
         }
     }
@@ -168,6 +179,7 @@ impl State {
         match self.shown() {
             Shown::Form(view) => Some(view.step),
             Shown::Scan(view) => Some(view.step),
+            Shown::Certificate(view) => Some(view.step),
             Shown::Nothing => None,
         }
     }

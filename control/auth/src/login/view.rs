@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_config::model::SchemaName;
+use gate_config::model::{AskedAt, SchemaName};
 
 use super::code::Code;
 use super::devices::DevicesView;
@@ -90,4 +90,17 @@ pub struct ScanView {
     pub factor: Arc<str>,
     /// As [`View::step`].
     pub step: u32,
+}
+
+/// The client is to show a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateView {
+    /// The factor, as in [`View::factor`].
+    pub factor: Arc<str>,
+    /// As [`View::step`].
+    pub step: u32,
+    /// Where it is asked for one.
+    pub at: AskedAt,
+    /// It was asked before, and may have tried in vain.
+    pub again: bool,
 }

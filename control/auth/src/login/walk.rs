@@ -19,6 +19,7 @@ use gate_config::expr::{Request, Typed};
 use gate_config::model::SchemaName;
 use gate_config::model::authentication::{Action, CLIENT_STRINGS_MAX, Factor, SchemaBinding, View as Drawn};
 
+use super::certificate::Certificate;
 use super::code::Code;
 use super::conversation::{Core, FACTORS_MAX};
 use super::event::{Denial, Event, Step, Why};
@@ -66,11 +67,13 @@ impl Walk<'_> {
             Event::Answered { question, answer } => self.answered(state, question, answer),
             Event::Scanned { step } => self.scanned(state, step, false),
             Event::Skipped { step } => self.scanned(state, step, true),
+            Event::Certificate { step, shown } => self.certificate(state, step, shown),
             Event::Cancelled => match state {
                 State::Over(denial) => over(denial),
                 State::Fresh
                 | State::Form(_)
                 | State::Scan(_)
+                | State::Certificate(_)
                 | State::Asking(_)
                 | State::Change(_)
                 | State::Challenged(_)
@@ -116,6 +119,28 @@ impl Walk<'_> {
                 let view = scanning.view.clone();
                 Move::Rest(State::Scan(scanning), Step::Scan(view))
             }
+            State::Certificate(mut showing) => {
+                // It has come back without one, or was here before.
+                showing.view.again = true;
+                let view = showing.view.clone();
+                Move::Rest(State::Certificate(showing), Step::Certificate(view))
+            }
+            State::Asking(asking) => Move::Rest(State::Asking(asking), Step::Busy),
+            State::Over(denial) => over(denial),
+        }
+    }
+
+    fn certificate(&mut self, state: State, step: Option<u32>, shown: Certificate) -> Move {
+        let stale = step.is_some_and(|step| state.step() != Some(step));
+        match state {
+            State::Fresh => self.begin(None),
+            State::Certificate(showing) if !stale => self.shown(*showing, shown),
+            State::Certificate(_)
+            | State::Scan(_)
+            | State::Form(_)
+            | State::Change(_)
+            | State::Challenged(_)
+            | State::Managing(_) => self.stale(state),
             State::Asking(asking) => Move::Rest(State::Asking(asking), Step::Busy),
             State::Over(denial) => over(denial),
         }
@@ -130,7 +155,12 @@ impl Walk<'_> {
             State::Change(change) if !stale => self.new_password(*change, &typed),
             State::Challenged(challenged) if !stale => self.reply(*challenged, *typed),
             State::Managing(managing) if !stale => self.manage(*managing, &typed),
-            State::Form(_) | State::Change(_) | State::Challenged(_) | State::Managing(_) | State::Scan(_) => self.stale(state),
+            State::Form(_)
+            | State::Change(_)
+            | State::Challenged(_)
+            | State::Managing(_)
+            | State::Scan(_)
+            | State::Certificate(_) => self.stale(state),
             State::Asking(asking) => Move::Rest(State::Asking(asking), Step::Busy),
             State::Over(denial) => over(denial),
         }
@@ -142,6 +172,7 @@ impl Walk<'_> {
             State::Fresh
             | State::Form(_)
             | State::Scan(_)
+            | State::Certificate(_)
             | State::Asking(_)
             | State::Change(_)
             | State::Challenged(_)
@@ -155,7 +186,12 @@ impl Walk<'_> {
         match state {
             State::Fresh => self.begin(None),
             State::Scan(scanning) if !stale => self.judge(*scanning, skipped),
-            State::Scan(_) | State::Form(_) | State::Change(_) | State::Challenged(_) | State::Managing(_) => self.stale(state),
+            State::Scan(_)
+            | State::Form(_)
+            | State::Certificate(_)
+            | State::Change(_)
+            | State::Challenged(_)
+            | State::Managing(_) => self.stale(state),
             State::Asking(asking) => Move::Rest(State::Asking(asking), Step::Busy),
             State::Over(denial) => over(denial),
         }
@@ -202,7 +238,7 @@ impl Walk<'_> {
                 }
                 self.note(None, None, Outcome::Form(kind.word().into()));
                 let view = self.core.view(kind, None);
-                let form = Box::new(Form { place, schema, view });
+                let form = Box::new(Form { place, schema, view, from: 0 });
                 match early {
                     Some(typed) => Move::Try(Box::new(self.round_of(form, *typed))),
                     None => {
@@ -340,7 +376,7 @@ pub(super) fn built_in(place: &Place, setting: &Setting) -> ViewKind {
 }
 
 /// Whether an action has something to ask a user in a form.
-const fn needs_form(action: &Action) -> bool {
+pub(super) const fn needs_form(action: &Action) -> bool {
     match action {
         Action::NoAuth(_) | Action::Epa(_) | Action::Cert(_) | Action::Saml(_) | Action::OAuth(_) | Action::Negotiate(_) => false,
         Action::Local

@@ -106,7 +106,7 @@ fn five_thousand_interleaved_logins_each_get_their_own_name_and_groups() {
                 granted += 1;
                 continue;
             }
-            other @ (Step::Over(_) | Step::Stale(_) | Step::Busy) => panic!("{other:?}"),
+            other @ (Step::Certificate(_) | Step::Over(_) | Step::Stale(_) | Step::Busy) => panic!("{other:?}"),
         }
         if table.by_number(number, now).unwrap().factor() != &before {
             let token = fresh();

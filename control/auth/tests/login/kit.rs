@@ -11,6 +11,8 @@
 //!   > digits 03 | digits -           what it says; `-` is nothing that can be read. `digits! …` announces that it will repeat it
 //!   > scanned | skip                 the client is through, or cannot; `scanned@2`
 //!   > scan 03                        the three above, one after the other
+//!   > cert ann [staff,admins]         a good certificate with that CN and those OU; `upn=…`; `cert -` none; `cert! TEXT` a bad one
+//!   > device                         the machine's certificate was found good
 //!   > cancel
 //!   > url /x | agent X | cookie A=B | wait 60     what the next request is like; seconds pass
 //!   > why TEXT                       no event: some decision must say TEXT
@@ -26,12 +28,12 @@ use std::time::{Duration, SystemTime};
 use gate_auth::Now;
 use gate_auth::login::scan::ScanNoted;
 use gate_auth::login::{
-    Answer, Ask, Challenge, Code, Conversation, DeviceSecret, Event, Grant, NotCode, NotDone, Page, Proven, Question, Setting,
-    Shown, Step, UserDevices, View, ViewKind,
+    Answer, Ask, Certificate, CertificateView, Challenge, Code, Conversation, DeviceSecret, Event, Grant, NotCode, NotDone,
+    Owner, Page, Proven, Question, Setting, Shown, Step, UserDevices, View, ViewKind,
 };
 use gate_auth::sessions::Arrival;
 use gate_config::expr::{Group, GroupOrigin, Method, Request, Typed};
-use gate_config::model::{Model, VserverName};
+use gate_config::model::{AskedAt, Model, VserverName};
 use gate_config::{Strictness, check};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -61,6 +63,8 @@ pub(crate) fn model(text: &str) -> Arc<Model> {
             files.insert(PathBuf::from(folder).join(name), FORM.into());
         }
     }
+    files.insert("own.pem".into(), b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec());
+    files.insert("own.key".into(), b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".to_vec());
     let checked = check("ns.conf", text, Strictness::Strict, &files);
     let problems: Vec<String> = checked.problems.iter().filter(|problem| problem.is_error()).map(|p| format!("{p:?}")).collect();
     Arc::new(checked.model.unwrap_or_else(|| panic!("{problems:#?}")))
@@ -188,6 +192,9 @@ impl Login {
                 self.digits(arg(0), false);
                 Event::Scanned { step }
             }
+            "cert" => Event::Certificate { step, shown: certificate(&words) },
+            "cert!" => Event::Certificate { step, shown: Certificate::Bad(rest.into()) },
+            "device" => return if self.conversation.device_proven(self.now) { "proven".into() } else { "not wanted".into() },
             "cancel" => Event::Cancelled,
             "url" => {
                 self.request.target = rest;
@@ -245,6 +252,7 @@ impl Login {
         match step {
             Step::Show(view) => form(&view),
             Step::Scan(view) => format!("scan {} #{}", view.factor, view.step),
+            Step::Certificate(view) => wanted(&view),
             Step::Ask(question) => asked(&question),
             Step::Granted(grant) => {
                 let text = granted(&grant);
@@ -257,6 +265,7 @@ impl Login {
             }
             Step::Stale(Shown::Form(view)) => format!("stale, {}", form(&view)),
             Step::Stale(Shown::Scan(view)) => format!("stale, scan {} #{}", view.factor, view.step),
+            Step::Stale(Shown::Certificate(view)) => format!("stale, {}", wanted(&view)),
             Step::Stale(Shown::Nothing) => "stale".into(),
             Step::Busy => "busy".into(),
         }
@@ -309,6 +318,28 @@ fn answer(word: &str, words: &[&str]) -> Answer {
         "challenge" => Answer::Challenge(Challenge { text: words.join(" ").into(), state: Zeroizing::new(b"state".to_vec()) }),
         _ => Answer::Wrong(code(0)),
     }
+}
+
+fn certificate(words: &[&str]) -> Certificate {
+    let mut owner = Owner::default();
+    for (at, word) in words.iter().enumerate() {
+        match (word.split_once('='), at) {
+            (Some(("upn", name)), _) => owner.principal_names.push(name.into()),
+            (Some((kind, value)), _) => owner.subject.push((kind.into(), value.into())),
+            (None, 0) if *word == "-" => return Certificate::None,
+            (None, 0) => owner.subject.push(("CN".into(), (*word).into())),
+            (None, _) => owner.subject.extend(word.split(',').map(|group| ("OU".into(), group.into()))),
+        }
+    }
+    Certificate::Good(Box::new(owner))
+}
+
+fn wanted(view: &CertificateView) -> String {
+    let at = match &view.at {
+        AskedAt::Itself => "here".to_owned(),
+        AskedAt::Authentication(name, address) => format!("at {name}, {address}"),
+    };
+    format!("certificate {} #{} {at}{}", view.factor, view.step, if view.again { ", again" } else { "" })
 }
 
 /// The secret of every new device: that of RFC 6238. Its code at the beginning of time is 755224.

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "it is a test")]
 
 mod cascades;
+mod certificates;
 mod codes;
 mod crowd;
 mod dialogues;

@@ -15,8 +15,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use gate_auth::login::{
-    Answer, Ask, Challenge, Code, Conversation, DECISIONS_MAX, Event, FACTORS_MAX, Grant, Outcome, Proven, SHOWN_MAX, Shown,
-    Step, TRIES_MAX,
+    Answer, Ask, Certificate, Challenge, Code, Conversation, DECISIONS_MAX, Event, FACTORS_MAX, Grant, Outcome, Owner, Proven,
+    SHOWN_MAX, Shown, Step, TRIES_MAX,
 };
 use gate_config::expr::{GroupOrigin, Typed};
 use secrecy::ExposeSecret;
@@ -57,6 +57,8 @@ fn world(chance: &mut Chance) -> String {
     text += "set authentication ldapAction dir -defaultAuthenticationGroup of_dir\n\
         add authentication noAuthAction free -defaultAuthenticationGroup of_free\n\
         add authentication radiusAction rad -serverIP 10.0.0.3 -radKey 0123456789abcdef -defaultAuthenticationGroup of_rad\n\
+        add authentication certAction card -groupNameField Subject:OU -defaultAuthenticationGroup of_card\n\
+        set ssl vserver gw -clientAuth ENABLED -clientCert Optional\n\
         add authentication loginSchema wants -authenticationSchema LoginSchema/DualAuth.xml -SSOCredentials YES -passwordCredentialIndex 3\n";
     for n in 0..3 {
         let expression = ["sys.client_expr(\"proc_0_a\")", "sys.client_expr(\"proc_2_b\")", "sys.client_expr(\"proc_0_c\")"][n];
@@ -82,7 +84,7 @@ fn world(chance: &mut Chance) -> String {
             let action = if scan {
                 chance.pick(&["e0", "e1", "e2"])
             } else {
-                chance.pick(&["dir", "dir2", "groups", "LOCAL", "free", "rad", "NO_AUTHN"])
+                chance.pick(&["dir", "dir2", "groups", "LOCAL", "free", "rad", "NO_AUTHN", "card"])
             };
             let name = format!("q_{factor}_{policy}");
             writeln!(text, "add authentication Policy {name} -rule \"{rule}\" -action {action}").unwrap();
@@ -142,6 +144,9 @@ impl Watcher {
             2 => Event::Skipped { step },
             3 => Event::Answered { question: chance.below(4), answer: Answer::Proven(Box::new(proven("mallory", "stolen"))) },
             4 if chance.one_in(6) => Event::Cancelled,
+            // Now and then where none is wanted.
+            4 => self.certificate(step, chance),
+            5..=8 if matches!(self.conversation.shown(), Shown::Certificate(_)) => self.certificate(step, chance),
             5..=8 if matches!(self.conversation.shown(), Shown::Scan(_)) => {
                 let now = Duration::from_secs(5);
                 let strings = self.conversation.scan_question(now).unwrap().strings.len();
@@ -159,6 +164,24 @@ impl Watcher {
                 Event::Posted { step, typed }
             }
         }
+    }
+
+    fn certificate(&mut self, step: Option<u32>, chance: &mut Chance) -> Event {
+        let shown = match chance.below(4) {
+            0 => Certificate::None,
+            1 => Certificate::Bad("it has expired".into()),
+            _ => {
+                let is_wanted =
+                    matches!(self.conversation.shown(), Shown::Certificate(view) if step.is_none_or(|step| step == view.step));
+                if is_wanted {
+                    self.heard.proven.insert("carol".to_owned());
+                    self.heard.groups.insert("carded".to_owned());
+                }
+                let subject = vec![("CN".into(), "carol".into()), ("OU".into(), "carded".into())];
+                Certificate::Good(Box::new(Owner { subject, ..Owner::default() }))
+            }
+        };
+        Event::Certificate { step, shown }
     }
 
     fn answer(ask: &Ask, question: u64, chance: &mut Chance) -> Answer {
@@ -210,6 +233,7 @@ impl Watcher {
             }
             Step::Show(view) => self.shows(view.step),
             Step::Scan(view) => self.shows(view.step),
+            Step::Certificate(view) => self.shows(view.step),
             Step::Granted(grant) => {
                 assert!(!self.over && !self.granted, "granted twice, or after the end");
                 self.granted = true;

@@ -30,6 +30,7 @@ pub(crate) mod asks;
 mod audit;
 mod authentication;
 mod bound;
+mod crl;
 mod document;
 mod express;
 mod farm;
@@ -79,6 +80,7 @@ pub fn commands() -> &'static [&'static Command] {
         &resting::SYSTEM_PARAMETER,
         &ssl::CERT_KEY,
         &ssl::VSERVER,
+        &crl::CRL,
         &resting::SSL_PARAMETER,
         &resting::SSL_PROFILE,
         &resting::SSL_CIPHER,
@@ -335,6 +337,7 @@ pub(crate) enum Rank {
     PolicyExpression,
     SslCertKey,
     SslLink,
+    SslCrl,
     SslCipher,
     SslCipherBind,
     SslProfile,

@@ -7,7 +7,7 @@ use sluice_link::snapshot::{KeyGroup, Suite};
 use crate::code::Code;
 use crate::files::{Files, Life, Loaded, Purpose, Useless};
 use crate::model::authentication::Action;
-use crate::model::{CertKey, CertKeyName, Model, VserverTls};
+use crate::model::{CertKey, CertKeyName, Front, IssuerBinding, Model, Need, VserverTls};
 use crate::print::{Writer, enabled};
 use crate::problem::Severity;
 use crate::text::time::Utc;
@@ -17,6 +17,10 @@ use super::site::{Note, Refused, Site, in_use, incomplete, missing, taken};
 use super::{Argument, Command, Effect, Form, Kind, Op, Origin, Rank, Said};
 
 const ENABLED: Kind = Kind::Choice(&["ENABLED", "DISABLED"]);
+/// Most authorities whose certificates one virtual server trusts.
+pub(super) const AUTHORITIES_MAX: usize = 32;
+/// What is said of an authority only.
+const OF_AUTHORITIES: [&str; 3] = ["crlCheck", "ocspCheck", "skipCAName"];
 /// Most certificates that one virtual server chooses from by name.
 const SNI_CERTIFICATES_MAX: usize = 1024;
 
@@ -142,7 +146,9 @@ fn examine(said: &Said<'_>, files: &dyn Files, loaded: &Loaded, pair: &CertKey) 
     let life = files.examine(pem, key.and_then(|key| loaded.key(key)).map(|key| key.as_slice())).map_err(|useless| {
         let (argument, file) = match (&useless, key) {
             (Useless::Key | Useless::Strangers, Some(key)) => ("key", key.display().to_string()),
-            (Useless::Key | Useless::Strangers, None) | (Useless::Certificate(_), _) => ("cert", certificate.clone()),
+            (Useless::Key | Useless::Strangers, None) | (Useless::Certificate(_) | Useless::List, _) => {
+                ("cert", certificate.clone())
+            }
         };
         let cause = format!("cannot use {file}: {useless}");
         Note::new(useless.code(), said.place(argument), file, cause).cure(useless.cure())
@@ -174,9 +180,16 @@ fn rm_cert_key(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let name = said.text("name").unwrap_or_default();
     let model = &mut *site.model;
     let is = |other: &CertKeyName| other.as_str() == name;
-    let vserver = model.vservers.iter().find(|(_, v)| v.certificate.iter().chain(&v.sni_certificates).any(is));
-    if let Some((vserver, _)) = vserver {
+    let bound = |front: &Front| {
+        let issuers = front.clients.authorities.iter().map(|issuer| &issuer.certificate);
+        front.certificate.iter().chain(&front.sni_certificates).chain(issuers).any(is)
+    };
+    let devices = model.vservers.iter().find(|(_, v)| v.devices.authorities.iter().any(is)).map(|(name, _)| name.as_str());
+    if let Some(vserver) = model.fronts().find(|(_, front)| bound(front)).map(|(name, _)| name).or(devices) {
         return Err(in_use(said, "name", Code::CertificateInUse, &format!("virtual server {vserver}")));
+    }
+    if let Some((list, _)) = model.crls.iter().find(|(_, list)| list.authority.as_ref().is_some_and(is)) {
+        return Err(in_use(said, "name", Code::CertificateInUse, &format!("ssl crl {list}")));
     }
     if let Some((server, _)) = model.farm.servers.iter().find(|(_, s)| s.certificate.as_ref().is_some_and(is)) {
         return Err(in_use(said, "name", Code::CertificateInUse, &format!("farm server {server}")));
@@ -312,7 +325,10 @@ pub(super) const VSERVER: Command = Command {
     summary: "TLS of a virtual server towards its clients.",
     notes: "Older versions than TLS 1.2 are not spoken. Renegotiation and early data are off. A version for which no suite is bound is not \
             offered. The suites: `TLS1.3-AES256-GCM-SHA384`, `TLS1.3-AES128-GCM-SHA256`, `TLS1.3-CHACHA20-POLY1305-SHA256`, and \
-            `TLS1.2-ECDHE-ECDSA-` or `TLS1.2-ECDHE-RSA-` with `AES256-GCM-SHA384`, `AES128-GCM-SHA256`, `CHACHA20-POLY1305`.",
+            `TLS1.2-ECDHE-ECDSA-` or `TLS1.2-ECDHE-RSA-` with `AES256-GCM-SHA384`, `AES128-GCM-SHA256`, `CHACHA20-POLY1305`.\n\n\
+            An authentication virtual server that has an address, a certificate and `-clientAuth ENABLED` listens there and asks browsers for \
+            certificates; there is nothing else to see. A certificate is good if it leads to an authority bound with `-CA`, is valid, is for \
+            clients, and was not revoked. What one authority says about revocation is not got round by a longer way to another.",
     origin: Origin::Extended,
     feature: None,
     effect: Effect::NewSessions,
@@ -352,8 +368,11 @@ pub(super) const VSERVER: Command = Command {
     ],
 };
 
-const VSERVER_NAME: Argument =
-    Argument::required("vServerName", Kind::Name, "Name of the virtual server, as in `add vpn vserver`.");
+const VSERVER_NAME: Argument = Argument::required(
+    "vServerName",
+    Kind::Name,
+    "Name of the virtual server, as in `add vpn vserver` or `add authentication vserver`.",
+);
 
 const TLS_KEYWORDS: &[Argument] = &[
     Argument::optional("tls12", ENABLED, "TLS 1.2 is offered.").or("ENABLED"),
@@ -373,6 +392,19 @@ const TLS_KEYWORDS: &[Argument] = &[
         "So many bytes after a second of silence go in records of at most 2800 bytes (two segments), then in full ones; 0 is none. Ours.",
     )
     .or("65536"),
+    Argument::optional(
+        "clientAuth",
+        ENABLED,
+        "Clients are asked for a certificate. Sessions are not resumed then. Who may have issued it is said with `bind ssl vserver … -CA`.",
+    )
+    .or("DISABLED"),
+    Argument::optional(
+        "clientCert",
+        Kind::Choice(Need::WORDS),
+        "Optional: whoever has none, or a bad one, connects all the same, and is nobody. Mandatory: without a good one there is no \
+         connection.",
+    )
+    .or("Mandatory"),
     Argument::always("ssl3", "DISABLED", "Not spoken."),
     Argument::always("tls1", "DISABLED", "Not spoken."),
     Argument::always("tls11", "DISABLED", "Not spoken."),
@@ -381,11 +413,9 @@ const TLS_KEYWORDS: &[Argument] = &[
     Argument::always("zeroRttEarlyData", "DISABLED", "Early data is never taken."),
     Argument::always("sendCloseNotify", "YES", "The end of a session is always said."),
     Argument::always("SNIEnable", "ENABLED", "Names are always looked at."),
-    Argument::always("clientAuth", "DISABLED", "Certificates of clients are not asked for."),
     Argument::always("eRSA", "DISABLED", "Not spoken."),
     Argument::always("dh", "DISABLED", "Not spoken."),
     Argument::kept("sessTimeout"),
-    Argument::kept("clientCert"),
     Argument::kept("ocspStapling"),
     Argument::kept("HSTS"),
     Argument::kept("maxage"),
@@ -416,23 +446,35 @@ const BIND_KEYWORDS: &[Argument] = &[
         "A group for the key exchange. Of several that a client has guessed right it takes the one bound first. With none bound, all are offered, the post-quantum one as \
          `-postQuantum` says. P_224 and P_521 are kept without effect.",
     ),
-    Argument::kept("CA"),
-    Argument::kept("crlCheck"),
-    Argument::kept("ocspCheck"),
-    Argument::kept("skipCAName"),
+    Argument::optional("CA", Kind::Switch, "Certificates of clients are trusted that it has issued. It needs no key."),
+    Argument::optional(
+        "crlCheck",
+        Kind::Choice(Need::WORDS),
+        "Whether such a certificate was revoked. Optional: it must not stand in a list of `add ssl crl`. Mandatory: there must also be such \
+         a list, and not out of date. Needs -CA.",
+    )
+    .or("nobody looks"),
+    Argument::optional(
+        "ocspCheck",
+        Kind::Choice(Need::WORDS),
+        "No server is asked here. Optional: as if none answered. Mandatory: no certificate of it is good. Needs -CA.",
+    )
+    .or("nobody is asked"),
+    Argument::optional("skipCAName", Kind::Switch, "Clients are not told of it when they are asked. Needs -CA."),
     Argument::kept("policyName"),
     Argument::kept("priority"),
     Argument::kept("type"),
     Argument::kept("gotoPriorityExpression"),
 ];
 
-/// Keeps a line about an authentication virtual server, and says so: that one does not listen, so it speaks no TLS.
+/// Keeps a line about an authentication virtual server without an address, and says so: that one does not listen, so it speaks no TLS.
 fn rests(said: &Said<'_>, site: &mut Site<'_>) -> bool {
     let name = said.text("vServerName").unwrap_or_default();
-    if site.model.vservers.has(name) || !site.model.authentication.vservers.has(name) {
+    if site.model.front(name).is_some() || !site.model.authentication.vservers.has(name) {
         return false;
     }
-    let cause = "an authentication virtual server does not listen here: the line is kept for printing back, without effect";
+    let cause =
+        "an authentication virtual server without an address does not listen: the line is kept for printing back, without effect";
     site.warn(Note::new(Code::NotImplemented, said.place("vServerName"), name, cause));
     site.keep_line(said);
     true
@@ -444,11 +486,11 @@ fn set_tls(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         return Ok(());
     }
     let name = said.text("vServerName").unwrap_or_default();
-    let Some(vserver) = site.model.vservers.find_mut(name) else {
+    let Some(front) = site.model.front_mut(name) else {
         return Err(super::vpn::no_vserver(said, "vServerName", site.model));
     };
     let default = VserverTls::default();
-    let mut tls = vserver.tls;
+    let mut tls = front.tls;
     said.put("tls12", &mut tls.tls12, default.tls12, |s| s.flag("tls12"));
     said.put("tls13", &mut tls.tls13, default.tls13, |s| s.flag("tls13"));
     said.put("sessReuse", &mut tls.resumption, default.resumption, |s| s.flag("sessReuse"));
@@ -460,22 +502,26 @@ fn set_tls(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         let argument = if said.has("tls13") { "tls13" } else { "tls12" };
         return Err(Note::new(Code::InvalidArgument, said.place(argument), name, cause).cure("leave one ENABLED").into());
     }
-    vserver.tls = tls;
+    front.tls = tls;
+    said.put("clientAuth", &mut front.clients.asked, false, |s| s.flag("clientAuth"));
+    said.put("clientCert", &mut front.clients.need, None, |s| s.text("clientCert").map(Need::of));
     site.keep_arguments(said, name);
     Ok(())
 }
 
 fn print_tls(model: &Model, out: &mut Writer<'_>) {
     let default = VserverTls::default();
-    for (name, vserver) in model.vservers.iter() {
-        out.line(Op::Set, &VSERVER, name.as_str())
+    for (name, front) in model.fronts() {
+        out.line(Op::Set, &VSERVER, name)
             .word(name)
-            .differs("tls12", &vserver.tls.tls12, &default.tls12, enabled)
-            .differs("tls13", &vserver.tls.tls13, &default.tls13, enabled)
-            .differs("sessReuse", &vserver.tls.resumption, &default.resumption, enabled)
-            .differs("postQuantum", &vserver.tls.post_quantum, &default.post_quantum, enabled)
-            .differs("maxRecord", &vserver.tls.records.most, &default.records.most, u16::to_string)
-            .differs("recordRamp", &vserver.tls.records.ramp_bytes, &default.records.ramp_bytes, u32::to_string)
+            .differs("tls12", &front.tls.tls12, &default.tls12, enabled)
+            .differs("tls13", &front.tls.tls13, &default.tls13, enabled)
+            .differs("sessReuse", &front.tls.resumption, &default.resumption, enabled)
+            .differs("postQuantum", &front.tls.post_quantum, &default.post_quantum, enabled)
+            .differs("maxRecord", &front.tls.records.most, &default.records.most, u16::to_string)
+            .differs("recordRamp", &front.tls.records.ramp_bytes, &default.records.ramp_bytes, u32::to_string)
+            .differs("clientAuth", &front.clients.asked, &false, enabled)
+            .keyword_if("clientCert", front.clients.need.map(Need::word))
             .end();
     }
 }
@@ -485,10 +531,9 @@ fn bind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     if rests(said, site) {
         return Ok(());
     }
-    if !site.model.vservers.has(vserver) {
+    if site.model.front(vserver).is_none() {
         return Err(super::vpn::no_vserver(said, "vServerName", site.model));
     }
-    // With -CA the certificate is one to judge clients by. Served as our own it would be a mistake, so the line rests as a whole.
     if !said.kept.is_empty() {
         site.keep_line(said);
         return Ok(());
@@ -498,25 +543,73 @@ fn bind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         return bind_cipher(said, site);
     } else if what == "eccCurveName" {
         return bind_curve(said, site);
+    } else if said.has("CA") {
+        return bind_authority(said, site);
+    }
+    if let Some(argument) = OF_AUTHORITIES.into_iter().find(|argument| said.has(argument)) {
+        let cause = format!("-{argument} is said of those who issue certificates of clients");
+        return Err(Note::new(Code::ArgumentMissing, said.place(argument), format!("-{argument}"), cause).cure("add -CA").into());
     }
     let name = served_certificate(said, "certkeyName", site.model)?;
     let place = said.place("certkeyName");
-    let Some(vserver) = site.model.vservers.find_mut(vserver) else { return Err(incomplete(said)) };
+    let Some(front) = site.model.front_mut(vserver) else { return Err(incomplete(said)) };
     if said.has("SNICert") {
-        if vserver.sni_certificates.contains(&name) {
+        if front.sni_certificates.contains(&name) {
             return Err(Note::new(Code::BindingExists, place, name.as_str(), "this certificate is bound here already").into());
         }
-        if vserver.sni_certificates.len() >= SNI_CERTIFICATES_MAX {
+        if front.sni_certificates.len() >= SNI_CERTIFICATES_MAX {
             let cause = format!("a virtual server chooses from at most {SNI_CERTIFICATES_MAX} certificates");
             return Err(Note::new(Code::TooManyValues, place, name.as_str(), cause).into());
         }
-        vserver.sni_certificates.push(name);
-    } else if vserver.certificate.as_ref() == Some(&name) {
+        front.sni_certificates.push(name);
+    } else if front.certificate.as_ref() == Some(&name) {
         return Err(Note::new(Code::BindingExists, place, name.as_str(), "this certificate is bound here already").into());
-    } else if let Some(before) = vserver.certificate.replace(name.clone()) {
+    } else if let Some(before) = front.certificate.replace(name.clone()) {
         let cause = format!("{name} takes the place of {before}");
         site.warn(Note::new(Code::Replaces, place, name.as_str(), cause).cure("bind one of them with -SNICert to have both"));
     }
+    Ok(())
+}
+
+/// Binds one who issues certificates of clients.
+fn bind_authority(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+    if said.has("SNICert") {
+        let cause = "a certificate is shown to clients with -SNICert, and judges theirs with -CA";
+        let note = Note::new(Code::BothSpecified, said.place("SNICert"), "-SNICert", cause);
+        return Err(note.cure("write two lines").into());
+    }
+    let place = said.place("certkeyName");
+    let Some((name, _)) = site.model.certificates.row(said.text("certkeyName").unwrap_or_default()) else {
+        return Err(no_certificate(said, "certkeyName", site.model));
+    };
+    let name = name.clone();
+    let need = |argument: &str| said.text(argument).and_then(Need::of);
+    let issuer = IssuerBinding {
+        certificate: name.clone(),
+        lists: need("crlCheck"),
+        ocsp: need("ocspCheck"),
+        unnamed: said.has("skipCAName"),
+    };
+    let Some(front) = site.model.front_mut(said.text("vServerName").unwrap_or_default()) else { return Err(incomplete(said)) };
+    let bound = &mut front.clients.authorities;
+    if bound.iter().any(|other| other.certificate == name) {
+        return Err(Note::new(Code::BindingExists, place, name.as_str(), "this authority is bound here already").into());
+    }
+    if bound.len() >= AUTHORITIES_MAX {
+        let cause = format!("a virtual server trusts at most {AUTHORITIES_MAX} authorities");
+        return Err(Note::new(Code::TooManyValues, place, name.as_str(), cause).into());
+    }
+    if let Some(need) = issuer.ocsp {
+        let what = match need {
+            Need::Mandatory => "no certificate that it has issued is good here",
+            Need::Optional => "it is as if none answered",
+        };
+        let note =
+            Note::new(Code::NotImplemented, said.place("ocspCheck"), "-ocspCheck", format!("no OCSP server is asked: {what}"));
+        site.warn(note.cure("-crlCheck Mandatory, with `add ssl crl`"));
+    }
+    let Some(front) = site.model.front_mut(said.text("vServerName").unwrap_or_default()) else { return Err(incomplete(said)) };
+    front.clients.authorities.push(issuer);
     Ok(())
 }
 
@@ -571,7 +664,7 @@ fn bind_cipher(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         return Ok(());
     };
     let vserver = said.text("vServerName").unwrap_or_default();
-    let Some(vserver) = site.model.vservers.find_mut(vserver) else { return Err(incomplete(said)) };
+    let Some(vserver) = site.model.front_mut(vserver) else { return Err(incomplete(said)) };
     if vserver.ciphers.contains(&suite) {
         return Err(Note::new(Code::BindingExists, place, suite.name(), "this suite is bound here already").into());
     }
@@ -590,7 +683,7 @@ fn bind_curve(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         return Ok(());
     }
     let vserver = said.text("vServerName").unwrap_or_default();
-    let Some(vserver) = site.model.vservers.find_mut(vserver) else { return Err(incomplete(said)) };
+    let Some(vserver) = site.model.front_mut(vserver) else { return Err(incomplete(said)) };
     let new: Vec<KeyGroup> = wanted.into_iter().filter(|group| !vserver.curves.contains(group)).collect();
     if new.is_empty() {
         return Err(Note::new(Code::BindingExists, place, name, "this curve is bound here already").into());
@@ -604,7 +697,10 @@ fn unbind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let vserver = said.text("vServerName").unwrap_or_default();
     let name = said.text(what).unwrap_or_default();
     let suite = if what == "cipherName" { suite(said)? } else { None };
-    let Some(vserver) = site.model.vservers.find_mut(vserver) else {
+    if site.model.front(vserver).is_none() && site.model.authentication.vservers.has(vserver) {
+        return site.unkeep_line(said);
+    }
+    let Some(vserver) = site.model.front_mut(vserver) else {
         return Err(super::vpn::no_vserver(said, "vServerName", site.model));
     };
     let bound = vserver.ciphers.len() + vserver.curves.len();
@@ -621,7 +717,14 @@ fn unbind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         return Ok(());
     }
     let is = |other: &CertKeyName| other.as_str() == name;
-    if said.has("SNICert") && vserver.sni_certificates.iter().any(is) {
+    if said.has("CA") {
+        let bound = &mut vserver.clients.authorities;
+        let Some(at) = bound.iter().position(|issuer| is(&issuer.certificate)) else {
+            let cause = "it is not bound here with -CA";
+            return Err(Note::new(Code::NoSuchResource, said.place("certkeyName"), name, cause).into());
+        };
+        bound.remove(at);
+    } else if said.has("SNICert") && vserver.sni_certificates.iter().any(is) {
         vserver.sni_certificates.retain(|other| !is(other));
     } else if !said.has("SNICert") && vserver.certificate.as_ref().is_some_and(is) {
         vserver.certificate = None;
@@ -632,18 +735,25 @@ fn unbind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
 }
 
 fn print_bind(model: &Model, out: &mut Writer<'_>) {
-    for (name, vserver) in model.vservers.iter() {
-        if let Some(certificate) = &vserver.certificate {
-            out.line(Op::Bind, &VSERVER, name.as_str()).word(name).keyword("certkeyName", certificate).end();
+    for (name, front) in model.fronts() {
+        if let Some(certificate) = &front.certificate {
+            out.line(Op::Bind, &VSERVER, name).word(name).keyword("certkeyName", certificate).end();
         }
-        for certificate in &vserver.sni_certificates {
-            out.line(Op::Bind, &VSERVER, name.as_str()).word(name).keyword("certkeyName", certificate).switch("SNICert").end();
+        for certificate in &front.sni_certificates {
+            out.line(Op::Bind, &VSERVER, name).word(name).keyword("certkeyName", certificate).switch("SNICert").end();
         }
-        for suite in &vserver.ciphers {
-            out.line(Op::Bind, &VSERVER, name.as_str()).word(name).keyword("cipherName", suite.name()).end();
+        for issuer in &front.clients.authorities {
+            let line = out.line(Op::Bind, &VSERVER, name).word(name).keyword("certkeyName", &issuer.certificate).switch("CA");
+            let line = line.keyword_if("crlCheck", issuer.lists.map(Need::word));
+            let line = line.keyword_if("ocspCheck", issuer.ocsp.map(Need::word));
+            let line = if issuer.unnamed { line.switch("skipCAName") } else { line };
+            line.end();
         }
-        for group in &vserver.curves {
-            out.line(Op::Bind, &VSERVER, name.as_str()).word(name).keyword("eccCurveName", group.name()).end();
+        for suite in &front.ciphers {
+            out.line(Op::Bind, &VSERVER, name).word(name).keyword("cipherName", suite.name()).end();
+        }
+        for group in &front.curves {
+            out.line(Op::Bind, &VSERVER, name).word(name).keyword("eccCurveName", group.name()).end();
         }
     }
 }

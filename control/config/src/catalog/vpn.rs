@@ -11,8 +11,8 @@ use crate::files::Purpose;
 use crate::model::authentication::{Choice as _, Lockout};
 use crate::model::session::{Admission, IcaOnLogout};
 use crate::model::{
-    AllowedHost, AllowedHostName, AuthnProfileName, Model, Scheme, Sta, Url, VpnParameter, Vserver, VserverName, VserverTls,
-    is_bound,
+    AllowedHost, AllowedHostName, AuthnProfileName, CertKeyName, DeviceCertificates, Front, Model, Scheme, Sta, Url,
+    VpnParameter, Vserver, VserverName, is_bound,
 };
 use crate::print::{LineWriter, Writer};
 
@@ -21,6 +21,7 @@ use super::bound::{self, one_binding};
 use super::ns::something;
 use super::session::needs;
 use super::site::{Note, Refused, Site, incomplete, missing, taken};
+use super::ssl::AUTHORITIES_MAX;
 use super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said, Value};
 
 const YES_NO: Kind = Kind::Choice(&["YES", "NO"]);
@@ -176,11 +177,22 @@ const VSERVER_KEYWORDS: &[Argument] = &[
     Argument::optional("authnProfile", Kind::Name, "How users log in: an authentication profile.")
         .names("authentication authnProfile")
         .or("as local users"),
+    Argument::optional(
+        "deviceCert",
+        ON_OFF,
+        "Accepted: a certificate of the machine is asked for wherever a scan wants `device-cert_0_0`, on or off.",
+    )
+    .or("OFF"),
+    Argument::optional(
+        "certkeyNames",
+        Kind::Text,
+        "Who issues the certificates of machines: names of `ssl certKey`, divided by commas. What `bind ssl vserver … -CA` says about \
+         one of them and revocation holds here, too.",
+    ),
     Argument::always("icaOnly", "ON", "Only ICA sessions are carried; there is no tunnel.").takes(ON_OFF),
     Argument::always("authentication", "ON", "Users always log in.").takes(ON_OFF),
     Argument::always("doubleHop", "DISABLED", "One gateway only.").takes(ENABLED),
     Argument::always("dtls", "OFF", "Not spoken.").takes(ON_OFF),
-    Argument::always("deviceCert", "OFF", "Not asked for.").takes(ON_OFF),
     Argument::always("downStateFlush", "DISABLED", "Sessions outlive a change of state.").takes(ENABLED),
     Argument::always("tcpProfileName", "nstcp_default_profile", "One profile.").takes(Kind::Text),
     Argument::always("httpProfileName", "nshttp_default_profile", "One profile.").takes(Kind::Text),
@@ -202,7 +214,6 @@ const VSERVER_KEYWORDS: &[Argument] = &[
         unit: "addresses",
     }),
     Argument::always("td", "0", "One routing domain.").takes(Kind::Number { min: 0, max: 4094, unit: "traffic domain" }),
-    Argument::kept("certkeyNames").takes(Kind::Text).means("Authorities of the certificates of devices."),
     Argument::kept("Listenpolicy").takes(Kind::Text).or("NONE").means("Which connections it listens to."),
     Argument::kept("Listenpriority")
         .takes(Kind::Number { min: 0, max: 101, unit: "place" })
@@ -258,16 +269,14 @@ fn add_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         fqdn: None,
         cgp: Cgp::Reject,
         rates: Rates::default(),
-        tls: VserverTls::default(),
-        ciphers: Vec::new(),
-        curves: Vec::new(),
-        certificate: None,
-        sni_certificates: Vec::new(),
+        front: Front::default(),
+        devices: DeviceCertificates::default(),
         stas: Vec::new(),
         authn_profile: None,
         admission: Admission::default(),
     };
     change_vserver(said, &mut vserver, profile)?;
+    change_devices(said, &mut vserver.devices, site.model)?;
     let added = site.model.vservers.add(name.clone(), vserver);
     added.map_err(|there| taken(said, "name", Code::AlreadyExists, "virtual server", there.0.as_str()))?;
     site.keep_arguments(said, name.as_str());
@@ -281,8 +290,12 @@ fn set_vserver(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         return Err(no_vserver(said, "name", site.model));
     }
     let profile = profile(said, site.model)?;
+    let Some(vserver) = site.model.vservers.find(name) else { return Err(incomplete(said)) };
+    let mut devices = vserver.devices.clone();
+    change_devices(said, &mut devices, site.model)?;
     let Some(vserver) = site.model.vservers.find_mut(name) else { return Err(incomplete(said)) };
     change_vserver(said, vserver, profile)?;
+    vserver.devices = devices;
     site.keep_arguments(said, name);
     Ok(())
 }
@@ -318,6 +331,28 @@ fn change_vserver(said: &Said<'_>, vserver: &mut Vserver, profile: Option<AuthnP
         "RELAY" => Some(Cgp::Relay),
         _ => Some(Cgp::Reject),
     });
+    Ok(())
+}
+
+/// Takes what a line says about certificates of machines.
+fn change_devices(said: &Said<'_>, devices: &mut DeviceCertificates, model: &Model) -> Result<(), Refused> {
+    said.put("deviceCert", &mut devices.on, false, |s| s.flag("deviceCert"));
+    let mut authorities = Vec::new();
+    for name in said.text("certkeyNames").unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let Some((name, _)) = model.certificates.row(name) else {
+            let cause = format!("there is no certificate {name}");
+            let note = Note::new(Code::NoCertificate, said.place("certkeyNames"), name, cause);
+            return Err(Refused { note: Box::new(note.cure("add ssl certKey NAME -cert FILE")), missing: true });
+        };
+        if !authorities.contains(name) {
+            authorities.push(name.clone());
+        }
+    }
+    if authorities.len() > AUTHORITIES_MAX {
+        let cause = format!("a virtual server trusts at most {AUTHORITIES_MAX} authorities");
+        return Err(Note::new(Code::TooManyValues, said.place("certkeyNames"), "-certkeyNames", cause).into());
+    }
+    said.put("certkeyNames", &mut devices.authorities, Vec::new(), |_| Some(authorities));
     Ok(())
 }
 
@@ -380,7 +415,9 @@ pub(super) fn free_address(said: &Said<'_>, argument: &str, address: SocketAddr,
         let same_family = other.is_ipv4() == address.is_ipv4();
         address.port() != 0 && other.port() == address.port() && (other.ip() == address.ip() || (everywhere && same_family))
     };
-    match vservers.chain(servers).chain(hosts).find(|(other, ..)| clash(*other)) {
+    let logins = model.authentication.vservers.iter().filter(|(_, v)| v.front.clients.asked);
+    let logins = logins.filter_map(|(name, v)| Some((v.address?, "authentication virtual server", name.as_str())));
+    match vservers.chain(servers).chain(hosts).chain(logins).find(|(other, ..)| clash(*other)) {
         Some((other, what, name)) => {
             let cause = format!("{what} {name} listens on {other}");
             Err(Note::new(Code::AddressInUse, said.place(argument), address.to_string(), cause).into())
@@ -409,8 +446,15 @@ fn print_vservers(model: &Model, out: &mut Writer<'_>) {
             .keyword_if("rateDown", kbits(vserver.rates.together.down))
             .keyword_if("loginOnce", vserver.admission.login_once.then_some("ON"))
             .keyword_if("authnProfile", vserver.authn_profile.as_ref())
+            .keyword_if("deviceCert", vserver.devices.on.then_some("ON"))
+            .keyword_if("certkeyNames", names(&vserver.devices.authorities))
             .end();
     }
+}
+
+fn names(authorities: &[CertKeyName]) -> Option<String> {
+    let names: Vec<&str> = authorities.iter().map(CertKeyName::as_str).collect();
+    (!names.is_empty()).then(|| names.join(","))
 }
 
 fn kbits(rate: Option<NonZeroU64>) -> Option<u64> {

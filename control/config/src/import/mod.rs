@@ -65,7 +65,7 @@ struct Elsewhere;
 impl Files for Elsewhere {
     fn read(&self, _: &Path, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, FileError> {
         let label = match purpose {
-            Purpose::Certificate | Purpose::Roots | Purpose::Form | Purpose::Agent => "CERTIFICATE",
+            Purpose::Certificate | Purpose::Roots | Purpose::Form | Purpose::Agent | Purpose::Revoked => "CERTIFICATE",
             Purpose::Key => "PRIVATE KEY",
         };
         Ok(Zeroizing::new(format!("-----BEGIN {label}-----\n-----END {label}-----\n").into_bytes()))

@@ -8,6 +8,7 @@ use crate::problem::{Place, Severity};
 use crate::text::lex::Span;
 use sluice_link::snapshot::Tls;
 
+mod certificates;
 mod logins;
 
 type Report<'r> = &'r mut dyn FnMut(Severity, Note, Option<Place>);
@@ -15,6 +16,7 @@ type Report<'r> = &'r mut dyn FnMut(Severity, Note, Option<Place>);
 pub(crate) fn whole(model: &Model, origins: &Origins, report: Report<'_>) {
     features(model, origins, report);
     logins::judge(model, origins, report);
+    certificates::judge(model, origins, report);
     for (name, vserver) in model.vservers.iter().filter(|(_, vserver)| vserver.enabled) {
         served(model, name, vserver, origins, report);
     }
@@ -42,16 +44,16 @@ fn features(model: &Model, origins: &Origins, report: Report<'_>) {
 
 fn served(model: &Model, name: &VserverName, vserver: &Vserver, origins: &Origins, report: Report<'_>) {
     let place = || origins.object("vpn vserver", name.as_str());
-    if vserver.certificate.is_none() {
+    if vserver.front.certificate.is_none() {
         let cause = "without a certificate this virtual server is not served";
         let note = Note::new(Code::NoCertificate, Span::default(), name.as_str(), cause);
         warn(report, place(), note.cure(format!("bind ssl vserver {name} -certkeyName NAME")));
     }
     let tls = Tls {
-        tls12: vserver.tls.tls12,
-        tls13: vserver.tls.tls13,
-        suites: vserver.ciphers.clone(),
-        groups: vserver.curves.clone(),
+        tls12: vserver.front.tls.tls12,
+        tls13: vserver.front.tls.tls13,
+        suites: vserver.front.ciphers.clone(),
+        groups: vserver.front.curves.clone(),
         ..Tls::default()
     };
     if !tls.speaks(false) && !tls.speaks(true) {

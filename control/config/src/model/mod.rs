@@ -21,10 +21,11 @@ use crate::catalog::Rank;
 use crate::expr::Names;
 pub use allow::{AllowList, AllowedHost, Denied};
 pub use check::{Asked, ClientCheck, NotAsked};
+pub use front::{AskedAt, ClientCertificates, Crl, DeviceCertificates, Front, IssuerBinding, Need};
 pub use name::{
-    ActionName, AllowedHostName, AuthnProfileName, AuthnVserverName, CertKeyName, FarmHostName, FarmServerName, GroupName,
-    HostTlsName, LabelName, NAME_CHARS_MAX, Name, NotAName, PatternSetName, PolicyName, PreauthActionName, ResourceName,
-    RestingName, SESSION_GROUP_CHARS_MAX, SchemaName, SessionActionName, SessionGroup, UserName, VserverName,
+    ActionName, AllowedHostName, AuthnProfileName, AuthnVserverName, CertKeyName, CrlName, FarmHostName, FarmServerName,
+    GroupName, HostTlsName, LabelName, NAME_CHARS_MAX, Name, NotAName, PatternSetName, PolicyName, PreauthActionName,
+    ResourceName, RestingName, SESSION_GROUP_CHARS_MAX, SchemaName, SessionActionName, SessionGroup, UserName, VserverName,
 };
 pub use net::{Cidr, CidrPort, HOST_BYTES_MAX, Host, HostPort, NotAnAddress, PortRange, Scheme, URL_BYTES_MAX, Url};
 pub use parameter::{AaaParameter, OtpParameter, PeriodicScan, VpnParameter, is_bound};
@@ -34,7 +35,7 @@ pub use secret::{
     Credential, Foreign, HashFailed, Hasher, NotOpened, Recoverable, SEAL_EXTRA_BYTES, SEALABLE_BYTES_MAX, SEALED_CHARS_MAX,
     SealFailed, Sealer, Secret,
 };
-use sluice_link::snapshot::{Cgp, KeyGroup, Limits, Rates, RecordSizes, Suite};
+use sluice_link::snapshot::{Cgp, Limits, Rates, RecordSizes};
 use sluice_link::tell;
 pub use table::{Table, Taken};
 
@@ -43,6 +44,7 @@ pub mod session;
 
 mod allow;
 mod check;
+mod front;
 mod name;
 mod net;
 mod parameter;
@@ -79,6 +81,8 @@ pub struct Model {
     pub log: Log,
     /// Certificates with their keys.
     pub certificates: Table<CertKeyName, CertKey>,
+    /// Lists of revoked certificates.
+    pub crls: Table<CrlName, Crl>,
     /// Local users.
     pub users: Table<UserName, User>,
     /// Administrators, who have no effect yet.
@@ -281,16 +285,10 @@ pub struct Vserver {
     pub cgp: Cgp,
     /// How fast bytes may flow; whole kilobits.
     pub rates: Rates,
-    /// TLS towards clients.
-    pub tls: VserverTls,
-    /// Cipher suites that are offered; empty: all.
-    pub ciphers: Vec<Suite>,
-    /// Groups for the key exchange, best first; empty: all.
-    pub curves: Vec<KeyGroup>,
-    /// Shown to clients that send no name or an unknown one. `None`: not served.
-    pub certificate: Option<CertKeyName>,
-    /// Shown to clients that ask for one of their names.
-    pub sni_certificates: Vec<CertKeyName>,
+    /// What clients meet.
+    pub front: Front,
+    /// Whose machines' certificates are taken.
+    pub devices: DeviceCertificates,
     /// Ticket authorities, in order.
     pub stas: Vec<Sta>,
     /// How users log in. `None`: as local users, with one form.
@@ -561,7 +559,7 @@ impl Model {
     /// Whether a virtual server is to be served: switched on itself and as a feature, and with a certificate.
     #[must_use]
     pub fn serves(&self, vserver: &Vserver) -> bool {
-        self.features.ssl_vpn && vserver.enabled && vserver.certificate.is_some()
+        self.features.ssl_vpn && vserver.enabled && vserver.front.certificate.is_some()
     }
 }
 

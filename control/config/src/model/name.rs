@@ -113,6 +113,8 @@ names! {
     VserverName, NAME_CHARS_MAX;
     /// A certificate with its key.
     CertKeyName, NAME_CHARS_MAX;
+    /// A list of revoked certificates.
+    CrlName, NAME_CHARS_MAX;
     /// A local user.
     UserName, NAME_CHARS_MAX;
     /// A local group.

@@ -91,6 +91,8 @@ fn a_dense_graph_is_no_burden() {
 /// The example that `docs/operate/logins.md` explains loads as it stands, and is drawn as the page says.
 #[test]
 fn the_example_for_operators_is_right() {
+    let cards = strict(include_str!("../../../daemon/dist/certificates.conf"));
+    assert_eq!(told(&cards), "", "the example with certificates");
     let checked = strict(include_str!("../../../daemon/dist/ldap-epa.conf"));
     assert_eq!(told(&checked), "");
     let drawing = said(checked.model.as_ref().expect("loads"), "show authentication flow MFA_AAA_vserver").text();

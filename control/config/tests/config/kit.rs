@@ -26,6 +26,7 @@ impl Files for Paper {
             name if name.starts_with("missing") => Err(FileError::Missing),
             name if name.ends_with(".pem") => block("CERTIFICATE"),
             name if name.ends_with(".key") => block("PRIVATE KEY"),
+            name if name.ends_with(".crl") => block("X509 CRL"),
             name if name.ends_with(".xml") => Ok(b"<AuthenticateResponse/>".to_vec().into()),
             _ => Err(FileError::Missing),
         }
@@ -42,6 +43,18 @@ impl Files for Paper {
             _ if says(certificate, "expired.pem") => Ok(Life::Over(day(20_000))),
             _ if says(certificate, "future.pem") => Ok(Life::NotYet(day(40_000))),
             Some(_) | None => Ok(Life::Current),
+        }
+    }
+
+    /// Likewise: `old.crl`, `junk.crl`.
+    fn examine_list(&self, list: &[u8]) -> Result<Life, Useless> {
+        let says = |name: &str| String::from_utf8_lossy(list).lines().any(|line| line == name);
+        if says("junk.crl") {
+            Err(Useless::List)
+        } else if says("old.crl") {
+            Ok(Life::Over(UNIX_EPOCH + Duration::from_secs(20_000 * 86_400)))
+        } else {
+            Ok(Life::Current)
         }
     }
 }

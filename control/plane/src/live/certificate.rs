@@ -9,11 +9,13 @@ use gate_config::model::Model;
 use gate_config::text::time::Utc;
 use rustls::crypto::aws_lc_rs::sign;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
+use x509_parser::revocation_list::CertificateRevocationList;
+use x509_parser::time::ASN1Time;
 
 use crate::world::World;
 
@@ -70,6 +72,26 @@ pub fn examine(certificate: &[u8], key: Option<&[u8]>, now: SystemTime) -> Resul
         Life::Over(until)
     } else {
         Life::Current
+    })
+}
+
+/// Whether a list of revoked certificates can be used, and whether it is up to date `now`.
+///
+/// # Errors
+/// [`Useless`] says that it cannot.
+pub fn examine_list(list: &[u8], now: SystemTime) -> Result<Life, Useless> {
+    sluice_trust::check_list(list).map_err(|_| Useless::List)?;
+    let der = match CertificateRevocationListDer::pem_slice_iter(list).next() {
+        Some(Ok(der)) => der.to_vec(),
+        Some(Err(_)) | None => list.to_vec(),
+    };
+    let (_, read) = CertificateRevocationList::from_der(&der).map_err(|_| Useless::List)?;
+    let at = |time: ASN1Time| UNIX_EPOCH + Duration::from_secs(u64::try_from(time.timestamp()).unwrap_or_default());
+    let (from, until) = (at(read.last_update()), read.next_update().map(at));
+    Ok(match until {
+        Some(until) if now > until => Life::Over(until),
+        Some(_) | None if now < from => Life::NotYet(from),
+        Some(_) | None => Life::Current,
     })
 }
 

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gate_auth::login::{
-    Answer as Said, Ask, Challenge, Code as LoginCode, Conversation, Decision, Event, Grant, NotCode, Proven, Rule, Setting,
-    Step, UserDevices, ViewKind,
+    Answer as Said, Ask, Certificate, Challenge, Code as LoginCode, Conversation, Decision, Event, Grant, NotCode, Owner, Proven,
+    Rule, Setting, Step, UserDevices, ViewKind,
 };
 use gate_auth::sessions::Arrival;
 use gate_config::answer::{Answer, Row};
@@ -93,6 +93,7 @@ pub(super) fn run(model: &Arc<Model>, order: &AskOrder, wall: SystemTime) -> Res
                     None => Event::Skipped { step: Some(view.step) },
                 }
             }
+            Step::Certificate(view) => Event::Certificate { step: Some(view.step), shown: certificate(order) },
             Step::Ask(question) => Event::Answered { question: question.number, answer: said(order, &question.ask) },
             Step::Granted(grant) => {
                 last = Some(granted(&grant));
@@ -107,6 +108,15 @@ pub(super) fn run(model: &Arc<Model>, order: &AskOrder, wall: SystemTime) -> Res
     conversation.path().iter().for_each(|decision| answer.push(decided(decision)));
     last.into_iter().for_each(|row| answer.push(row));
     Ok(answer)
+}
+
+/// A good certificate of the user's, with his name wherever one can be.
+fn certificate(order: &AskOrder) -> Certificate {
+    let Some(user) = order.text("user") else { return Certificate::None };
+    let groups = order.texts("groups").map(|group| ("OU".into(), group.into()));
+    let subject = std::iter::once(("CN".into(), user.into())).chain(groups).collect();
+    let named = || vec![user.into()];
+    Certificate::Good(Box::new(Owner { subject, issuer: Vec::new(), principal_names: named(), emails: named(), dns: Vec::new() }))
 }
 
 /// A virtual server whose logins begin at an authentication virtual server.

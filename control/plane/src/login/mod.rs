@@ -21,7 +21,7 @@ pub(crate) mod trace;
 
 pub(crate) use self::outside::{Came, Outside, Whom};
 pub(crate) use self::said::{Said, ScanAsked, ScanState, Scanner, Turn};
-pub(crate) use self::said::{converse, epa_answer, epa_question, scan_begins, scan_state};
+pub(crate) use self::said::{converse, epa_answer, epa_device, epa_question, scan_begins, scan_state};
 
 #[cfg(test)]
 mod tests;

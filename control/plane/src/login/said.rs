@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate_auth::login::scan::{ScanNoted, ScanQuestion};
-use gate_auth::login::{Denial, Event, ScanView, View};
+use gate_auth::login::{CertificateView, Denial, Event, ScanView, View};
 use gate_auth::sessions::{Arrival, Token};
 use gate_config::expr::Request;
 use gate_config::model::Model;
@@ -21,6 +21,8 @@ use crate::action::{Action, NoOwner, NotEntered, Owned};
 pub(crate) struct Said {
     /// The cookie of the login under way, if the browser has one.
     pub(crate) token: Option<String>,
+    /// What the page for a certificate led the browser on with. Set: what happened counts only if that page was this login's, and once.
+    pub(crate) ticket: Option<String>,
     /// What happened.
     pub(crate) event: Event,
     /// The request that is being answered; rules look at it.
@@ -49,6 +51,15 @@ pub(crate) enum Turn {
         token: Token,
         /// Where in the login.
         view: ScanView,
+    },
+    /// The client is to show a certificate.
+    Certificate {
+        /// For the browser.
+        token: Token,
+        /// Where in the login, and where it is asked.
+        view: CertificateView,
+        /// Goes there with it, and is good once.
+        ticket: String,
     },
     /// There is a login.
     Granted {
@@ -128,6 +139,12 @@ pub(crate) async fn epa_answer(
 ) -> Result<Option<ScanNoted>, NoOwner> {
     let at = Scanner::new(vserver, token);
     owner.ask(|reply| Action::ScanAnswer { at, digits, repeats, reply }).await
+}
+
+/// The certificate of the client's machine was judged. Whether it counts; `None` if nothing is known under this token.
+pub(crate) async fn epa_device(owner: &Owned, vserver: &str, token: &str, good: bool) -> Result<Option<bool>, NoOwner> {
+    let at = Scanner::new(vserver, token);
+    owner.ask(|reply| Action::ScanDevice { at, good, reply }).await
 }
 
 /// Who looks at a client.

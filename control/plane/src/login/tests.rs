@@ -129,7 +129,7 @@ impl Browser {
         };
         let arrival = Arrival { client: self.client, vserver: "gw".into() };
         let (request, model) = (Arc::new(request), self.model.clone());
-        Said { token: token.map(str::to_owned), event, request, arrival, replaces: None, model }
+        Said { token: token.map(str::to_owned), ticket: None, event, request, arrival, replaces: None, model }
     }
 
     async fn say(&self, token: Option<&str>, event: Event) -> Turn {

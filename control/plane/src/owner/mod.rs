@@ -220,6 +220,7 @@ impl Owner {
             Action::ScanAnswer { at, digits, repeats, reply } => {
                 give(reply, self.scan_answer(&at, digits.as_ref(), repeats, now));
             }
+            Action::ScanDevice { at, good, reply } => give(reply, self.scan_device(&at, good, now)),
             Action::Traces { wanted, at_most, reply } => give(reply, self.traces(&wanted, at_most, now)),
             Action::Unlock { user, realms, reply } => give(reply, self.lockouts.unlock(&realms, &plain(&user), now)),
             Action::IssueSta { sta, issuer, kind, values, reply } => {

@@ -223,6 +223,18 @@ impl Owner {
         Some(ScanAsked::Now(question))
     }
 
+    /// The certificate of a client's machine was judged. Whether it counts.
+    pub(super) fn scan_device(&mut self, at: &Scanner, good: bool, now: Duration) -> Option<bool> {
+        self.expire(now);
+        let vserver = VserverName::parse(&at.vserver).ok()?;
+        if let Some(conversation) = self.conversations.find(&at.token, &vserver, now) {
+            return Some(good && conversation.device_proven(now));
+        }
+        let login = *self.watches.by_scanner.get(&self.scanner(&at.vserver, &at.token))?;
+        let watched = self.watches.by_login.get_mut(&login)?;
+        Some(good && watched.watch.device_proven(now))
+    }
+
     pub(super) fn scan_answer(
         &mut self,
         at: &Scanner,

@@ -16,9 +16,10 @@ use gate_auth::guard::Source;
 use gate_auth::login::lockout::Locked;
 use gate_auth::login::table::{Admitted, CONVERSATION_LIFE, CONVERSATIONS_MAX};
 use gate_auth::login::{
-    Answer, Ask, Code, Conversation, Decision, Denial, DeviceSecret, Event, Failure, Grant, NotCode, NotDone, Outcome, Proven,
-    Question, Realm, Setting, Shown, Step, Why,
+    Answer, Ask, CertificateView, Code, Conversation, Decision, Denial, DeviceSecret, Event, Failure, Grant, NotCode, NotDone,
+    Outcome, Proven, Question, Realm, Setting, Shown, Step, Why,
 };
+use gate_auth::seal::Seal;
 use gate_auth::sessions::{Arrival, End, Entry, Token};
 use gate_auth::totp::{self, DeviceMark, NotAccepted};
 use gate_config::expr::Request;
@@ -68,6 +69,8 @@ struct Guess {
 pub(super) struct Kept {
     /// The factor that was shown last, under the token that the browser has.
     factor: Option<Arc<str>>,
+    /// What the page for a certificate leads on with, sealed, and the step that it is for. It is good once.
+    ticket: Option<(Seal, u32)>,
     /// Who has looked at the client, in order; as many as there are looks in a login.
     pub(super) looked: Vec<Looked>,
     /// A login that is complete, and that nobody was there to take.
@@ -83,7 +86,7 @@ impl Owner {
     /// Something happened in a login.
     pub(super) fn say(&mut self, said: Said, door: ReplyTo<Turn>, now: Duration) {
         self.expire(now);
-        let Said { token, event, request, arrival, replaces, model } = said;
+        let Said { token, ticket, mut event, request, arrival, replaces, model } = said;
         let Some(vserver) = model.vservers.row(&arrival.vserver).map(|(name, _)| name.clone()) else {
             return give(door, Turn::Unknown);
         };
@@ -96,7 +99,12 @@ impl Owner {
             (None, Event::Asked) => self.begin(Setting { model, vserver }, arrival, now),
             (
                 None,
-                Event::Posted { .. } | Event::Answered { .. } | Event::Scanned { .. } | Event::Skipped { .. } | Event::Cancelled,
+                Event::Posted { .. }
+                | Event::Answered { .. }
+                | Event::Scanned { .. }
+                | Event::Skipped { .. }
+                | Event::Certificate { .. }
+                | Event::Cancelled,
             ) => Err(Box::new(Turn::Unknown)),
         };
         let (number, token) = match begun {
@@ -105,6 +113,12 @@ impl Owner {
         };
         if self.talks.contains_key(&number) {
             return give(door, Turn::Conflict);
+        }
+        if let Some(ticket) = ticket {
+            let Some(wanted) = self.redeemed(number, &ticket) else { return give(door, Turn::Unknown) };
+            if let Event::Certificate { step, .. } = &mut event {
+                *step = Some(wanted);
+            }
         }
         let talk = Talk { door, request, replaces, token, guess: None, waiting: None, is_busy: false };
         if let Some(grant) = self.kept.get_mut(&number).and_then(|kept| kept.grant.take()) {
@@ -150,6 +164,15 @@ impl Owner {
                     let token = self.token(number, &talk, &view.factor);
                     return self.drop_talk(talk, Turn::Scan { token, view });
                 }
+                Step::Certificate(view) => {
+                    let token = self.token(number, &talk, &view.factor);
+                    let turn = self.ask_for_certificate(number, token, view, &talk.request.host);
+                    return self.drop_talk(talk, turn);
+                }
+                Step::Stale(Shown::Certificate(view)) => {
+                    let turn = self.ask_for_certificate(number, talk.token.clone(), view, &talk.request.host);
+                    return self.drop_talk(talk, turn);
+                }
                 Step::Stale(Shown::Form(view)) => {
                     let token = talk.token.clone();
                     return self.drop_talk(talk, Turn::Show { token, view });
@@ -184,6 +207,26 @@ impl Owner {
             };
             event = Event::Answered { question: asked, answer };
         }
+    }
+
+    /// Where a client is asked for a certificate, with a ticket that names this login and the port at which its page is.
+    fn ask_for_certificate(&mut self, number: u64, token: Token, view: CertificateView, host: &str) -> Turn {
+        let secret = match random::bytes().map(Token::new) {
+            Ok(secret) => secret,
+            Err(why) => return Turn::NotEntered(why.into()),
+        };
+        let ticket = format!("{}-{}", secret.expose(), port_of(host));
+        if let Some(kept) = self.kept.get_mut(&number) {
+            kept.ticket = Some((self.scanner_key.seal("certificate", &[ticket.as_bytes()]), view.step));
+        }
+        Turn::Certificate { token, view, ticket }
+    }
+
+    /// The step for which a ticket is good, if it is this login's. It is good no more then.
+    fn redeemed(&mut self, number: u64, ticket: &str) -> Option<u32> {
+        let shown = self.scanner_key.seal("certificate", &[ticket.as_bytes()]);
+        let kept = self.kept.get_mut(&number)?;
+        kept.ticket.take_if(|(wanted, _)| *wanted == shown).map(|(_, step)| step)
     }
 
     /// Whether a question may leave: the brake and the lock-out stand before every new guess.
@@ -483,6 +526,11 @@ fn device_of(decision: &Decision) -> Option<(&'static str, &str)> {
         return Some(("otp-device-removed", name));
     }
     None
+}
+
+/// The port in a `Host` field.
+fn port_of(host: &str) -> u16 {
+    host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(443)
 }
 
 /// What became of an action, if the decision is about that.

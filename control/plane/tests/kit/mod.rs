@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use gate_config::files::Loaded;
 use gate_config::model::{
-    Access, AllowedHost, AllowedHostName, Cidr, Credential, FarmServer, FarmServerName, Group, GroupName, HostPort, Model,
-    PortRange, Resource, ResourceKind, ResourceName, Sta, Url, User, UserName, Vserver, VserverName, VserverTls,
+    Access, AllowedHost, AllowedHostName, Cidr, Credential, DeviceCertificates, FarmServer, FarmServerName, Front, Group,
+    GroupName, HostPort, Model, PortRange, Resource, ResourceKind, ResourceName, Sta, Url, User, UserName, Vserver, VserverName,
 };
 use gate_config::{ListenerIds, Strictness};
 use gate_plane::audit::NoAudit;
@@ -345,11 +345,8 @@ impl Plan {
             fqdn: Some(FQDN.into()),
             cgp: Cgp::Reject,
             rates: Rates::default(),
-            tls: VserverTls::default(),
-            ciphers: Vec::new(),
-            curves: Vec::new(),
-            certificate: None,
-            sni_certificates: Vec::new(),
+            front: Front::default(),
+            devices: DeviceCertificates::default(),
             stas: Vec::new(),
             authn_profile: None,
             admission: Default::default(),
@@ -474,6 +471,8 @@ impl House {
             authority: Some(FQDN),
             tls: Some("TLSv1.3"),
             unique_id: None,
+            alpn: None,
+            certificates: None,
         };
         let mut room = [0; HEADER_BYTES_MAX];
         stream.write_all(header.write(&mut room).unwrap()).unwrap();

@@ -17,6 +17,10 @@ pub mod question;
 pub use client_string::{BadClientString, ClientString, Kind};
 pub use question::{Question, STRINGS_MAX, judge};
 
+/// Application protocol (ALPN) of the connection on which a machine shows its certificate.
+pub const DEVICE_ALPN: &str = "sluicegate-epadc/1";
+/// Where it is shown.
+pub const DEVICE_PATH: &str = "/epadc";
 /// The header of question and answer.
 pub const HEADER: &str = "csec";
 /// The body of `/epatype` if a scan is wanted.

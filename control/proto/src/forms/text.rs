@@ -154,6 +154,8 @@ const ENTRIES: &[Entry] = &[
         "お使いのデバイスはアクセスの要件を満たしていません。",
     ),
     published("errorMessageLabel4019", "Your device is not managed.", "お使いのデバイスは管理されていません。"),
+    ours("errorMessageLabel4101", "Your browser showed no certificate.", "ブラウザーから証明書が提示されませんでした。"),
+    ours("errorMessageLabel4102", "Your certificate was not accepted.", "証明書が受け入れられませんでした。"),
     published("errorMessageLabel4444", "Incorrect user name or password.", "ユーザー名またはパスワードが正しくありません。"),
 ];
 
@@ -176,7 +178,7 @@ mod tests {
 
     #[test]
     fn every_code_has_its_text() {
-        for code in (4001..=4019).chain([4444]) {
+        for code in (4001..=4019).chain([4101, 4102, 4444]) {
             assert_eq!(error_key(code), format!("errorMessageLabel{code}"));
         }
         assert_eq!(error_key(4020), UNSPECIFIC);

@@ -14,10 +14,12 @@ use std::sync::Arc;
 
 use sluice_link::ask::Wanted;
 use sluice_link::reason::{Blame, Reason};
+use sluice_link::snapshot::DEVICE_ALPN;
+use sluice_proto::certificates::Certificates;
 use sluice_proto::proxy::{HEADER_BYTES_MAX, Header};
 use sluice_proto::socks5::Reply;
 
-use crate::buf::Buf;
+use crate::buf::{Buf, Chain, Class};
 use crate::event::{Doing, Event, Fault, Leg};
 use crate::half::{Broken, fit, take};
 use crate::intent::{Intent, Peer};
@@ -167,7 +169,7 @@ impl Connect {
             Shaken::Failed { fault, mut out, alert, .. } => {
                 match alert {
                     // The engine has it before the leg is given up; whether the host still gets it does not matter.
-                    Some(alert) if out.is_idle() => out.push(crate::buf::Chain::whole(alert), turn.out),
+                    Some(alert) if out.is_idle() => out.push(Chain::whole(alert), turn.out),
                     Some(alert) => turn.pool.give(alert),
                     None => {}
                 }
@@ -271,14 +273,21 @@ fn header(facts: &Facts, tls: &tls::Facts, plain: usize, turn: &mut Turn<'_>) ->
         Version::Tls12 => "TLSv1.2",
         Version::Tls13 => "TLSv1.3",
     };
-    let write = |authority, room| {
-        Header { source: facts.client, destination: facts.local, authority, tls: Some(version), unique_id: Some(&id) }.write(room)
+    let header = Header {
+        source: facts.client,
+        destination: facts.local,
+        // A name that is not a host name is left out: the certificate was chosen without it, too.
+        authority: tls.sni.as_deref().filter(|name| sluice_proto::name::host_name(name.as_bytes()).is_some()),
+        tls: Some(version),
+        unique_id: Some(&id),
+        alpn: tls.device.then_some(DEVICE_ALPN),
+        certificates: tls.certificates.as_deref().and_then(|list| Certificates::read(list).ok()),
     };
-    // A name that is not a host name is left out: the certificate was chosen without it, too.
-    let sni = tls.sni.as_deref().filter(|name| sluice_proto::name::host_name(name.as_bytes()).is_some());
-    let Ok(header) = write(sni, &mut room) else { return Err(never("a PROXY header of our own cannot be written")) };
-    let class = fit(header.len() + plain).unwrap_or(crate::buf::Class::Large).min(crate::buf::Class::Large);
+    let Ok(head) = header.write(&mut room) else { return Err(never("a PROXY header of our own cannot be written")) };
+    let certificates = header.certificates.map_or(&[][..], |certificates| certificates.as_bytes());
+    let class = fit(head.len() + certificates.len() + plain).unwrap_or(Class::Large).min(Class::Large);
     let mut buf = take(turn.pool, class).ok_or(Reason::Exhausted)?;
-    buf.append(header);
+    buf.append(head);
+    buf.append(certificates);
     Ok(buf)
 }

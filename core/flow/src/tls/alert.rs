@@ -75,8 +75,8 @@ pub enum TlsFault {
     /// The other side said goodbye before the handshake was complete.
     #[error("the other side closed during the handshake")]
     Closed,
-    /// The host's certificate is not acceptable.
-    #[error("the host's certificate is not acceptable")]
+    /// The other side's certificate is not acceptable, or it has shown none.
+    #[error("the other side's certificate is not acceptable")]
     Certificate(#[source] Cause),
     /// What the host shall be called is neither a DNS name nor an address: the operator's fault, or the authority's.
     #[error("the host's name is neither a DNS name nor an address")]
@@ -95,9 +95,8 @@ impl TlsFault {
             (Leg::Host, _) => Reason::HostTls,
             (Leg::Client, Self::NotTls) => Reason::NotTls,
             (Leg::Client, Self::HelloTooLong | Self::BadHello | Self::MalformedHello(_)) => Reason::BadHello,
-            (Leg::Client, Self::TooLong | Self::Malformed(_) | Self::Refused(_) | Self::Certificate(_) | Self::BadName) => {
-                Reason::TlsRefused
-            }
+            (Leg::Client, Self::Certificate(_)) => Reason::ClientCertificate,
+            (Leg::Client, Self::TooLong | Self::Malformed(_) | Self::Refused(_) | Self::BadName) => Reason::TlsRefused,
             (Leg::Client, Self::Alerted(_)) => Reason::TlsAlert,
             (Leg::Client, Self::Closed) => Reason::ClientGone,
         }

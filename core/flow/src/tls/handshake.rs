@@ -20,9 +20,11 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{AlertDescription, CommonState, Error, ExtractedSecrets, HandshakeKind, NamedGroup, ProtocolVersion};
 use sluice_link::ask::Secured;
+use sluice_link::snapshot::DEVICE_ALPN;
 use sluice_proto::hello::{self, HELLO_BYTES_MAX};
 
 use super::alert::{Cause, TlsFault};
+use super::clients;
 use super::record::Records;
 use super::rekey::Rekey;
 use super::secret::{HEADER, KeyFault, OpeningKey, SealingKey, content};
@@ -144,7 +146,11 @@ impl Handshake {
         match stage {
             Stage::Hello { .. } | Stage::Failed => Err(TlsFault::Never),
             Stage::Server(server) => {
-                let facts = Facts::of(&server, sni)?;
+                let mut facts = Facts::of(&server, sni)?;
+                if let Some(shown) = server.peer_certificates() {
+                    // The handshake went through because this can be done.
+                    facts.certificates = Some(clients::list(shown).map_err(|_| TlsFault::Never)?);
+                }
                 let (secrets, kernel) = server.dangerous_into_kernel_connection().map_err(|_| TlsFault::Never)?;
                 Established::new(facts, secrets, || Rekey::Server(kernel))
             }
@@ -281,8 +287,12 @@ impl Inner {
         if let Some(message) = message.get(..4 + len) {
             // What cannot be read says nothing here; refusing it, with the right alert, is for rustls.
             let hello = hello::read(message).unwrap_or_default();
-            let http11 = hello.alpn().any(|protocol| protocol == b"http/1.1");
-            let config = if http11 { &configs.http11 } else { &configs.silent };
+            let offers = |wanted: &[u8]| hello.alpn().any(|protocol| protocol == wanted);
+            let config = match &configs.device {
+                Some(device) if offers(DEVICE_ALPN.as_bytes()) => device,
+                Some(_) | None if offers(b"http/1.1") => &configs.http11,
+                Some(_) | None => &configs.silent,
+            };
             let sni = hello.server_name.map(|name| name.to_ascii_lowercase().into_boxed_str());
             let server = UnbufferedServerConnection::new(Arc::clone(config)).map_err(|_| TlsFault::Never)?;
             self.stage = Stage::Server(server);
@@ -412,8 +422,12 @@ pub struct Facts {
     pub post_quantum: bool,
     /// The name that the client asked for (SNI), in lower case. Any name may be here, not only those of our certificates.
     pub sni: Option<Box<str>>,
-    /// `http/1.1` was agreed on by ALPN. Nothing else ever is.
+    /// `http/1.1` was agreed on by ALPN.
     pub http11: bool,
+    /// [`DEVICE_ALPN`] was agreed on. Nothing else ever is.
+    pub device: bool,
+    /// Certificates that the client has shown, of whose first it has the key, as [`sluice_proto::certificates`] writes them.
+    pub certificates: Option<Box<[u8]>>,
 }
 
 impl Facts {
@@ -438,6 +452,8 @@ impl Facts {
             post_quantum: group == Some(NamedGroup::X25519MLKEM768),
             sni,
             http11: common.alpn_protocol() == Some(b"http/1.1"),
+            device: common.alpn_protocol() == Some(DEVICE_ALPN.as_bytes()),
+            certificates: None,
         })
     }
 }

@@ -15,12 +15,14 @@
 //! where the payload lies or straight into the buffer to be sent. rustls's own record layer copies and allocates for each.
 //!
 //! * `serve`: certificates, keys and policies of a snapshot, built and tested before it comes into force.
+//! * `clients`: certificates of clients, where they are asked for.
 //! * `tickets`: session tickets, whose keys all workers share.
 //! * `handshake`, which looks at the ClientHello with [`sluice_proto::hello`]: from the first byte to [`Established`].
 //! * `record`, `secret`, `rekey`: the record engine, the keys of one direction, when keys are changed.
 //! * `alert`: what went wrong, which alert says so, and which [`sluice_link::reason::Reason`] is logged.
 
 mod alert;
+mod clients;
 mod handshake;
 mod record;
 mod rekey;

@@ -15,8 +15,11 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 use sluice_link::id::{HostTlsId, ListenerId};
 use sluice_link::port::PublishProblem;
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, KeyGroup, Listener, Rates, RecordSizes, Snapshot, Suite, Tls};
+use sluice_link::snapshot::{
+    CertKey, Cgp, DEVICE_ALPN, HostTlsProfile, KeyGroup, Listener, Rates, RecordSizes, Snapshot, Suite, Tls,
+};
 
+use super::clients::Asking;
 use super::tickets::{ListenerTickets, TicketKeys};
 use crate::pace::Shared;
 
@@ -107,6 +110,8 @@ pub struct ServedListener {
 pub(super) struct ServerConfigs {
     pub(super) silent: Arc<ServerConfig>,
     pub(super) http11: Arc<ServerConfig>,
+    /// For programs that have come to show their machine's certificate, if any is taken here.
+    pub(super) device: Option<Arc<ServerConfig>>,
 }
 
 impl ServedListener {
@@ -122,27 +127,45 @@ impl ServedListener {
             }
             (false, false) => return Err("neither TLS 1.2 nor TLS 1.3 is enabled".into()),
         };
-        let certificates = Certificates::build(&tls.certificates)?;
-        let binding = binding(listener.id, tls);
-        let mut config = ServerConfig::builder_with_provider(provider(tls))
-            .with_protocol_versions(versions)
-            .map_err(|e| e.to_string())?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(certificates));
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.max_early_data_size = 0;
-        config.send_half_rtt_data = false;
-        config.enable_secret_extraction = true;
-        config.send_tls13_tickets = 0;
-        if tls.resumption {
-            config.ticketer = Arc::new(ListenerTickets::new(Arc::clone(keys), binding));
-            config.send_tls13_tickets = 1;
+        let certificates = Arc::new(Certificates::build(&tls.certificates)?);
+        let provider = provider(tls);
+        let config = |asking: Option<Arc<Asking>>| {
+            let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+                .with_protocol_versions(versions)
+                .map_err(|e| e.to_string())?;
+            let config = match asking {
+                Some(asking) => config.with_client_cert_verifier(asking),
+                None => config.with_no_client_auth(),
+            };
+            let mut config = config.with_cert_resolver(certificates.clone());
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.max_early_data_size = 0;
+            config.send_half_rtt_data = false;
+            config.enable_secret_extraction = true;
+            config.send_tls13_tickets = 0;
+            Ok::<_, String>(config)
+        };
+        let everybody = Asking::everybody(&tls.clients, &provider)?;
+        let asks = everybody.is_some();
+        let mut silent = config(everybody)?;
+        // A resumed session would be without the proof that was asked for.
+        if tls.resumption && !asks {
+            silent.ticketer = Arc::new(ListenerTickets::new(Arc::clone(keys), binding(listener.id, tls)));
+            silent.send_tls13_tickets = 1;
         }
+        let device = match Asking::devices(&tls.clients, &provider)? {
+            Some(asking) => {
+                let mut device = config(Some(asking))?;
+                device.alpn_protocols = vec![DEVICE_ALPN.into()];
+                Some(Arc::new(device))
+            }
+            None => None,
+        };
         let mut together = Shared::new(listener.rates.together);
         if let Some(before) = before {
             together.go_on_from(before);
         }
-        let mut http11 = config.clone();
+        let mut http11 = silent.clone();
         http11.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             id: listener.id,
@@ -151,7 +174,7 @@ impl ServedListener {
             records: tls.records,
             rates: listener.rates,
             together,
-            configs: ServerConfigs { silent: Arc::new(config), http11: Arc::new(http11) },
+            configs: ServerConfigs { silent: Arc::new(silent), http11: Arc::new(http11), device },
         })
     }
 }

@@ -1,13 +1,14 @@
 //! The smaller actions: always succeeding, certificates, codes by mail, human or not, web servers; and those that are kept for printing
 //! back only.
 
+use crate::code::Code;
 use crate::model::Host;
 use crate::model::authentication::{
-    Action, Attributes, Captcha, Cert, Choice, Dfa, Email, EmailType, Expression, Negotiate, NoAuth, Storefront, WebAuth,
-    WebScheme,
+    Action, Attributes, Captcha, Cert, CertField, Choice, Dfa, Email, EmailType, Expression, Negotiate, NoAuth, Storefront,
+    WebAuth, WebScheme,
 };
 
-use super::super::site::{Refused, Site, incomplete};
+use super::super::site::{Note, Refused, Site, incomplete};
 use super::super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Said};
 use super::action::{Kinded, forms, variant};
 use super::secret::{self, companions, secret};
@@ -71,9 +72,13 @@ impl Kinded for NoAuth {
 pub(in super::super) const CERT: Command = command!(
     "certAction",
     "authentication certAction",
-    LATER,
-    "Looks at the client's certificate.",
-    "",
+    Effect::NewSessions,
+    "Looks at the client's certificate: whoever has its key is the user whom it names.",
+    "Browsers are asked for it where `set ssl vserver … -clientAuth ENABLED` says so: at the virtual server itself, or at the address of the \
+     authentication virtual server at which the login begins, to which the browser is led for a moment. Without either it fails.\n\n\
+     A field is `Subject:` or `Issuer:` with CN, OU, O, L, ST, C, DC, UID, E, SN, GN, serialNumber, title, street or numbers with dots, or \
+     `SubjectAltName:` with PrincipalName (the UPN), EmailAddress or DNS. Of several values the name is the first, and groups are all. A \
+     user without a value there fails.",
     forms!(
         Cert,
         &[],
@@ -87,13 +92,22 @@ pub(in super::super) const CERT: Command = command!(
 
 impl Configured for Cert {
     const SETTINGS: Settings<Self> = &[&[
-        setting!(Argument::optional("twoFactor", ON_OFF, "Whether something else is asked for, too.").or("OFF"), two_factor),
+        setting!(
+            Argument::optional(
+                "twoFactor",
+                ON_OFF,
+                "Something else must be asked for, too: where no next factor stands behind it, it fails."
+            )
+            .or("OFF"),
+            two_factor
+        ),
         setting!(
             Argument::optional(
                 "userNameField",
                 Kind::Text,
                 "Where the user's name is: Subject:CN, SubjectAltName:PrincipalName."
-            ),
+            )
+            .or("Subject:CN"),
             user_field
         ),
         setting!(Argument::optional("groupNameField", Kind::Text, "Where his groups are: Subject:OU."), group_field),
@@ -110,6 +124,20 @@ impl Kinded for Cert {
 
     fn make(_: &Said<'_>, _: &mut Site<'_>) -> Result<Self, Refused> {
         Ok(Self::default())
+    }
+
+    fn judge(&self, said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
+        let fields = [("userNameField", &self.user_field), ("groupNameField", &self.group_field)];
+        for (argument, text) in fields.into_iter().filter_map(|(argument, text)| Some((argument, text.as_deref()?))) {
+            if CertField::parse(text).is_none() && said.has(argument) {
+                let cause = "certificates have no such field, so nobody has anything there";
+                let note = Note::new(Code::InvalidValue, said.place(argument), text, cause);
+                site.warn(
+                    note.cure("Subject:CN, Subject:OU, Issuer:O, SubjectAltName:PrincipalName, SubjectAltName:EmailAddress"),
+                );
+            }
+        }
+        Ok(())
     }
 
     variant!(Cert);

@@ -36,8 +36,8 @@ pub(in super::super) const VSERVER: Command = Command {
     object: "vserver",
     words: "authentication vserver",
     summary: "The first factor of a login: the forms that can begin it, and the policies that are tried with what was typed.",
-    notes: "It is reached through virtual servers: `add authentication authnProfile`, `set vpn vserver … -authnProfile`. It does not listen \
-            itself; an address is kept for printing back.\n\n\
+    notes: "It is reached through virtual servers: `add authentication authnProfile`, `set vpn vserver … -authnProfile`. At an address of its \
+            own it only asks browsers for certificates, if `set ssl vserver` says `-clientAuth ENABLED` and a certificate is bound to it.\n\n\
             `-secondary` and `-groupExtraction` are the classic cascade: when a policy without a next factor has succeeded, those are \
             factors of their own behind it, in this order.",
     origin: Origin::NetScaler,
@@ -49,9 +49,13 @@ pub(in super::super) const VSERVER: Command = Command {
             positionals: &[
                 NAME,
                 Argument::required("serviceType", Kind::Choice(&["SSL"]), "Always SSL."),
-                Argument::optional("IPAddress", Kind::Ip, "Kept for printing back.")
-                    .or("0.0.0.0: reached through virtual servers"),
-                Argument::optional("port", Kind::Number { min: 0, max: 65_535, unit: "port" }, "Kept for printing back."),
+                Argument::optional(
+                    "IPAddress",
+                    Kind::Ip,
+                    "Where it asks for certificates, if it does: an address of a virtual server.",
+                )
+                .or("0.0.0.0: reached through virtual servers"),
+                Argument::optional("port", Kind::Number { min: 0, max: 65_535, unit: "port" }, "A port of its own there."),
             ],
             keywords: keywords!(Op::Add, AuthnVserver::SETTINGS, KEPT_ADD),
             example: "add authentication vserver MFA_AAA_vserver SSL 0.0.0.0",
@@ -222,7 +226,7 @@ const MAIN: &[Setting<AuthnVserver>] = &[
 
 /// What `set` can change beside: the address, which `add` has at its place.
 const ADDRESS: &[Setting<AuthnVserver>] = &[Setting {
-    argument: Argument::optional("IPAddress", Kind::Ip, "Kept for printing back."),
+    argument: Argument::optional("IPAddress", Kind::Ip, "Where it asks for certificates, if it does."),
     change: |argument, said, _, vserver, _| {
         if let Some(ip) = said.ip(argument.name) {
             let port = vserver.address.map_or(PORT, |address| address.port());
@@ -242,6 +246,7 @@ impl Configured for AuthnVserver {
     fn plain(&self) -> Self {
         Self {
             address: self.address,
+            front: self.front.clone(),
             portal_theme: self.portal_theme.clone(),
             primary: self.primary.clone(),
             secondary: self.secondary.clone(),
@@ -254,30 +259,22 @@ impl Configured for AuthnVserver {
 
 fn add(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     let Some(name) = said.name::<AuthnVserverName>("name") else { return Err(incomplete(said)) };
-    let address = match (said.ip("IPAddress"), said.number::<u16>("port").unwrap_or_default()) {
+    let address = match (said.ip("IPAddress"), said.number::<u16>("port")) {
         (None, _) => None,
-        (Some(ip), 0) if ip.is_unspecified() => None,
-        (Some(_), 0) => {
+        (Some(ip), None | Some(0)) if ip.is_unspecified() => None,
+        (Some(_), None) => {
             let cause = "with an address there must be a port, and without one 0.0.0.0 is enough";
             return Err(Note::new(Code::TooFewArguments, said.place("IPAddress"), "port", cause).into());
         }
-        (Some(ip), port) => Some(SocketAddr::new(ip, port)),
+        (Some(ip), Some(port)) => Some(SocketAddr::new(ip, port)),
     };
     let plain = AuthnVserver { address, ..AuthnVserver::default() };
     let mut vserver = plain.clone();
     change(AuthnVserver::SETTINGS, said, site, &mut vserver, &plain)?;
     let added = site.model.authentication.vservers.add(name.clone(), vserver);
     added.map_err(|there| taken(said, "name", Code::AlreadyExists, "authentication virtual server", there.0.as_str()))?;
-    if let Some(address) = address {
-        does_not_listen(said, site, address);
-    }
     site.keep_arguments(said, name.as_str());
     Ok(())
-}
-
-fn does_not_listen(said: &Said<'_>, site: &mut Site<'_>, address: SocketAddr) {
-    let cause = "an authentication virtual server does not listen here: it is reached through virtual servers with -authnProfile";
-    site.warn(Note::new(Code::NotImplemented, said.place("IPAddress"), address.to_string(), cause));
 }
 
 fn set(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
@@ -288,9 +285,6 @@ fn set(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     };
     let plain = vserver.plain();
     change(SET_SETTINGS, said, site, &mut vserver, &plain)?;
-    if let (true, Some(address)) = (said.has("IPAddress"), vserver.address) {
-        does_not_listen(said, site, address);
-    }
     if let Some(there) = site.model.authentication.vservers.find_mut(name) {
         *there = vserver;
     }

@@ -243,7 +243,7 @@ pub(super) const GROUPS: &[Group] = &[
         word: "ssl",
         why: TLS,
         rank: Rank::WiderRest,
-        objects: "action/ar caCertGroup/arb certBundle/rip certFile/ri certKey/arsubfl certKeyBundle/arf cipher/arsub crl/arsu \
+        objects: "action/ar caCertGroup/arb certBundle/rip certFile/ri certKey/arsubfl certKeyBundle/arf cipher/arsub \
                   crlFile/ri dhFile/ri dtlsProfile/arsu fips/suf fipsKey/ri fipsSIMSource/e fipsSIMTarget/e global/b hsmKey/ar \
                   keyFile/ri logprofile/arsu ocspResponder/arsu parameter/su policy/arsu policylabel/arb profile/arsub \
                   service/sub serviceGroup/sub vserver/sub wrapkey/r",

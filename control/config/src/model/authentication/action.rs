@@ -71,9 +71,9 @@ impl Action {
             Self::Ldap(ldap) if ldap.push_service.is_some() => Served::Later,
             // A password and a code out of one field, which nobody can type.
             Self::Ldap(ldap) if ldap.otp_secret.is_some() && ldap.authentication => Served::Never,
-            Self::NoAuth(_) | Self::Local | Self::Epa(_) | Self::Ldap(_) => Served::Now,
+            Self::NoAuth(_) | Self::Local | Self::Epa(_) | Self::Ldap(_) | Self::Cert(_) => Served::Now,
             Self::Radius(radius) => radius.served(),
-            Self::Cert(_) | Self::Email(_) => Served::Later,
+            Self::Email(_) => Served::Later,
             Self::Saml(_)
             | Self::OAuth(_)
             | Self::Captcha(_)
@@ -453,9 +453,9 @@ impl Radius {
 pub struct Cert {
     /// Whether something else is asked for, too.
     pub two_factor: bool,
-    /// Where the user's name is: `Subject:CN`, `SubjectAltName:PrincipalName`.
+    /// Where the user's name is: `Subject:CN`, `SubjectAltName:PrincipalName`. Use [`Cert::user_from`] to ask.
     pub user_field: Text,
-    /// Where his groups are.
+    /// Where his groups are. Use [`Cert::groups_from`] to ask.
     pub group_field: Text,
     /// Given to the session.
     pub default_group: Option<SessionGroup>,

@@ -30,8 +30,10 @@ pub use client::{
     BadClientNames, CLIENT_EXPRESSION_CHARS_MAX, CLIENT_PARTS_MAX, CLIENT_STRINGS_MAX, ClientExpression, NotAClientExpression,
 };
 pub use expression::{CLASSIC_RULE_CHARS_MAX, EXPRESSION_CHARS_MAX, Expression, NotAnExpression};
+pub use field::{ATTRIBUTES as CERT_ATTRIBUTES, CertField};
 pub use policy::{ClassicKind, ClassicRule, Policy, SchemaPolicy};
 
+use super::front::Front;
 use super::name::{ActionName, AuthnProfileName, AuthnVserverName, LabelName, Name, PolicyName, SchemaName};
 use super::secret::{Recoverable, SealFailed, Sealer};
 use super::table::Table;
@@ -41,6 +43,7 @@ mod bank;
 pub(super) mod choice;
 mod client;
 mod expression;
+mod field;
 mod policy;
 
 /// The action, and the policy with that action, that always succeed.
@@ -115,8 +118,11 @@ pub enum LabelKind {
 /// An authentication virtual server: the first factor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthnVserver {
-    /// Where it would listen; `None` if it is reached through virtual servers only, which is all that this gateway does.
+    /// Where it asks for certificates, if it does ([`Model::listens`](super::Model::listens)). `None`: it is reached through virtual
+    /// servers only.
     pub address: Option<SocketAddr>,
+    /// What clients meet there.
+    pub front: Front,
     /// Whether logins may begin here.
     pub enabled: bool,
     /// Whether it asks at all.
@@ -146,6 +152,7 @@ impl Default for AuthnVserver {
     fn default() -> Self {
         Self {
             address: None,
+            front: Front::default(),
             enabled: true,
             authentication: true,
             domain: None,

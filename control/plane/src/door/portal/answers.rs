@@ -17,6 +17,7 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA};
 use tracing::warn;
 
+use super::text::Problem;
 use super::{Failed, Portal, RETRY_TIME, Visit, jar, pages, retry_after, routes};
 use crate::http::{Reply, Whole};
 use crate::login::Turn;
@@ -89,6 +90,7 @@ impl Portal {
                 jar::give_flow(&mut reply, &token)?;
                 reply
             }
+            Turn::Certificate { .. } => return Err(Failed::new(Problem::Internal, "a program was to be led elsewhere")),
             Turn::Granted { login, watched } => {
                 let mut reply = write(StatusCode::OK, &reader.logged_in(&gate_proto::forms::state::State::first()));
                 jar::give_login(&mut reply, &login)?;

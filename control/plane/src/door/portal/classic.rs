@@ -75,12 +75,14 @@ impl Portal {
         match step {
             Step::Page => Ok(pages::redirect(StatusCode::FOUND, routes::LOGIN_FORM)),
             Step::LoginForm => self.login_form(&Talk::new(self, visit, request)).await,
-            Step::Form | Step::Scanned | Step::NewPassword | Step::Cancel if form.field(PAGE) != Field::Absent => {
+            Step::Form | Step::Scanned | Step::NewPassword | Step::NoCertificate | Step::Cancel
+                if form.field(PAGE) != Field::Absent =>
+            {
                 let talk = Talk::new(self, visit, request);
                 let (turn, notice) = self.take_from_page(step, &form, &talk).await?;
                 self.sheet_of(turn, &talk, notice).await
             }
-            Step::First | Step::Form | Step::Scanned | Step::NewPassword | Step::Cancel => {
+            Step::First | Step::Form | Step::Scanned | Step::NewPassword | Step::NoCertificate | Step::Cancel => {
                 Err(Failed::new(Problem::NotFound, "this virtual server has no authentication profile"))
             }
         }
@@ -240,7 +242,7 @@ impl Portal {
                 }
                 Ok(back)
             }
-            Turn::Scan { token, .. } => {
+            Turn::Scan { token, .. } | Turn::Certificate { token, .. } => {
                 jar::give_flow(&mut back, &token)?;
                 Ok(back)
             }
@@ -273,6 +275,7 @@ async fn let_in(talk: &Talk<'_>, form: &Form, is_program: bool) -> Result<Turn, 
         }
         Turn::Show { .. }
         | Turn::Scan { .. }
+        | Turn::Certificate { .. }
         | Turn::Granted { .. }
         | Turn::Over(_)
         | Turn::Cancelled

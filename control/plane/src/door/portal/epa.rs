@@ -4,6 +4,7 @@
 //! ```text
 //!   GET /epatype ─► Epa:on or Epa:off
 //!   GET /epaq    ─► CSEC: what is asked      X-Sluicegate-EPA-Actions: what is to be done first, to an app of ours
+//!   GET /epadc      on a connection of its own, with the machine's certificate ─► 0 or 3
 //!   GET /epas       CSEC: one digit for each ─► 0 or 3
 //!   who looked for a factor before, while the login goes on: CSEC: nothing      Retry-After: when to ask again
 //!   who is not known, or has had too long: 403, and not a word
@@ -45,7 +46,7 @@ impl Portal {
     pub(super) async fn scan_call(&self, call: Call, visit: &Visit<'_>, request: &Whole) -> Result<Reply, Failed> {
         let token = match call {
             Call::State => visit.jar.flow(),
-            Call::Kind | Call::Question | Call::Answer => visit.jar.scan(),
+            Call::Kind | Call::Question | Call::Answer | Call::Device => visit.jar.scan(),
         };
         let Some(token) = token else { return Ok(unknown()) };
         let vserver = &*visit.site.vserver;
@@ -62,6 +63,16 @@ impl Portal {
                 Some(ScanState::Idle) => plain(TYPE_OFF),
                 None => unknown(),
             }),
+            Call::Device => {
+                // Who shows none has come on a connection on which none was asked for.
+                let Some(good) = visit.caller.device(visit.site) else { return Ok(unknown()) };
+                let wanted = login::epa_device(&self.owner, vserver, token, good).await?;
+                Ok(match wanted {
+                    Some(true) => plain(PASSED),
+                    Some(false) => plain(FAILED),
+                    None => unknown(),
+                })
+            }
             Call::Question => {
                 let Some(asked) = login::epa_question(&self.owner, vserver, token).await? else { return Ok(unknown()) };
                 let Some(wrap) = wrap(token, visit, request) else { return Ok(pages::bare(StatusCode::BAD_REQUEST)) };

@@ -15,9 +15,10 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use gate_auth::login::Event;
+use gate_auth::login::{Certificate, Event};
 use gate_auth::sessions::Arrival;
 use gate_config::expr;
+use gate_config::model::AskedAt;
 use gate_proto::form::{Field, Form};
 use gate_proto::forms::state::State;
 use zeroize::Zeroizing;
@@ -66,13 +67,18 @@ impl Portal {
         } else {
             let reader = super::answers::reader(visit, request);
             let mut turn = talk.take(step, &form).await?;
-            // Whoever cannot be looked at has not passed, and goes on if that may be.
+            // Whoever cannot be looked at, or led elsewhere for a certificate, has not passed, and goes on if that may be.
             for _ in 0..PASSED_BY_MAX {
-                let Turn::Scan { token, view } = &turn else { break };
-                if super::answers::scans(&reader).is_some() {
+                let (token, event) = if let Turn::Scan { token, view } = &turn
+                    && super::answers::scans(&reader).is_none()
+                {
+                    (token, Event::Skipped { step: Some(view.step) })
+                } else if let Turn::Certificate { token, view, .. } = &turn {
+                    (token, Event::Certificate { step: Some(view.step), shown: Certificate::None })
+                } else {
                     break;
-                }
-                turn = talk.say(Some(token.expose()), Event::Skipped { step: Some(view.step) }).await?;
+                };
+                turn = talk.say(Some(token.expose()), event).await?;
             }
             self.answer_of(turn, &reader, visit)
         }
@@ -129,6 +135,13 @@ impl<'t> Talk<'t> {
                 let event = if form.text(SCAN) == Some(SKIPPED) { Event::Skipped { step } } else { Event::Scanned { step } };
                 self.say(token, event).await
             }
+            Step::NoCertificate => match (answers(form), token) {
+                (Answers::Step(step), Some(_)) => {
+                    self.say(token, Event::Certificate { step: Some(step), shown: Certificate::None }).await
+                }
+                (_, Some(_)) => self.ask(token).await,
+                (_, None) => Ok(Turn::Unknown),
+            },
             Step::Cancel => match token {
                 Some(_) => self.say(token, Event::Cancelled).await,
                 None => Ok(Turn::Cancelled),
@@ -157,11 +170,25 @@ impl<'t> Talk<'t> {
         if factor.as_deref() == Some(&*view.factor) { self.say(Some(token.expose()), posted(view.step)).await } else { Ok(shown) }
     }
 
-    /// Says that something happened.
+    /// Says that something happened. A certificate that is asked for here has been shown on this very connection, or not.
     pub(super) async fn say(&self, token: Option<&str>, event: Event) -> Result<Turn, Failed> {
+        let mut turn = self.say_with(token, None, event).await?;
+        for _ in 0..PASSED_BY_MAX {
+            let Turn::Certificate { token, view, .. } = &turn else { break };
+            if view.at != AskedAt::Itself {
+                break;
+            }
+            let shown = self.visit.caller.user(self.visit.site);
+            turn = self.say_with(Some(token.expose()), None, Event::Certificate { step: Some(view.step), shown }).await?;
+        }
+        Ok(turn)
+    }
+
+    pub(super) async fn say_with(&self, token: Option<&str>, ticket: Option<&str>, event: Event) -> Result<Turn, Failed> {
         let Visit { caller, site, jar, .. } = self.visit;
         let said = Said {
             token: token.map(str::to_owned),
+            ticket: ticket.map(str::to_owned),
             event,
             request: self.facts.clone(),
             arrival: Arrival { client: caller.client, vserver: site.vserver.clone() },
@@ -233,7 +260,7 @@ fn facts(visit: &Visit<'_>, request: &Whole) -> expr::Request {
         client: visit.caller.client,
         server: visit.caller.arrived,
         tls: visit.caller.tls.map(|version| expr::Tls { version, suite: String::new() }),
-        certificate: None,
+        certificate: visit.caller.for_rules(visit.site),
         wall,
     }
 }

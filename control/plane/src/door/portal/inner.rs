@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_proto::proxy::{HEADER_BYTES_MAX, Header};
+use sluice_link::snapshot::DEVICE_ALPN;
+use sluice_proto::proxy::{Header, WHOLE_BYTES_MAX};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::UnixListener;
@@ -14,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tracing::{debug, warn};
 
 use super::Portal;
+use super::certificate::Shown;
 use crate::http;
 
 /// Connections at a time.
@@ -26,7 +28,7 @@ const FIXED_BYTES: usize = 16;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Who calls, as the worker told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     /// The client.
     pub(crate) client: SocketAddr,
@@ -34,6 +36,8 @@ pub(crate) struct Caller {
     pub(crate) arrived: SocketAddr,
     /// The version of its TLS, as it stands on the wire. `None`: the worker did not say.
     pub(crate) tls: Option<u16>,
+    /// The certificates that it has shown; the key of the first it has.
+    pub(crate) shown: Option<Arc<Shown>>,
 }
 
 /// Why a connection was not let in. The fault of whoever could open the socket: nobody but workers should.
@@ -43,7 +47,7 @@ enum NotLetIn {
     Time,
     #[error("connection ended inside the PROXY header")]
     Ended(#[source] io::Error),
-    #[error("PROXY header is longer than {HEADER_BYTES_MAX} bytes")]
+    #[error("PROXY header is longer than {WHOLE_BYTES_MAX} bytes")]
     Long,
     #[error("PROXY header is malformed: {0}")]
     Malformed(String),
@@ -85,13 +89,17 @@ async fn accept(portal: &Arc<Portal>, listener: &UnixListener, stop: &watch::Rec
 /// Reads the header and not one byte more: what follows is the client's.
 async fn read_caller(stream: &mut (impl AsyncRead + Unpin)) -> Result<Caller, NotLetIn> {
     tokio::time::timeout(HEADER_TIME, async {
-        let mut room = [0; HEADER_BYTES_MAX];
-        stream.read_exact(&mut room[..FIXED_BYTES]).await.map_err(NotLetIn::Ended)?;
+        let mut room = vec![0; FIXED_BYTES];
+        stream.read_exact(&mut room).await.map_err(NotLetIn::Ended)?;
         let rest = usize::from(u16::from_be_bytes([room[FIXED_BYTES - 2], room[FIXED_BYTES - 1]]));
-        let whole = room.get_mut(FIXED_BYTES..FIXED_BYTES + rest).ok_or(NotLetIn::Long)?;
-        stream.read_exact(whole).await.map_err(NotLetIn::Ended)?;
-        let (header, _) = Header::read(&room[..FIXED_BYTES + rest]).map_err(|stop| NotLetIn::Malformed(format!("{stop:?}")))?;
-        Ok(Caller { client: header.source, arrived: header.destination, tls: header.tls.and_then(version) })
+        if FIXED_BYTES + rest > WHOLE_BYTES_MAX {
+            return Err(NotLetIn::Long);
+        }
+        room.resize(FIXED_BYTES + rest, 0);
+        stream.read_exact(&mut room[FIXED_BYTES..]).await.map_err(NotLetIn::Ended)?;
+        let (header, _) = Header::read(&room).map_err(|stop| NotLetIn::Malformed(format!("{stop:?}")))?;
+        let shown = header.certificates.map(|list| Arc::new(Shown::new(list, header.alpn == Some(DEVICE_ALPN))));
+        Ok(Caller { client: header.source, arrived: header.destination, tls: header.tls.and_then(version), shown })
     })
     .await
     .unwrap_or(Err(NotLetIn::Time))
@@ -107,6 +115,9 @@ fn version(text: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use sluice_proto::certificates::{self, Certificates};
+    use sluice_proto::proxy::HEADER_BYTES_MAX;
+
     use super::*;
 
     #[tokio::test(flavor = "current_thread")]
@@ -117,18 +128,32 @@ mod tests {
             authority: Some("gw.example.test"),
             tls: Some("TLSv1.3"),
             unique_id: None,
+            alpn: None,
+            certificates: None,
         };
         let mut room = [0; HEADER_BYTES_MAX];
         let bytes = [header.write(&mut room).unwrap(), b"GET / HTTP/1.1\r\n"].concat();
         let mut stream = bytes.as_slice();
         let caller = read_caller(&mut stream).await.unwrap();
-        assert_eq!(caller, Caller { client: header.source, arrived: header.destination, tls: Some(0x0304) });
+        let wanted = Caller { client: header.source, arrived: header.destination, tls: Some(0x0304), shown: None };
+        assert_eq!(caller, wanted);
         assert_eq!(stream, b"GET / HTTP/1.1\r\n");
+        // With certificates behind it.
+        let list = certificates::write([&b"own"[..], b"issuer"].into_iter()).unwrap();
+        let list = Certificates::read(&list).unwrap();
+        for (alpn, is_device) in [(None, false), (Some("http/1.1"), false), (Some(DEVICE_ALPN), true)] {
+            let shown = Header { alpn, certificates: Some(list), ..header };
+            let bytes = [shown.write(&mut room).unwrap(), list.as_bytes(), b"GET / HTTP/1.1\r\n"].concat();
+            let mut stream = bytes.as_slice();
+            let caller = read_caller(&mut stream).await.unwrap();
+            assert_eq!(caller, Caller { shown: Some(Arc::new(Shown::new(list, is_device))), ..wanted.clone() });
+            assert_eq!(stream, b"GET / HTTP/1.1\r\n");
+        }
     }
 
     #[tokio::test(flavor = "current_thread")]
     async fn anything_else_is_not_let_in() {
-        let long = [&sluice_proto::proxy::SIGNATURE[..], &[0x21, 0x11, 0xff, 0xff], &[0; 600]].concat();
+        let long = [&sluice_proto::proxy::SIGNATURE[..], &[0x21, 0x11, 0xff, 0xff], &[0; 70_000]].concat();
         for bytes in [&b""[..], b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", &long] {
             let mut stream = bytes;
             read_caller(&mut stream).await.unwrap_err();

@@ -13,6 +13,7 @@
 pub(crate) mod agents;
 mod answers;
 mod assets;
+mod certificate;
 mod classic;
 mod devices;
 mod epa;
@@ -45,6 +46,7 @@ use gate_proto::xml::nfuse::words::{AddressForm, ClientType, Detail, ErrorId, Se
 use hyper::header::{ALLOW, HeaderValue, ORIGIN, RETRY_AFTER};
 use hyper::{HeaderMap, StatusCode};
 use secrecy::ExposeSecret;
+use sluice_trust::Judge;
 use tracing::info;
 
 use self::inner::Caller;
@@ -74,6 +76,12 @@ pub(crate) struct Site {
     pub(crate) fqdn: Option<Box<str>>,
     /// Who issues tickets for it.
     pub(crate) stas: Vec<Arc<Sta>>,
+    /// Judges the certificates of users, if any are asked for here.
+    pub(crate) users: Option<Arc<Judge>>,
+    /// Judges those of machines, if any are taken here.
+    pub(crate) devices: Option<Arc<Judge>>,
+    /// Certificates are asked for here, and there is nothing else.
+    pub(crate) is_for_certificates: bool,
 }
 
 /// See the module.
@@ -157,9 +165,9 @@ impl Door for Portal {
     type Caller = Caller;
 
     async fn answer(self: Arc<Self>, request: Whole, caller: Caller) -> Reply {
-        match self.route(&request, caller).await {
+        match self.route(&request, caller.clone()).await {
             Ok(reply) => reply,
-            Err(failed) => tell(&failed, caller, text::wanted(request.headers())),
+            Err(failed) => tell(&failed, &caller, text::wanted(request.headers())),
         }
     }
 
@@ -179,6 +187,9 @@ impl Portal {
     async fn route(&self, request: &Whole, caller: Caller) -> Result<Reply, Failed> {
         let world = self.current.now().ok_or_else(|| Failed::new(Problem::Internal, "nothing is in force yet"))?;
         let site = site(&world.sites, caller.arrived).ok_or_else(|| Failed::new(Problem::WrongHost, "no virtual server here"))?;
+        if site.is_for_certificates {
+            return self.certificates_only(&world, site, request, caller).await;
+        }
         let own = site.own_name(caller.arrived);
         if !origin::is_for_us(&own, request.uri(), request.headers()) {
             return Err(Failed::new(Problem::WrongHost, "host is not ours"));
@@ -190,7 +201,7 @@ impl Portal {
             Ok(route) => route,
             Err(NoRoute::Path) => return Err(Failed::new(Problem::NotFound, "no such page")),
             Err(NoRoute::Method(allowed)) => {
-                let mut reply = tell(&Failed::new(Problem::Method, "method"), caller, text::wanted(headers));
+                let mut reply = tell(&Failed::new(Problem::Method, "method"), &caller, text::wanted(headers));
                 reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
                 return Ok(reply);
             }
@@ -373,7 +384,7 @@ impl Visit<'_> {
 }
 
 /// Tells a user that something went wrong, and the log what.
-fn tell(failed: &Failed, caller: Caller, language: Language) -> Reply {
+fn tell(failed: &Failed, caller: &Caller, language: Language) -> Reply {
     let reference = reference();
     let code = failed.problem.told(language).code;
     info!(%reference, code, client = %caller.client, detail = %failed.detail, "portal: a request failed");

@@ -132,6 +132,23 @@ pub(crate) struct ScanPage<'p> {
     pub(crate) page_field: &'static str,
 }
 
+/// A certificate is wanted, and asked for elsewhere.
+#[derive(Template)]
+#[template(path = "certificate.html")]
+pub(crate) struct CertificatePage<'p> {
+    pub(crate) text: &'static Text,
+    pub(crate) nonce: &'p str,
+    pub(crate) ended: Option<&'p str>,
+    /// Where it is asked for.
+    pub(crate) there: &'p str,
+    /// The browser goes there by itself.
+    pub(crate) at_once: bool,
+    /// Where it goes on without one.
+    pub(crate) post_back: &'static str,
+    pub(crate) context: &'p str,
+    pub(crate) page_field: &'static str,
+}
+
 /// A user's devices for one-time codes.
 #[derive(Template)]
 #[template(path = "devices.html")]
@@ -180,7 +197,7 @@ pub(crate) struct OverPage<'p> {
     pub(crate) code: Option<u16>,
     /// It went wrong.
     pub(crate) alert: bool,
-    pub(crate) back: &'static str,
+    pub(crate) back: &'p str,
 }
 
 /// Asks whether the login should end.

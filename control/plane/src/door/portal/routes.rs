@@ -58,6 +58,8 @@ pub(crate) enum Step {
     Scanned,
     /// Takes a new password.
     NewPassword,
+    /// Goes on without a certificate.
+    NoCertificate,
     /// Gives up.
     Cancel,
 }
@@ -73,6 +75,8 @@ pub(crate) enum Call {
     Answer,
     /// Whether it has answered; the page asks that.
     State,
+    /// It has come to show its machine's certificate.
+    Device,
 }
 
 /// What programs ask.
@@ -173,6 +177,8 @@ pub(crate) const SET_CLIENT: &str = "/cgi/setclient?wica";
 pub(crate) const PAGE: &str = "/logon/LogonPoint/index.html";
 /// Where that page asks how a scan is.
 pub(crate) const SCAN_STATE: &str = "/logon/LogonPoint/sg/scan";
+/// Where the page for a certificate goes on without one.
+pub(crate) const NO_CERTIFICATE: &str = "/logon/LogonPoint/sg/no-certificate";
 /// Where programs look for a store. They take its name out of this path.
 pub(crate) const STORE: &str = "/Citrix/StoreWeb/";
 
@@ -202,6 +208,7 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/nf/auth/doEPA.do", Class::Conversation(Step::Scanned)),
     post("/nf/auth/doCredentialUpdate.do", Class::Conversation(Step::NewPassword)),
     post("/nf/auth/doCancelCredentialUpdate.do", Class::Conversation(Step::Cancel)),
+    post(NO_CERTIFICATE, Class::Conversation(Step::NoCertificate)),
     post("/nf/auth/doLogoff.do", Class::Conversation(Step::Cancel)),
     post("/nf/auth/setClient.do", Class::Asking(Asking::Chosen)),
     get("/nf/auth/getECdetails", Class::Open(Open::Encryption)),
@@ -222,6 +229,7 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/epaq", Class::Scan(Call::Question)),
     get("/epas", Class::Scan(Call::Answer)),
     post("/epas", Class::Scan(Call::Answer)),
+    get("/epadc", Class::Scan(Call::Device)),
     get(SCAN_STATE, Class::Scan(Call::State)),
     get(assets::SCAN_SCRIPT, Class::Open(Open::ScanScript)),
     get(Package::Deb.path(), Class::Open(Open::Agent(Package::Deb))),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Show ─► the same form as in answers.rs ─► Sheet ─► flow.html        Over, Cancelled ─► over.html
+//!   Certificate ─► certificate.html: on to where it is asked for
 //!   Scan ─► scan.html: link to the app on the device, "continue", "skip"  Granted ─► 303 /portal
 //! ```
 //!
@@ -21,7 +22,7 @@ use super::flow::Talk;
 use super::pages::{FlowPage, OverPage, ScanPage, Stage, Told};
 use super::sheet::{CREDENTIALS, Cancel, LABELS, Lacking, PAGE, Sheet};
 use super::text::{Language, Problem, texts};
-use super::{Failed, Portal, Visit, assets, devices, jar, pages, retry_after, routes};
+use super::{Failed, Portal, Visit, assets, certificate, devices, jar, pages, retry_after, routes};
 use crate::http::Reply;
 use crate::login::{self, ScanState, Turn};
 
@@ -65,7 +66,9 @@ impl Portal {
             Turn::NotEntered(why) => Err(why.into()),
             Turn::Conflict => Err(Failed::new(Problem::Conflict, "a step of this login is under way")),
             Turn::Busy => Err(Failed::new(Problem::Busy, "too many logins at once")),
-            turn @ (Turn::Show { .. } | Turn::Scan { .. } | Turn::Granted { .. }) => self.present(turn, visit, notice).await,
+            turn @ (Turn::Show { .. } | Turn::Scan { .. } | Turn::Certificate { .. } | Turn::Granted { .. }) => {
+                self.present(turn, visit, notice).await
+            }
         }
     }
 
@@ -83,6 +86,11 @@ impl Portal {
                     Some(ScanState::Waiting | ScanState::Idle) | None => Stage::Waiting,
                 };
                 scan(&token, &view, stage, visit, notice)
+            }
+            turn @ Turn::Certificate { .. } => {
+                let mut reply = certificate::page(&turn, visit, notice.or_else(|| ended(visit)))?;
+                told_once(&mut reply, visit)?;
+                Ok(reply)
             }
             Turn::Granted { login, watched } => {
                 let mut reply = pages::redirect(StatusCode::SEE_OTHER, routes::RESOURCES);

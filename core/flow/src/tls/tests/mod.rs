@@ -2,6 +2,7 @@
 //!
 //! Here is the kit: certificates, snapshots, and the two drivers that carry a handshake from one side to the other.
 
+mod clients;
 mod handshakes;
 mod keys;
 mod oracle;

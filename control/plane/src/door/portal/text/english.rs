@@ -1,6 +1,6 @@
 //! What pages say in English.
 
-use super::{Devices, DevicesTold, Lacking, Over, Scan, Text};
+use super::{Certificate, Devices, DevicesTold, Lacking, Over, Scan, Text};
 
 pub(super) const TEXT: Text = Text {
     language: "en",
@@ -53,6 +53,13 @@ pub(super) const TEXT: Text = Text {
         malformed: "The app on your device did not answer everything that it was asked.",
         late: "The app on your device took too long to answer.",
         goes_on: "Your device does not meet all rules of your organisation, so you go on with restricted access.",
+    },
+    certificate: Certificate {
+        title: "Your certificate",
+        what: "This gateway wants to see your certificate. Your browser may ask you which one to show, and your card or token for its PIN.",
+        start: "Show the certificate",
+        without: "Go on without a certificate",
+        hint: "An error page? Then your browser found no certificate that is accepted here: go back, and try again with the right card or token.",
     },
     over: Over {
         failed: "Sign-in failed",

@@ -1,6 +1,6 @@
 //! What pages say in Japanese.
 
-use super::{Devices, DevicesTold, Lacking, Over, Scan, Text};
+use super::{Certificate, Devices, DevicesTold, Lacking, Over, Scan, Text};
 
 pub(super) const TEXT: Text = Text {
     language: "ja",
@@ -53,6 +53,13 @@ pub(super) const TEXT: Text = Text {
         malformed: "デバイス上のアプリの応答に不足がありました。",
         late: "デバイス上のアプリの応答が遅すぎました。",
         goes_on: "デバイスが組織の規則をすべては満たしていないため、アクセスを制限して続行します。",
+    },
+    certificate: Certificate {
+        title: "証明書の提示",
+        what: "ゲートウェイが証明書の提示を求めています。ブラウザーで証明書の選択を、カードやトークンでは PIN の入力を求められることがあります。",
+        start: "証明書を提示",
+        without: "証明書なしで続ける",
+        hint: "エラーページが表示された場合は、ここで受け付けられる証明書がブラウザーに見つかりませんでした。前のページに戻り、正しいカードまたはトークンでもう一度お試しください。",
     },
     over: Over {
         failed: "サインインできませんでした",

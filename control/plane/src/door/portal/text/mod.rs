@@ -41,6 +41,7 @@ pub(crate) struct Text {
     pub(crate) reference: &'static str,
     pub(crate) scan: Scan,
     pub(crate) lacking: Lacking,
+    pub(crate) certificate: Certificate,
     pub(crate) over: Over,
     pub(crate) devices: Devices,
 }
@@ -172,6 +173,16 @@ pub(crate) struct Lacking {
     pub(crate) late: &'static str,
     /// A login goes on all the same.
     pub(crate) goes_on: &'static str,
+}
+
+/// The page that leads to where a certificate is asked for.
+#[derive(Debug)]
+pub(crate) struct Certificate {
+    pub(crate) title: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) start: &'static str,
+    pub(crate) without: &'static str,
+    pub(crate) hint: &'static str,
 }
 
 /// The page on which a login or a session has come to its end.
