@@ -252,7 +252,6 @@ fn what_is_not_known_is_not_passed() {
     let (_root, machine) = machine(&[]);
     for text in [
         "reg_0_HKLM",
-        "device-cert_0_0",
         "app_0_ANTIVIR_0",
         "app_0_FIREWALL_7",
         "sys_0_HEALTH",
@@ -261,6 +260,8 @@ fn what_is_not_known_is_not_passed() {
     ] {
         assert_eq!(found(&machine, text), Finding::No(Why::Unknown), "{text}");
     }
+    // Not by looking: a connection of its own proves it.
+    assert_eq!(found(&machine, "device-cert_0_0"), Finding::No(Why::NoCertificate));
 }
 
 proptest! {
