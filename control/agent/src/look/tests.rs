@@ -250,14 +250,7 @@ fn a_firewall_is_one_of_three() {
 #[test]
 fn what_is_not_known_is_not_passed() {
     let (_root, machine) = machine(&[]);
-    for text in [
-        "reg_0_HKLM",
-        "app_0_ANTIVIR_0",
-        "app_0_FIREWALL_7",
-        "sys_0_HEALTH",
-        "new_0_x",
-        "app_0_HD-ENC_0_X_==_1",
-    ] {
+    for text in ["reg_0_HKLM", "app_0_ANTIVIR_0", "app_0_FIREWALL_7", "sys_0_HEALTH", "new_0_x", "app_0_HD-ENC_0_X_==_1"] {
         assert_eq!(found(&machine, text), Finding::No(Why::Unknown), "{text}");
     }
     // Not by looking: a connection of its own proves it.
