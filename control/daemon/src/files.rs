@@ -153,7 +153,7 @@ mod tests {
         let _ = disk.read(Path::new("epa"), Purpose::Agent).unwrap_err();
         assert_eq!(disk.read(Path::new("epa/none"), Purpose::Agent).unwrap_err(), FileError::Missing);
         // One byte too long, and none of it is on the disk.
-        fs::File::options().write(true).open(&deb).unwrap().set_len(AGENT_BYTES_MAX as u64 + 1).unwrap();
+        File::options().write(true).open(&deb).unwrap().set_len(AGENT_BYTES_MAX as u64 + 1).unwrap();
         assert_eq!(disk.read(Path::new("epa/nsepa.deb"), Purpose::Agent).unwrap_err(), FileError::TooLong);
     }
 
