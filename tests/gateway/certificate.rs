@@ -28,7 +28,7 @@ on_each_engine!(a_certificate_is_a_login, where_there_must_be_one_nobody_connect
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn now() -> SystemTime {
-    #[expect(clippy::disallowed_methods, reason = "certificates are made for now")]
+    #[expect(clippy::disallowed_methods, reason = "certificates are valid from the present time on")]
     SystemTime::now()
 }
 

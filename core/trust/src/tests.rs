@@ -74,7 +74,7 @@ impl Ca {
 }
 
 fn wall() -> SystemTime {
-    #[expect(clippy::disallowed_methods, reason = "certificates are made for now")]
+    #[expect(clippy::disallowed_methods, reason = "certificates are valid from the present time on")]
     SystemTime::now()
 }
 

@@ -123,7 +123,7 @@ fn whoever_is_asked_may_show_one_and_it_is_handed_on_as_it_is() {
 #[test]
 fn where_there_must_be_a_good_one_nobody_comes_in_without() {
     let (ca, other) = (Ca::new("one"), Ca::new("other"));
-    #[expect(clippy::disallowed_methods, reason = "certificates are made for now")]
+    #[expect(clippy::disallowed_methods, reason = "certificates are valid from the present time on")]
     let yesterday = SystemTime::now() - Duration::from_secs(24 * 3600);
     let server = || ca.client("ann", |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
     for version in VERSIONS {
