@@ -105,17 +105,7 @@ impl Conversation {
 
     /// What the client is asked about itself now; `None` if nothing is. It may be asked again: only an answer to the latest question counts.
     pub fn scan_question(&mut self, now: Now) -> Option<ScanQuestion> {
-        match &mut self.state {
-            State::Scan(scanning) => Some(scanning.exchange.ask(now)),
-            State::Fresh
-            | State::Form(_)
-            | State::Certificate(_)
-            | State::Asking(_)
-            | State::Change(_)
-            | State::Challenged(_)
-            | State::Managing(_)
-            | State::Over(_) => None,
-        }
+        Some(self.state.scanning_mut()?.exchange.ask(now))
     }
 
     /// What the client says: a digit for each string of the question, [`PASSED`](super::scan::PASSED) or another. `None`: what it sent could
@@ -123,36 +113,15 @@ impl Conversation {
     ///
     /// `announces_repeat`: the client will look again and again by itself, see [`Watch`](super::again::Watch).
     pub fn scan_answer(&mut self, digits: Option<&[u8]>, announces_repeat: bool, now: Now) -> ScanNoted {
-        match &mut self.state {
-            State::Scan(scanning) => {
-                scanning.announced |= announces_repeat;
-                scanning.note(&self.core.setting, digits, now)
-            }
-            State::Fresh
-            | State::Form(_)
-            | State::Certificate(_)
-            | State::Asking(_)
-            | State::Change(_)
-            | State::Challenged(_)
-            | State::Managing(_)
-            | State::Over(_) => ScanNoted::Unasked,
-        }
+        let Some(scanning) = self.state.scanning_mut() else { return ScanNoted::Unasked };
+        scanning.announced |= announces_repeat;
+        scanning.note(&self.core.setting, digits, now)
     }
 
     /// The gate has found the certificate of the client's machine good: what is asked now of [certificates of machines](super::scan) has passed,
     /// if the client says so, too. It counts for this question only. Whether anything is asked.
     pub fn device_proven(&mut self, now: Now) -> bool {
-        match &mut self.state {
-            State::Scan(scanning) => scanning.exchange.prove_device(now),
-            State::Fresh
-            | State::Form(_)
-            | State::Certificate(_)
-            | State::Asking(_)
-            | State::Change(_)
-            | State::Challenged(_)
-            | State::Managing(_)
-            | State::Over(_) => false,
-        }
+        self.state.scanning_mut().is_some_and(|scanning| scanning.exchange.prove_device(now))
     }
 
     /// What lies before the user.
@@ -164,17 +133,7 @@ impl Conversation {
     /// How far the look at the client is that is waited for; `None` if none is. What was answered is judged with [`Event::Scanned`].
     #[must_use]
     pub fn scan_stage(&self) -> Option<Stage> {
-        match &self.state {
-            State::Scan(scanning) => Some(scanning.exchange.stage()),
-            State::Fresh
-            | State::Form(_)
-            | State::Certificate(_)
-            | State::Asking(_)
-            | State::Change(_)
-            | State::Challenged(_)
-            | State::Managing(_)
-            | State::Over(_) => None,
-        }
+        Some(self.state.scanning()?.exchange.stage())
     }
 
     /// Whoever looks at the client has come, and will ask what at.

@@ -161,6 +161,36 @@ pub(super) struct Challenged {
 }
 
 impl State {
+    /// The look at the client that is waited for.
+    pub(super) fn scanning(&self) -> Option<&Scanning> {
+        match self {
+            Self::Scan(scanning) => Some(scanning),
+            Self::Fresh
+            | Self::Form(_)
+            | Self::Certificate(_)
+            | Self::Asking(_)
+            | Self::Change(_)
+            | Self::Challenged(_)
+            | Self::Managing(_)
+            | Self::Over(_) => None,
+        }
+    }
+
+    /// The same, to go on with it.
+    pub(super) fn scanning_mut(&mut self) -> Option<&mut Scanning> {
+        match self {
+            Self::Scan(scanning) => Some(scanning),
+            Self::Fresh
+            | Self::Form(_)
+            | Self::Certificate(_)
+            | Self::Asking(_)
+            | Self::Change(_)
+            | Self::Challenged(_)
+            | Self::Managing(_)
+            | Self::Over(_) => None,
+        }
+    }
+
     /// What lies before the user.
     pub(super) fn shown(&self) -> Shown {
         match self {
