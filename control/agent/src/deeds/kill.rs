@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, getpgrp, getpid, getsid, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
 
 use super::Outcome;
 use crate::line::now;
@@ -65,8 +65,8 @@ impl Hunt {
     /// For processes of `uid`, sparing this one and what it came from.
     pub(super) fn of(uid: u32) -> Self {
         let own = number(getpid());
-        let mut spared = HashSet::from([1, own, number(getpgrp())]);
-        spared.extend(getsid(None).ok().map(number));
+        let mut spared = HashSet::from([1, own]);
+        spared.extend(Status::of(&folder(own)).iter().flat_map(Status::led_by));
         let mut at = own;
         for _ in 0..ANCESTORS_MAX {
             let Some(above) = Status::of(&folder(at)).map(|status| status.parent).filter(|above| *above != 0) else { break };
@@ -170,6 +170,9 @@ struct Status {
     parent: u32,
     /// Real, effective, saved, and for files.
     uids: [u32; 4],
+    /// The leader of its process group and that of its session; 0 where the leader is outside of this namespace of processes, as in a container
+    /// that was entered from without.
+    leaders: [u32; 2],
 }
 
 impl Status {
@@ -178,7 +181,15 @@ impl Status {
         File::open(process.join("status")).ok()?.take(STATUS_BYTES_MAX).read_to_string(&mut text).ok()?;
         let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let uids: Vec<u32> = field("Uid")?.split_whitespace().filter_map(|uid| uid.parse().ok()).collect();
-        Some(Self { parent: field("PPid")?.trim().parse().ok()?, uids: uids.try_into().ok()? })
+        // A number for each nested namespace, the innermost last: that is the one the rest of `/proc` speaks of.
+        let innermost = |name| field(name).and_then(|numbers| numbers.split_whitespace().next_back()?.parse().ok()).unwrap_or(0);
+        let leaders = [innermost("NSpgid"), innermost("NSsid")];
+        Some(Self { parent: field("PPid")?.trim().parse().ok()?, uids: uids.try_into().ok()?, leaders })
+    }
+
+    /// Whose group and session it is in, if they can be seen from here.
+    fn led_by(&self) -> impl Iterator<Item = u32> {
+        self.leaders.into_iter().filter(|leader| *leader != 0)
     }
 }
 
@@ -247,7 +258,8 @@ mod tests {
     fn what_the_agent_stands_on_is_spared() {
         let hunt = Hunt::of(geteuid().as_raw());
         let (own, parent) = (std::process::id(), std::os::unix::process::parent_id());
-        for number in [1, own, parent, number(getsid(None).unwrap()), number(getpgrp())] {
+        let status = Status::of(Path::new("/proc/self")).unwrap();
+        for number in [1, own, parent].into_iter().filter(|number| *number != 0).chain(status.led_by()) {
             assert!(hunt.spared.contains(&number) && !hunt.may_end(number, &folder(number)), "{number}");
         }
         let own = std::fs::read_to_string("/proc/self/comm").unwrap();
@@ -269,6 +281,18 @@ mod tests {
     #[ignore = "a process for what_the_agent_stands_on_is_spared: lasts as long as its standard input"]
     fn lasts() {
         let _read = std::io::read_to_string(std::io::stdin()).unwrap();
+    }
+
+    /// In a container that was entered from without, the leaders of the session and of the group, and perhaps the parent, have no number.
+    #[test]
+    fn what_leads_from_another_namespace_is_nobody() {
+        let inside = Command::new("unshare")
+            .args(["--pid", "--fork", "--mount-proc"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "deeds::kill::tests::what_the_agent_stands_on_is_spared"])
+            .output()
+            .unwrap();
+        assert!(inside.status.success(), "{}", String::from_utf8_lossy(&inside.stdout));
     }
 
     #[test]
