@@ -106,7 +106,12 @@ impl std::fmt::Debug for RingEngine {
 pub(crate) fn open(settings: &EngineSettings, report: &mut Report) -> Result<RingEngine, EngineFault> {
     // Behaviour is tested on a small ring of its own: the real one starts with nothing in it.
     let rung = probe::behaviour(&Rung::ALL, report)?;
-    RingEngine::new(&[rung], settings, report)
+    let mut own = Report::default();
+    let engine = RingEngine::new(&[rung], settings, &mut own);
+    // What the small ring had to do without, this one has to, too: that is said once.
+    own.items.retain(|item| !report.items.contains(item));
+    report.items.append(&mut own.items);
+    engine
 }
 
 /// Why there is no ring, for people.
