@@ -43,7 +43,7 @@ impl Rung {
         }
     }
 
-    fn subject(self) -> &'static str {
+    pub(crate) fn subject(self) -> &'static str {
         match self {
             Self::A => "io_uring rung A",
             Self::B => "io_uring rung B",

@@ -307,20 +307,63 @@ impl Bench {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::kernel_version;
     use crate::report::Item;
 
+    fn is_known(rung: Rung) -> bool {
+        let since = match rung {
+            Rung::A => (6, 6),
+            Rung::B => (6, 1),
+            Rung::C => (5, 19),
+        };
+        kernel_version() >= since
+    }
+
+    fn unwanted() -> bool {
+        std::env::var_os("SLUICE_NO_URING").is_some_and(|v| v == "1")
+    }
+
+    /// What did not work, with its reason.
+    fn without(report: &Report) -> Vec<(&str, Outcome, &str)> {
+        let items = report.items.iter().filter(|i| i.outcome != Outcome::Works);
+        items.map(|i: &Item| (i.subject, i.outcome, i.detail.as_str())).collect()
+    }
+
+    fn unknown(rung: Rung) -> (&'static str, Outcome, &'static str) {
+        (rung.subject(), Outcome::Without, "not known to this kernel")
+    }
+
     #[test]
-    fn every_rung_that_this_kernel_has_behaves() {
-        if std::env::var_os("SLUICE_NO_URING").is_some_and(|v| v == "1") {
+    fn every_rung_that_this_kernel_has_behaves_and_no_other_is_had() {
+        if unwanted() {
             return;
         }
         for rung in Rung::ALL {
             let mut report = Report::default();
-            let held = behaviour(&[rung], &mut report).unwrap_or_else(|e| panic!("{rung:?}: {e}: {:#?}", report.items));
-            assert_eq!(held, rung);
-            let tried: Vec<&Item> = report.items.iter().filter(|i| i.outcome == Outcome::Fails).collect();
-            assert!(tried.is_empty(), "{tried:?}");
-            assert!(report.items.iter().any(|i| i.subject == "restrictions hold" && i.outcome == Outcome::Works));
+            let held = behaviour(&[rung], &mut report);
+            if is_known(rung) {
+                assert_eq!(held.unwrap_or_else(|e| panic!("{rung:?}: {e}: {:#?}", report.items)), rung);
+                assert!(report.items.iter().all(|i| i.outcome != Outcome::Fails), "{:#?}", report.items);
+                assert!(report.items.iter().any(|i| i.subject == "restrictions hold" && i.outcome == Outcome::Works));
+            } else {
+                let fault = held.unwrap_err();
+                let EngineFault::System { call: "io_uring_setup", source } = fault else { panic!("{rung:?}: {fault}") };
+                assert_eq!(source.raw_os_error(), Some(libc::EINVAL), "{rung:?}");
+                assert_eq!(without(&report), [unknown(rung)]);
+            }
         }
+    }
+
+    #[test]
+    fn the_best_rung_that_this_kernel_has_is_taken() {
+        if unwanted() {
+            return;
+        }
+        let mut report = Report::default();
+        let held = behaviour(&Rung::ALL, &mut report).unwrap_or_else(|e| panic!("{e}: {:#?}", report.items));
+        assert_eq!(Rung::ALL.into_iter().find(|rung| is_known(*rung)), Some(held));
+        let above: Vec<_> = Rung::ALL.into_iter().take_while(|rung| *rung != held).map(unknown).collect();
+        let tried: Vec<_> = without(&report).into_iter().filter(|(subject, ..)| subject.contains("rung")).collect();
+        assert_eq!(tried, above);
     }
 }
