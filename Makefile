@@ -1,6 +1,6 @@
 # An index: every recipe is one or two plain commands that can be typed by hand. ARGS passes through.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint fmt doc sim loom fuzz micro bench bench-quick soak agent dist ci packages
+.PHONY: help demo test build lint fmt doc sim loom fuzz micro bench bench-quick soak old-kernel agent dist ci packages
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/: [^#]*##/\t/' | expand -t 14
@@ -54,6 +54,10 @@ bench-quick:     ## the same for a few seconds with unoptimised binaries, so tha
 
 soak:            ## hours of mixed sessions; descriptors and memory must come back (MINUTES=60)
 	SLUICE_SOAK_SECONDS=$$(( $(or $(MINUTES),60) * 60 )) cargo test --release -p gate-daemon --test gateway -- soak --nocapture
+
+old-kernel:      ## the engines and the demo on Debian 12's own kernel 6.1, in an emulated machine; some ten minutes
+	@tests/packages.sh old-kernel
+	cargo build -p gate-daemon -p gate-cli && tests/old-kernel/boot.sh
 
 agent:           ## the endpoint agent as one static file, target/agent/sluice-epa
 	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile agent --target $$(rustc --print host-tuple) -p gate-agent $(ARGS)

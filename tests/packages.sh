@@ -1,10 +1,12 @@
 #!/bin/sh
-# Installs the Debian packages that a make target needs, and says which. Usage: tests/packages.sh demo|test
+# Installs the Debian packages that a make target needs, and says which. Usage: tests/packages.sh demo|test|old-kernel
 set -eu
 case "$1" in
 demo) wanted="gcc libc6-dev make ca-certificates" ;;
 test) wanted="gcc libc6-dev make ca-certificates iproute2 procps openssl curl socat ncat nmap haproxy prometheus slapd ldap-utils freeradius oathtool libnginx-mod-stream nginx-light hitch stunnel4 valgrind desktop-file-utils mandoc xdg-utils chromium" ;;
-*) echo "usage: $0 demo|test" >&2; exit 2 ;;
+# The kernel itself is not installed: tests/old-kernel/boot.sh unpacks it.
+old-kernel) wanted="gcc libc6-dev make ca-certificates binutils qemu-system-x86 busybox-static" ;;
+*) echo "usage: $0 demo|test|old-kernel" >&2; exit 2 ;;
 esac
 missing=""
 for package in $wanted; do
