@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use rustls::pki_types::ServerName;
 
 use crate::Load;
 use crate::fault::{Fault, machine};
+use crate::load::source;
 use crate::sink::ORDER_BYTES;
 use crate::wire::{Pulled, Wire};
 
@@ -75,6 +76,9 @@ impl Client {
             socket.set_tcp_congestion(name.as_bytes()).map_err(machine(format!("set congestion control {name}")))?;
         }
         socket.set_nonblocking(true).map_err(machine("set non-blocking"))?;
+        if let Some(source) = source(load.sources.unwrap_or(0), number as u64) {
+            socket.bind(&SocketAddr::new(source, 0).into()).map_err(machine(format!("connect from {source}")))?;
+        }
         match socket.connect(&target.into()) {
             // EINPROGRESS is what a non-blocking connect says.
             Err(fault) if fault.raw_os_error() != Some(115) => return Err(machine(format!("connect to {target}"))(fault)),

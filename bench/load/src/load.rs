@@ -1,6 +1,6 @@
 //! What every mode needs to be told: where the load goes, how much of it, and where the result goes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,9 +33,13 @@ pub(crate) struct Load {
     /// Where to get tickets (an STA that speaks HTTP). Without it the target is a plain TLS proxy, and no SOCKS5 is spoken.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) sta: Option<SocketAddr>,
-    /// The host to ask tickets for: the sink.
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) host: Option<SocketAddr>,
+    /// The host to ask tickets for: the sink. Several, with commas between, get as many sessions each.
+    #[arg(long, value_name = "ADDRESS:PORT", value_delimiter = ',')]
+    pub(crate) host: Vec<SocketAddr>,
+    /// From so many addresses of this machine in turn, 127.0.1.1 onwards; 0: from whatever address the system chooses. Default: 200 for
+    /// logins, else 0.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) sources: Option<u32>,
     /// Connections at a time.
     #[arg(long, default_value_t = 8)]
     pub(crate) connections: usize,
@@ -130,6 +134,13 @@ impl Member {
     }
 }
 
+/// The address from which connection number `connection` comes, if there are `sources` of them.
+pub(crate) fn source(sources: u32, connection: u64) -> Option<IpAddr> {
+    let number = u32::try_from(connection.checked_rem(u64::from(sources))?).unwrap_or(0);
+    let [_, _, high, low] = (number / 250 * 256 + number % 250 + 1 + 256).to_be_bytes();
+    Some(IpAddr::from([127, 0, high, low]))
+}
+
 /// Share number `at` of `whole` among `shares`; the shares add up.
 pub(crate) fn part(whole: usize, shares: usize, at: usize) -> usize {
     whole / shares + usize::from(at < whole % shares)
@@ -152,5 +163,15 @@ mod tests {
         for wrong in ["3/3", "", "1", "-1/2", "1/x"] {
             assert!(Member::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn sources_are_as_many_as_wanted() {
+        let of = |login| source(600, login).unwrap().to_string();
+        assert_eq!(
+            [of(0), of(249), of(250), of(599), of(600)],
+            ["127.0.1.1", "127.0.1.250", "127.0.2.1", "127.0.3.100", "127.0.1.1"]
+        );
+        assert_eq!(source(0, 7), None);
     }
 }

@@ -9,7 +9,7 @@
 //! login's time counts from the moment at which it was due, so that a slow gateway cannot hide behind a slow generator.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
@@ -26,12 +26,15 @@ use crate::clock::now;
 use crate::code;
 use crate::drive;
 use crate::fault::Fault;
+use crate::load::source;
 use crate::measure::Process;
 use crate::report::Outcome;
 use crate::trust::client_config;
 
 /// How long one login may take before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Addresses from which logins come: a gateway slows down a source with many of them at once.
+const SOURCES: u32 = 200;
 /// Logins before the window.
 const WARM_UP: Duration = Duration::from_millis(500);
 /// Longest head of an answer, in bytes.
@@ -51,10 +54,6 @@ pub(crate) struct Crowd {
     /// The password of all of them.
     #[arg(long, default_value = "load-test-password")]
     pub(crate) password: String,
-    /// From so many addresses of this machine in turn, 127.0.1.1 onwards: a gateway slows down a source with many logins at once. 0: from
-    /// whatever address the system chooses.
-    #[arg(long, default_value_t = 200)]
-    pub(crate) sources: u32,
     /// Logins per second; without it, as many as come through.
     #[arg(long)]
     pub(crate) rate: Option<u32>,
@@ -174,18 +173,11 @@ fn member(shared: &Shared<'_>, number: usize) -> Result<Histogram<u64>, Fault> {
 
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
-/// The address from which login number `login` comes.
-fn source(sources: u32, login: u64) -> Option<IpAddr> {
-    let number = u32::try_from(login.checked_rem(u64::from(sources))?).unwrap_or(0);
-    let [_, _, high, low] = (number / 250 * 256 + number % 250 + 1 + 256).to_be_bytes();
-    Some(IpAddr::from([127, 0, high, low]))
-}
-
 /// A whole login.
 fn log_in(shared: &Shared<'_>, user: &str, number: usize, login: u64) -> io::Result<()> {
     let target = shared.load.target;
     let socket = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
-    if let Some(source) = source(shared.crowd.sources, login) {
+    if let Some(source) = source(shared.load.sources.unwrap_or(SOURCES), login) {
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }
     socket.connect(&target.into())?;
@@ -298,16 +290,6 @@ mod tests {
         assert_eq!(answer.cookie("NSC_TMA"), None);
         assert_eq!(answer.between("<StateContext>", "</StateContext>"), "bG8=");
         assert_eq!(answer.between("<Result>", "</Result>"), "");
-    }
-
-    #[test]
-    fn sources_are_as_many_as_wanted() {
-        let of = |login| source(600, login).unwrap().to_string();
-        assert_eq!(
-            [of(0), of(249), of(250), of(599), of(600)],
-            ["127.0.1.1", "127.0.1.250", "127.0.2.1", "127.0.3.100", "127.0.1.1"]
-        );
-        assert_eq!(source(0, 7), None);
     }
 
     #[test]

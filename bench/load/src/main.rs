@@ -23,6 +23,7 @@ mod progress;
 mod radius;
 mod report;
 mod sink;
+mod soak;
 mod stage;
 mod storm;
 mod suite;
@@ -141,6 +142,8 @@ enum Command {
     },
     /// Logins through a real directory, and what running streams notice of them, in a network namespace of its own.
     Storm(storm::Plan),
+    /// Very many idle sessions, used once each: memory, and that all of it comes back; in a network namespace of its own.
+    Soak(soak::Plan),
     /// The gateway against its peers, in turns, in a network namespace of its own.
     Compare(suite::Plan),
     /// One page with plots of several results that were written with --json.
@@ -162,6 +165,7 @@ fn carry_out(command: Command) -> Result<(), Fault> {
         Command::Sink { listen, core } => return sink::run(listen, core),
         Command::Logins { load, crowd } => return logins::run(&load, &crowd).and_then(|result| report::show(&load, &result)),
         Command::Storm(plan) => return storm::run(&plan),
+        Command::Soak(plan) => return soak::run(&plan),
         Command::Compare(plan) => return suite::run(&plan),
         Command::Report(shown) => return report::again(&shown),
         Command::Connect { load, rate, resume } => (load, Work::Connect(Connect { rate, hold: Duration::ZERO, resume })),

@@ -50,37 +50,77 @@ pub(crate) struct Gateway {
     pub(crate) process: Ended,
     /// Where its public virtual server listens.
     pub(crate) target: SocketAddr,
-    /// Where its embedded authority listens.
+    /// Where the authority for its tickets listens.
     pub(crate) sta: SocketAddr,
 }
 
-impl Gateway {
-    /// Starts `binary` on the core under load with one worker, a farm, the host `host` allowed and `lines` of configuration more. The
-    /// whole process is pinned, control thread included: its share of a launch or login counts.
-    pub(crate) fn start(binary: &Path, dir: &Path, host: SocketAddr, lines: &str) -> Result<Self, Fault> {
-        let inside = dir.display();
-        let config = format!(
-            "enable ns feature SSLVPN AAA\nset ns worker -count 1 -cores {UNDER_LOAD}\n\
+/// What a gateway shall be like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish<'w> {
+    pub(crate) binary: &'w Path,
+    /// Its folder, with its certificate `gw.pem` and `gw.key` in it.
+    pub(crate) dir: &'w Path,
+    /// Hosts that it may carry sessions to.
+    pub(crate) hosts: &'w [SocketAddr],
+    /// Where its public virtual server listens; port 0 lets the system choose. Several may share an address.
+    pub(crate) listen: SocketAddr,
+    /// The authority for its tickets; none: one of its own.
+    pub(crate) sta: Option<SocketAddr>,
+    /// Cores of the whole process, control thread included, with commas between. As many workers, one on each.
+    pub(crate) cores: &'w str,
+    /// Configuration beside that.
+    pub(crate) lines: &'w str,
+}
+
+impl<'w> Wish<'w> {
+    /// One worker on the core under load, and an authority of its own.
+    pub(crate) fn under_load(binary: &'w Path, dir: &'w Path, hosts: &'w [SocketAddr], lines: &'w str) -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { binary, dir, hosts, listen, sta: None, cores: UNDER_LOAD, lines }
+    }
+
+    fn config(&self) -> String {
+        let (inside, cores, listen) = (self.dir.display(), self.cores, self.listen);
+        let mut config = format!(
+            "enable ns feature SSLVPN AAA\nset ns worker -count {} -cores {cores}\n\
              set ns config -innerSocket {inside}/inner.sock -controlSocket {inside}/control.sock\n\
-             add ssl certKey gw -cert gw.pem -key gw.key\nadd vpn vserver vpn1 SSL 127.0.0.1 0 -vserverFqdn {NAME}\n\
-             bind ssl vserver vpn1 -certkeyName gw\nadd farm server inside 127.0.0.1 0\n\
-             bind vpn vserver vpn1 -staServer http://127.0.0.1:0\n\
-             add vpn allowedHost sink {}/32 -port {} -allowLoopback YES\nset ns limits -unprovenPerSource 20000\n{lines}",
-            host.ip(),
-            host.port()
+             add ssl certKey gw -cert gw.pem -key gw.key\nadd vpn vserver vpn1 SSL {} {} -vserverFqdn {NAME}\n\
+             bind ssl vserver vpn1 -certkeyName gw\nset ns limits -unprovenPerSource 20000\n",
+            cores.split(',').count(),
+            listen.ip(),
+            listen.port()
         );
-        fs::write(dir.join("ns.conf"), config).map_err(machine("write a file"))?;
+        config += &match self.sta {
+            Some(sta) => format!("bind vpn vserver vpn1 -staServer http://{sta}\n"),
+            None => {
+                "add farm server inside 127.0.0.1 0 -ticketLifetime 900\nbind vpn vserver vpn1 -staServer http://127.0.0.1:0\n"
+                    .into()
+            }
+        };
+        for (number, host) in self.hosts.iter().enumerate() {
+            let (ip, port) = (host.ip(), host.port());
+            config += &format!("add vpn allowedHost sink{number} {ip}/32 -port {port} -allowLoopback YES\n");
+        }
+        config + self.lines
+    }
+}
+
+impl Gateway {
+    /// Starts one and waits until everything listens.
+    pub(crate) fn start(wish: &Wish<'_>) -> Result<Self, Fault> {
+        let dir = wish.dir;
+        fs::write(dir.join("ns.conf"), wish.config()).map_err(machine("write a file"))?;
         let ready = dir.join("ready.json");
         let log = fs::File::create(dir.join("gateway.log")).map_err(machine("write a file"))?;
         let mut command = Command::new("taskset");
-        command.args(["-c", UNDER_LOAD]).arg(binary).arg("run").arg(dir.join("ns.conf")).arg("--ready-file").arg(&ready);
+        command.args(["-c", wish.cores]).arg(wish.binary).arg("run").arg(dir.join("ns.conf")).arg("--ready-file").arg(&ready);
         let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         let mut process = Ended(started.map_err(machine("start the gateway"))?);
         let told = wait_for("the gateway", &mut process, &dir.join("gateway.log"), || {
             serde_json::from_str::<serde_json::Value>(&fs::read_to_string(&ready).ok()?).ok()
         })?;
         let at = |kind: &str| told[kind][0]["address"].as_str().and_then(|text| text.parse().ok());
-        match (at("listeners"), at("farm")) {
+        match (at("listeners"), at("farm").or(wish.sta)) {
             (Some(target), Some(sta)) => Ok(Self { process, target, sta }),
             _ => Err(Fault::Nothing("the gateway does not say where it listens")),
         }
@@ -152,7 +192,12 @@ pub(crate) fn certificates(dir: &Path) -> Result<(), Fault> {
 
 /// The host behind the gateway, beside the core under load.
 pub(crate) fn sink() -> Result<(Ended, SocketAddr), Fault> {
-    let started = Command::new(own_binary()?).args(["sink", "--core", beside()]).stdout(Stdio::piped()).spawn();
+    sink_with(&["--core", beside()])
+}
+
+/// The same with other options.
+pub(crate) fn sink_with(args: &[&str]) -> Result<(Ended, SocketAddr), Fault> {
+    let started = Command::new(own_binary()?).arg("sink").args(args).stdout(Stdio::piped()).spawn();
     let mut child = Ended(started.map_err(machine("start the sink"))?);
     let out = child.0.stdout.take().ok_or(Fault::Nothing("the sink says nothing"))?;
     let mut line = String::new();
@@ -175,6 +220,16 @@ pub(crate) fn wait_for<T>(what: &str, process: &mut Ended, log: &Path, mut state
         }
         std::thread::park_timeout(Duration::from_millis(5));
     }
+}
+
+/// A folder of its own for the gateway `name`, with the certificate of `dir` in it.
+pub(crate) fn folder(dir: &Path, name: &str) -> Result<PathBuf, Fault> {
+    let place = dir.join(name);
+    fs::create_dir_all(&place).map_err(machine("make a folder"))?;
+    for file in ["gw.pem", "gw.key"] {
+        fs::copy(dir.join(file), place.join(file)).map_err(machine("copy a file"))?;
+    }
+    Ok(place)
 }
 
 /// The median of an odd or even number of figures, the lowest and the highest.

@@ -19,7 +19,7 @@ use crate::drive::free_port;
 use crate::fault::{Fault, machine};
 use crate::radius;
 use crate::report::{Outcome, Provenance, say};
-use crate::stage::{self, Ended, Gateway, NAME, spread, wait_for};
+use crate::stage::{self, Ended, Gateway, NAME, Wish, spread, wait_for};
 
 /// The password of all users.
 pub(crate) const PASSWORD: &str = "load-test-password";
@@ -165,7 +165,7 @@ fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
         Factors::Ldap | Factors::LdapTotp => slapd(plan, dir, users).map(|(process, at)| (process, lines(at, plan.factors)))?,
         Factors::Radius => radius::start(&plan.freeradius, dir, users).map(|(process, at)| (process, radius::lines(at)))?,
     };
-    let gateway = Gateway::start(&plan.gateway, dir, host, &lines)?;
+    let gateway = Gateway::start(&Wish::under_load(&plan.gateway, dir, &[host], &lines))?;
     let mut done = Vec::new();
     for number in 1..=rounds {
         let quiet = streams(&gateway, dir, host, seconds)?.finish("streams alone")?;

@@ -5,14 +5,27 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::fault::{Fault, machine};
+use crate::load::part;
 
 /// How long an authority may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// Asks for `count` tickets, as many for each of `hosts`.
+pub(crate) fn fetch_all(sta: SocketAddr, hosts: &[SocketAddr], count: usize) -> Result<Vec<String>, Fault> {
+    if hosts.is_empty() {
+        return Err(Fault::Nothing("a ticket is for a host: --host is wanted beside --sta"));
+    }
+    let mut tickets = Vec::with_capacity(count);
+    for (at, host) in hosts.iter().enumerate() {
+        tickets.extend(fetch(sta, *host, part(count, hosts.len(), at))?);
+    }
+    Ok(tickets)
+}
+
 /// Asks the authority at `sta` for `count` tickets for `host`, over one connection.
-pub(crate) fn fetch(sta: SocketAddr, host: SocketAddr, count: usize) -> Result<Vec<String>, Fault> {
+fn fetch(sta: SocketAddr, host: SocketAddr, count: usize) -> Result<Vec<String>, Fault> {
     let connection = TcpStream::connect(sta).map_err(machine(format!("connect to the authority at {sta}")))?;
     connection.set_read_timeout(Some(PATIENCE)).map_err(machine("set a time-out"))?;
     connection.set_nodelay(true).map_err(machine("set no delay"))?;

@@ -7,6 +7,7 @@
 //!
 //! Member 0 looks at the process under load. How much memory that had before is looked up here, before anybody connects.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
@@ -25,41 +26,65 @@ struct Begun {
     says: BufReader<ChildStdout>,
 }
 
+/// Processes that carry out one load together.
+pub(crate) struct Crew(Vec<Begun>);
+
 /// Carries out `work` with `load.processes` of them.
 pub(crate) fn run(load: &Load, work: &Work) -> Result<Outcome, Fault> {
     let before = load.pid.filter(|_| work.wants_memory()).map(|pid| Process::of(pid).memory_bytes()).transpose()?;
-    let mut crew = (0..load.processes).map(|number| begin(load, number, before)).collect::<Result<Vec<_>, _>>()?;
+    let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    args.extend(before.iter().flat_map(|bytes| ["--memory-before".into(), bytes.to_string().into()]));
+    let mut crew = Crew::begin(&args, load.processes)?;
     let mut progress = Progress::new(true);
-    for (number, member) in crew.iter_mut().enumerate() {
-        let mut line = String::new();
-        member.says.read_line(&mut line).map_err(machine("listen to a process"))?;
-        if line.trim() != READY {
-            return Err(Fault::Tool { tool: format!("process {number}"), said: line });
-        }
-        progress.show(0.0, || format!("{} of {} processes are ready", number + 1, load.processes));
-    }
-    for member in &mut crew {
-        writeln!(member.told, "{GO}").map_err(machine("begin the window"))?;
-    }
+    crew.ready(&mut progress)?;
+    crew.go()?;
     progress.show(0.5, || "the window is open".to_owned());
-    let mut all: Option<Outcome> = None;
-    for (number, member) in crew.iter_mut().enumerate() {
-        let mut text = String::new();
-        member.says.read_to_string(&mut text).map_err(machine("listen to a process"))?;
-        let _ = member.process.0.wait();
-        let part: Outcome =
-            serde_json::from_str(&text).map_err(|_| Fault::Tool { tool: format!("process {number}"), said: text })?;
-        all = Some(if let Some(sum) = all { sum.with(&part)? } else { part });
-    }
-    all.ok_or(Fault::Nothing("there was no process"))
+    crew.finish()
 }
 
-fn begin(load: &Load, number: usize, before: Option<u64>) -> Result<Begun, Fault> {
-    let mut command = Command::new(own_binary()?);
-    command.args(std::env::args_os().skip(1)).arg("--member").arg(format!("{number}/{}", load.processes));
-    if let Some(bytes) = before {
-        command.arg("--memory-before").arg(bytes.to_string());
+impl Crew {
+    /// This program, `of` times, with `args`.
+    pub(crate) fn begin(args: &[OsString], of: usize) -> Result<Self, Fault> {
+        (0..of).map(|number| begin(args, number, of)).collect::<Result<_, _>>().map(Self)
     }
+
+    /// Waits until all connections of all of them work.
+    pub(crate) fn ready(&mut self, progress: &mut Progress) -> Result<(), Fault> {
+        let of = self.0.len();
+        for (number, member) in self.0.iter_mut().enumerate() {
+            let mut line = String::new();
+            member.says.read_line(&mut line).map_err(machine("listen to a process"))?;
+            if line.trim() != READY {
+                return Err(Fault::Tool { tool: format!("process {number}"), said: line });
+            }
+            progress.show(0.0, || format!("{} of {of} processes are ready", number + 1));
+        }
+        Ok(())
+    }
+
+    /// Opens the window of all of them.
+    pub(crate) fn go(&mut self) -> Result<(), Fault> {
+        self.0.iter_mut().try_for_each(|member| writeln!(member.told, "{GO}")).map_err(machine("begin the window"))
+    }
+
+    /// What they did together, once all have ended.
+    pub(crate) fn finish(mut self) -> Result<Outcome, Fault> {
+        let mut all: Option<Outcome> = None;
+        for (number, member) in self.0.iter_mut().enumerate() {
+            let mut text = String::new();
+            member.says.read_to_string(&mut text).map_err(machine("listen to a process"))?;
+            let _ = member.process.0.wait();
+            let part: Outcome =
+                serde_json::from_str(&text).map_err(|_| Fault::Tool { tool: format!("process {number}"), said: text })?;
+            all = Some(if let Some(sum) = all { sum.with(&part)? } else { part });
+        }
+        all.ok_or(Fault::Nothing("there was no process"))
+    }
+}
+
+fn begin(args: &[OsString], number: usize, of: usize) -> Result<Begun, Fault> {
+    let mut command = Command::new(own_binary()?);
+    command.args(args).arg("--member").arg(format!("{number}/{of}"));
     let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
     let mut process = Ended(started.map_err(machine("begin a process"))?);
     match (process.0.stdin.take(), process.0.stdout.take()) {

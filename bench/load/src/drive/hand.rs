@@ -13,7 +13,7 @@ use crate::Load;
 use crate::client::{Client, Stage};
 use crate::clock::now;
 use crate::drive::gate::Gate;
-use crate::drive::{LATENCY_MICROS_MAX, SAMPLES, SETUP};
+use crate::drive::{LATENCY_MICROS_MAX, SAMPLES, SETUP, patience};
 use crate::fault::{Fault, machine};
 use crate::measure::{Process, Used};
 use crate::progress::Progress;
@@ -36,6 +36,8 @@ pub(crate) struct Share {
     pub(crate) latencies: Vec<Histogram<u64>>,
     pub(crate) resumed: u64,
     pub(crate) failed: u64,
+    /// From the first connection's beginning until all were up; zero where they come and go.
+    pub(crate) opened: Duration,
     /// Of the process under load; the first thread looks.
     pub(crate) used: Used,
     /// Of the process under load at the end of the window.
@@ -64,6 +66,7 @@ pub(crate) struct Hand<'l> {
     pub(crate) units: u64,
     pub(crate) resumed: u64,
     pub(crate) failed: u64,
+    pub(crate) opened: Duration,
     pub(crate) latencies: Vec<Histogram<u64>>,
 }
 
@@ -93,7 +96,8 @@ impl Hand<'_> {
     /// Opens all connections and waits until each of them works.
     pub(crate) fn open_all(&mut self) -> Result<(), Fault> {
         let mut progress = Progress::new(self.first && self.load.member.is_none());
-        let deadline = now() + SETUP;
+        let begun = now();
+        let deadline = begun + patience(self.connections);
         let mut events = Events::with_capacity(1024);
         let (mut opened, mut up) = (0, 0);
         while up < self.connections {
@@ -120,6 +124,7 @@ impl Hand<'_> {
                 return Err(Fault::Nothing("not all connections came up in time"));
             }
         }
+        self.opened = now().duration_since(begun);
         Ok(())
     }
 
@@ -166,6 +171,7 @@ impl Hand<'_> {
             latencies: std::mem::take(&mut self.latencies),
             resumed: self.resumed,
             failed: self.failed,
+            opened: self.opened,
             samples: watch.samples,
         })
     }

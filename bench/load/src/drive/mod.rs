@@ -33,13 +33,16 @@ use crate::trust::client_config;
 use crate::{Load, sink, tickets};
 
 pub(crate) use connect::Connect;
+pub(crate) use crew::Crew;
 pub(crate) use ica::Mix;
 
 use gate::Gate;
 use hand::{BLOCK, Hand, Share};
 
-/// How long all connections may take to be up, and to be idle after that.
+/// How long a process may take until its connections are up, or until each has been used; a window without work may go on for as long.
 const SETUP: Duration = Duration::from_secs(60);
+/// Beside that, for each connection: hundreds of them in a second are slow for any machine.
+const SETUP_EACH: Duration = Duration::from_millis(10);
 /// Handshakes for which tickets are fetched in advance, per second of warm-up and window, where no rate is given.
 const TICKETS_PER_SECOND: f64 = 6000.0;
 /// Seconds that one of several processes may wait for the others, and go on with handshakes meanwhile.
@@ -88,6 +91,11 @@ pub(crate) enum Work {
     },
 }
 
+/// How long `connections` of one process may take until they are up.
+fn patience(connections: usize) -> Duration {
+    SETUP + SETUP_EACH * u32::try_from(connections).unwrap_or(u32::MAX)
+}
+
 /// Pins the calling thread; where that is not allowed the run goes on unpinned, which the figures will show.
 pub(crate) fn pin(core: Option<usize>) {
     if let Some(id) = core {
@@ -117,7 +125,7 @@ fn alone(load: &Load, work: &Work) -> Result<Outcome, Fault> {
     let work = &load.member.map_or_else(|| work.clone(), |member| work.part(member.of, member.number));
     let threads = load.threads.clamp(1, load.connections.max(1));
     let mut tickets = match load.sta {
-        Some(sta) => tickets::fetch(sta, load.host.unwrap_or(load.target), work.tickets(load))?,
+        Some(sta) => tickets::fetch_all(sta, &load.host, work.tickets(load))?,
         None => Vec::new(),
     };
     let watched = load.pid.map(Process::of);
@@ -151,6 +159,7 @@ fn alone(load: &Load, work: &Work) -> Result<Outcome, Fault> {
             units: 0,
             resumed: 0,
             failed: 0,
+            opened: Duration::ZERO,
             latencies: work.latencies().iter().map(|_| histogram()).collect::<Result<_, _>>()?,
         });
     }
@@ -222,6 +231,7 @@ fn outcome(load: &Load, work: &Work, all: Share, before: u64) -> Result<Outcome,
     outcome.cpu_by_thread = all.used.by_thread;
     outcome.samples = all.samples;
     outcome.failed = all.failed;
+    outcome.opened_seconds = Some(all.opened.as_secs_f64()).filter(|seconds| *seconds > 0.0);
     outcome.resumed = all.resumed;
     if let Work::Slow { .. } = work {
         outcome.carried_bytes = Some(all.units);
@@ -305,6 +315,7 @@ impl Share {
         }
         self.resumed += other.resumed;
         self.failed += other.failed;
+        self.opened = self.opened.max(other.opened);
         self.used.seconds += other.used.seconds;
         self.used.by_thread.extend(other.used.by_thread);
         self.memory_bytes += other.memory_bytes;

@@ -6,8 +6,8 @@ use mio::Events;
 
 use crate::client::{Message, Stage};
 use crate::clock::now;
-use crate::drive::SETUP;
 use crate::drive::hand::{Hand, Share};
+use crate::drive::patience;
 use crate::fault::Fault;
 
 /// How often a slow reader reads, in a second.
@@ -25,7 +25,7 @@ pub(super) fn idle(mut hand: Hand<'_>, then_use: bool) -> Result<Share, Fault> {
 
 /// A byte there and back on every connection.
 fn use_each(hand: &mut Hand<'_>) -> Result<(), Fault> {
-    let deadline = now() + SETUP;
+    let deadline = now() + patience(hand.connections);
     let mut events = Events::with_capacity(1024);
     for client in &mut hand.clients {
         client.say(b"x", Message { due: now(), kind: 0, left: 1 })?;

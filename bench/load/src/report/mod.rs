@@ -56,6 +56,9 @@ pub(crate) struct Outcome {
     /// Connections that were due and came to nothing.
     #[serde(default)]
     pub(crate) failed: u64,
+    /// Seconds from the first connection's beginning until all were up, where they stay.
+    #[serde(default)]
+    pub(crate) opened_seconds: Option<f64>,
     /// What was done and used so far, many times within the window.
     #[serde(default)]
     pub(crate) samples: Vec<Sample>,
@@ -174,6 +177,7 @@ impl Outcome {
             carried_bytes: None,
             resumed: 0,
             failed: 0,
+            opened_seconds: None,
             samples: Vec::new(),
             made_with: Provenance::here(),
         }
@@ -186,6 +190,7 @@ impl Outcome {
         self.seconds = self.seconds.max(other.seconds);
         self.resumed += other.resumed;
         self.failed += other.failed;
+        self.opened_seconds = self.opened_seconds.zip(other.opened_seconds).map(|(a, b)| a.max(b));
         self.carried_bytes = self.carried_bytes.zip(other.carried_bytes).map(|(a, b)| a + b);
         for (mine, theirs) in self.latencies.iter_mut().zip(&other.latencies) {
             let mut both = mine.histogram()?;
@@ -219,6 +224,9 @@ impl Outcome {
         }
         if self.failed > 0 {
             line("failed", format!("{} connections", self.failed));
+        }
+        if let Some(seconds) = self.opened_seconds {
+            line("connections up in", format!("{seconds:.2} s"));
         }
         if let Some(bytes) = self.carried_bytes {
             #[expect(clippy::cast_precision_loss, reason = "a figure to print")]

@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use crate::drive::free_port;
 use crate::fault::{Fault, machine};
 use crate::report::say;
-use crate::stage::{Ended, Gateway, UNDER_LOAD, wait_for};
+use crate::stage::{self, Ended, Gateway, UNDER_LOAD, Wish, wait_for};
 use crate::suite::Plan;
 
 /// Who it is.
@@ -86,12 +86,9 @@ struct Place<'p> {
 }
 
 fn ours(binary: &Path, dir: &Path, host: SocketAddr, name: &'static str, kind: Kind, lines: &str) -> Result<Target, Fault> {
-    let place = dir.join(name);
-    fs::create_dir_all(&place).map_err(machine("make a folder"))?;
-    for file in ["gw.pem", "gw.key"] {
-        fs::copy(dir.join(file), place.join(file)).map_err(machine("copy a file"))?;
-    }
-    let Gateway { process, target, sta } = Gateway::start(binary, &place, host, &format!("{lines} -sessions 16384\n"))?;
+    let place = stage::folder(dir, name)?;
+    let lines = format!("{lines} -sessions 16384\n");
+    let Gateway { process, target, sta } = Gateway::start(&Wish::under_load(binary, &place, &[host], &lines))?;
     Ok(Target { name, kind, address: target, sta: Some(sta), process })
 }
 
