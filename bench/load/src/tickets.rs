@@ -4,11 +4,16 @@ use std::io::{BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use crate::clock::now;
 use crate::fault::{Fault, machine};
 use crate::load::part;
 
 /// How long an authority may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What an authority says that has too much to do just now: it is asked again.
+const BUSY: u16 = 503;
+/// After so much time.
+const BREATH: Duration = Duration::from_millis(20);
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
@@ -24,13 +29,8 @@ pub(crate) fn fetch_all(sta: SocketAddr, hosts: &[SocketAddr], count: usize) -> 
     Ok(tickets)
 }
 
-/// Asks the authority at `sta` for `count` tickets for `host`, over one connection.
+/// Asks the authority at `sta` for `count` tickets for `host`, over one connection as long as it is kept.
 fn fetch(sta: SocketAddr, host: SocketAddr, count: usize) -> Result<Vec<String>, Fault> {
-    let connection = TcpStream::connect(sta).map_err(machine(format!("connect to the authority at {sta}")))?;
-    connection.set_read_timeout(Some(PATIENCE)).map_err(machine("set a time-out"))?;
-    connection.set_nodelay(true).map_err(machine("set no delay"))?;
-    let mut reader = BufReader::new(connection.try_clone().map_err(machine("share a connection"))?);
-    let mut writer = connection;
     let body = format!(
         "<?xml version=\"1.0\"?><!DOCTYPE CtxSTAProtocol SYSTEM \"CtxSTA.dtd\"><CtxSTAProtocol version=\"4.0\"><RequestTicket>\
          <AllowedTicketType>STA-v4</AllowedTicketType><AllowedAuthorityIDType>STA-v1</AllowedAuthorityIDType>\
@@ -42,52 +42,71 @@ fn fetch(sta: SocketAddr, host: SocketAddr, count: usize) -> Result<Vec<String>,
         body.len()
     );
     let mut tickets = Vec::with_capacity(count);
+    let mut line = connect(sta)?;
+    let mut deadline = now() + PATIENCE;
     while tickets.len() < count {
-        let sent = writer.write_all(request.as_bytes());
-        let answer = sent.and_then(|()| read_answer(&mut reader));
-        match answer {
+        let sent = line.get_mut().write_all(request.as_bytes());
+        match sent.and_then(|()| read_answer(&mut line)) {
+            Ok(answer) if answer.status == BUSY && now() < deadline => {
+                std::thread::park_timeout(BREATH);
+                continue;
+            }
             Ok(answer) => tickets.push(ticket_in(&answer)?),
             // Servers close a kept connection after some number of requests: go on with a new one.
-            Err(_) => {
-                let rest = fetch(sta, host, 1)?;
-                tickets.extend(rest);
-                let fresh = TcpStream::connect(sta).map_err(machine(format!("connect to the authority at {sta}")))?;
-                fresh.set_read_timeout(Some(PATIENCE)).map_err(machine("set a time-out"))?;
-                fresh.set_nodelay(true).map_err(machine("set no delay"))?;
-                reader = BufReader::new(fresh.try_clone().map_err(machine("share a connection"))?);
-                writer = fresh;
+            Err(_) if now() < deadline => {
+                line = connect(sta)?;
+                continue;
             }
+            Err(fault) => return Err(machine(format!("ask the authority at {sta}"))(fault)),
         }
+        deadline = now() + PATIENCE;
     }
     Ok(tickets)
 }
 
-fn read_answer(reader: &mut impl std::io::BufRead) -> std::io::Result<String> {
-    let mut length = 0;
+fn connect(sta: SocketAddr) -> Result<BufReader<TcpStream>, Fault> {
+    let connection = TcpStream::connect(sta).map_err(machine(format!("connect to the authority at {sta}")))?;
+    connection.set_read_timeout(Some(PATIENCE)).map_err(machine("set a time-out"))?;
+    connection.set_nodelay(true).map_err(machine("set no delay"))?;
+    Ok(BufReader::new(connection))
+}
+
+/// What an authority says.
+struct Answer {
+    status: u16,
+    body: String,
+}
+
+fn read_answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answer> {
+    let (mut status, mut length) = (0, 0);
     let mut line = String::new();
     loop {
         line.clear();
         if reader.read_line(&mut line)? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        let Some((name, value)) = line.split_once(':') else { if line.trim().is_empty() { break } else { continue } };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().unwrap_or(0);
+        if line.trim().is_empty() {
+            break;
+        }
+        match line.split_once(':') {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().unwrap_or(0),
+            Some(_) => {}
+            None => status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0),
         }
     }
     let mut body = vec![0; length.min(ANSWER_BYTES_MAX)];
     reader.read_exact(&mut body)?;
-    Ok(String::from_utf8_lossy(&body).into_owned())
+    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
-fn ticket_in(answer: &str) -> Result<String, Fault> {
+fn ticket_in(answer: &Answer) -> Result<String, Fault> {
     let text = |element: &str| {
-        let from = answer.find(&format!("<{element}>"))? + element.len() + 2;
-        answer[from..].split('<').next()
+        let from = answer.body.find(&format!("<{element}>"))? + element.len() + 2;
+        answer.body[from..].split('<').next()
     };
     match (text("TicketVersion"), text("AuthorityID"), text("Ticket")) {
         (Some(version), Some(id), Some(code)) => Ok(format!(";{version};{id};{code}")),
-        _ => Err(Fault::Ticket(answer.to_owned())),
+        _ => Err(Fault::Ticket(format!("{} {}", answer.status, answer.body))),
     }
 }
 
@@ -141,6 +160,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_no_ticket() {
-        assert!(matches!(ticket_in("<ResponseTicket><ErrorId>x</ErrorId></ResponseTicket>"), Err(Fault::Ticket(_))));
+        let answer = Answer { status: 200, body: "<ResponseTicket><ErrorId>x</ErrorId></ResponseTicket>".to_owned() };
+        assert!(matches!(ticket_in(&answer), Err(Fault::Ticket(_))));
     }
 }
