@@ -44,6 +44,7 @@ micro:           ## micro-benchmarks of the sans-IO crates
 bench:           ## against HAProxy, nginx, hitch, stunnel and tokio in one run, and logins through slapd; writes docs/performance.md
 	@tests/packages.sh test
 	cargo build --release -p gate-daemon -p bench-load -p bench-peer-tokio && target/release/sluice-load compare --gateway target/release/sluicegate --write docs/performance.md $(ARGS)
+	target/release/sluice-load overload --gateway target/release/sluicegate --write docs/performance.md
 	target/release/sluice-load storm --gateway target/release/sluicegate --write docs/performance.md
 	target/release/sluice-load storm --gateway target/release/sluicegate --factors radius --write docs/performance.md
 
@@ -51,8 +52,11 @@ bench-quick:     ## the same for a few seconds with unoptimised binaries, so tha
 	cargo build -q -p gate-daemon -p bench-load -p bench-peer-tokio && target/debug/sluice-load compare --gateway target/debug/sluicegate --quick $(ARGS)
 	target/debug/sluice-load storm --gateway target/debug/sluicegate --quick
 	target/debug/sluice-load storm --gateway target/debug/sluicegate --factors radius --quick
+	target/debug/sluice-load overload --gateway target/debug/sluicegate --quick
+	target/debug/sluice-load soak --gateway target/debug/sluicegate --quick
 
-soak:            ## hours of mixed sessions; descriptors and memory must come back (MINUTES=60)
+soak:            ## 50,000 idle sessions, each used once, then hours of mixed ones; descriptors and memory must come back (MINUTES=60)
+	cargo build --release -p gate-daemon -p bench-load && target/release/sluice-load soak --gateway target/release/sluicegate --write docs/memory.md $(ARGS)
 	SLUICE_SOAK_SECONDS=$$(( $(or $(MINUTES),60) * 60 )) cargo test --release -p gate-daemon --test gateway -- soak --nocapture
 
 old-kernel:      ## the engines and the demo on Debian 12's own kernel 6.1, in an emulated machine; some ten minutes

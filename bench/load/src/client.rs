@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read as _};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use rustls::ClientConfig;
@@ -68,28 +68,13 @@ impl Client {
         order: [u8; ORDER_BYTES],
         due: Instant,
     ) -> Result<Self, Fault> {
-        let target = load.target;
-        let socket = socket2::Socket::new(socket2::Domain::for_address(target), socket2::Type::STREAM, None);
-        let socket = socket.map_err(machine("make a socket"))?;
-        socket.set_tcp_nodelay(true).map_err(machine("set no delay"))?;
-        if let Some(name) = &load.congestion {
-            socket.set_tcp_congestion(name.as_bytes()).map_err(machine(format!("set congestion control {name}")))?;
-        }
-        socket.set_nonblocking(true).map_err(machine("set non-blocking"))?;
-        if let Some(source) = source(load.sources.unwrap_or(0), number as u64) {
-            socket.bind(&SocketAddr::new(source, 0).into()).map_err(machine(format!("connect from {source}")))?;
-        }
-        match socket.connect(&target.into()) {
-            // EINPROGRESS is what a non-blocking connect says.
-            Err(fault) if fault.raw_os_error() != Some(115) => return Err(machine(format!("connect to {target}"))(fault)),
-            _ => {}
-        }
+        let stream = dial(load, number, None)?;
         let opening = ticket.map(|ticket| {
             let length = u8::try_from(ticket.len()).unwrap_or(u8::MAX);
             [&[5, 1, 0, 5, 1, 0, 3, length], ticket.as_bytes(), &1494_u16.to_be_bytes()].concat()
         });
         Ok(Self {
-            stream: TcpStream::from_std(socket.into()),
+            stream,
             wire: tls.map_or_else(|| Ok(Wire::plain()), |(config, name)| Wire::tls(config, name))?,
             stage: Stage::Handshake,
             number,
@@ -222,6 +207,30 @@ impl Client {
     fn wrong(&self, what: &dyn std::fmt::Display) -> Fault {
         Fault::Peer { connection: self.number, what: what.to_string() }
     }
+}
+
+/// Begins a TCP connection. `linger`: how long closing it may wait; zero resets it.
+pub(crate) fn dial(load: &Load, number: usize, linger: Option<Duration>) -> Result<TcpStream, Fault> {
+    let target = load.target;
+    let socket = socket2::Socket::new(socket2::Domain::for_address(target), socket2::Type::STREAM, None);
+    let socket = socket.map_err(machine("make a socket"))?;
+    socket.set_tcp_nodelay(true).map_err(machine("set no delay"))?;
+    if let Some(name) = &load.congestion {
+        socket.set_tcp_congestion(name.as_bytes()).map_err(machine(format!("set congestion control {name}")))?;
+    }
+    if linger.is_some() {
+        socket.set_linger(linger).map_err(machine("set how to close"))?;
+    }
+    socket.set_nonblocking(true).map_err(machine("set non-blocking"))?;
+    if let Some(source) = source(load.sources.unwrap_or(0), number as u64) {
+        socket.bind(&SocketAddr::new(source, 0).into()).map_err(machine(format!("connect from {source}")))?;
+    }
+    match socket.connect(&target.into()) {
+        // EINPROGRESS is what a non-blocking connect says.
+        Err(fault) if fault.raw_os_error() != Some(115) => return Err(machine(format!("connect to {target}"))(fault)),
+        _ => {}
+    }
+    Ok(TcpStream::from_std(socket.into()))
 }
 
 /// What of a socket's bytes is read: at most so many.

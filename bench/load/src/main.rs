@@ -11,6 +11,7 @@
 //! hide on both sides.
 #![forbid(unsafe_code)]
 
+mod beside;
 mod client;
 mod clock;
 mod code;
@@ -19,6 +20,7 @@ mod fault;
 mod load;
 mod logins;
 mod measure;
+mod overload;
 mod progress;
 mod radius;
 mod report;
@@ -75,6 +77,16 @@ enum Command {
         /// Resume with tickets of TLS where the target gives any.
         #[arg(long)]
         resume: bool,
+    },
+    /// First flights: a ClientHello, and gone once the answer begins.
+    ///
+    /// They cost the target most of a handshake, and this program next to nothing. Without a rate the next begins when one is answered.
+    Hello {
+        #[command(flatten)]
+        load: Load,
+        /// First flights per second; not more than `--connections` wait at a time, each for 250 ms.
+        #[arg(long)]
+        rate: Option<f64>,
     },
     /// Sessions that come, stay for a while, and go, so that there are about as many of them all the time.
     Churn {
@@ -142,6 +154,8 @@ enum Command {
     },
     /// Logins through a real directory, and what running streams notice of them, in a network namespace of its own.
     Storm(storm::Plan),
+    /// More handshakes than the gateway can do, beside running streams, in a network namespace of its own.
+    Overload(overload::Plan),
     /// Very many idle sessions, used once each: memory, and that all of it comes back; in a network namespace of its own.
     Soak(soak::Plan),
     /// The gateway against its peers, in turns, in a network namespace of its own.
@@ -165,10 +179,12 @@ fn carry_out(command: Command) -> Result<(), Fault> {
         Command::Sink { listen, core } => return sink::run(listen, core),
         Command::Logins { load, crowd } => return logins::run(&load, &crowd).and_then(|result| report::show(&load, &result)),
         Command::Storm(plan) => return storm::run(&plan),
+        Command::Overload(plan) => return overload::run(&plan),
         Command::Soak(plan) => return soak::run(&plan),
         Command::Compare(plan) => return suite::run(&plan),
         Command::Report(shown) => return report::again(&shown),
         Command::Connect { load, rate, resume } => (load, Work::Connect(Connect { rate, hold: Duration::ZERO, resume })),
+        Command::Hello { load, rate } => (load, Work::Hello { rate }),
         Command::Churn { load, life, resume } => churn(load, life, resume),
         Command::Bulk { load, direction } => (load, Work::Bulk(direction)),
         Command::Echo { load, size, rate } => (load, Work::Echo { size, rate }),

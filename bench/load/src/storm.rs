@@ -14,12 +14,13 @@ use std::process::{Command, Stdio};
 
 use clap::{Args, ValueEnum};
 
+use crate::beside::{self, STORM_NICE, STREAMS_NICE, p99, percentiles, shown};
 use crate::code;
 use crate::drive::free_port;
 use crate::fault::{Fault, machine};
 use crate::radius;
 use crate::report::{Outcome, Provenance, say};
-use crate::stage::{self, Ended, Gateway, NAME, Wish, spread, wait_for};
+use crate::stage::{self, Ended, Gateway, Wish, wait_for};
 
 /// The password of all users.
 pub(crate) const PASSWORD: &str = "load-test-password";
@@ -168,16 +169,16 @@ fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     let gateway = Gateway::start(&Wish::under_load(&plan.gateway, dir, &[host], &lines))?;
     let mut done = Vec::new();
     for number in 1..=rounds {
-        let quiet = streams(&gateway, dir, host, seconds)?.finish("streams alone")?;
+        let quiet = begin(STREAMS_NICE, &beside::streams(&gateway, dir, host, seconds))?.finish("streams alone")?;
         let logins = crowd(plan, &gateway, dir, plan.group(users, 2 * number - 2), seconds, None)?.finish("logins alone")?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate of logins is small and positive")]
         let rate = (logins.units / logins.seconds * RATE_PERCENT / 100.0).max(1.0) as u32;
         // The streams are up and warm before their window begins; the crowd goes on for longer than that window.
         let around = crowd(plan, &gateway, dir, plan.group(users, 2 * number - 1), seconds + 4.0, Some(rate))?;
-        let beside = streams(&gateway, dir, host, seconds)?.finish("streams beside logins")?;
+        let beside = begin(STREAMS_NICE, &beside::streams(&gateway, dir, host, seconds))?.finish("streams beside logins")?;
         let _: Outcome = around.finish("logins beside streams")?;
         say(&format!(
-            "round {number}: {:.0} logins/s at {:.0} µs CPU; streams p99 {} µs alone, {} µs beside {rate} logins/s",
+            "round {number}: {:.0} logins/s at {:.0} µs CPU; streams p99 {:.0} µs alone, {:.0} µs beside {rate} logins/s",
             logins.units / logins.seconds,
             logins.cpu_per_unit.unwrap_or(0.0) * 1e6,
             p99(&quiet),
@@ -276,20 +277,11 @@ impl Begun {
     }
 }
 
-fn begin(nice: &str, args: &[String], gateway: &Gateway, dir: &Path, seconds: f64) -> Result<Begun, Fault> {
+fn begin(nice: &str, args: &[String]) -> Result<Begun, Fault> {
     let mut command = Command::new("nice");
     command.args(["-n", nice]).arg(stage::own_binary()?).args(args);
-    command.args(["--target", &gateway.target.to_string(), "--name", NAME, "--core", stage::beside(), "--json", "-"]);
-    command.arg("--ca").arg(dir.join("ca.pem")).args(["--seconds", &seconds.to_string(), "--pid", &gateway.pid().to_string()]);
     let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
     started.map(Begun).map_err(machine("run a load"))
-}
-
-/// Keystrokes of 50 sessions, 20 a second each, on schedule.
-fn streams(gateway: &Gateway, dir: &Path, host: SocketAddr, seconds: f64) -> Result<Begun, Fault> {
-    let args = ["echo", "--size", "64", "--connections", "50", "--rate", "1000", "--sta", &gateway.sta.to_string()];
-    let args: Vec<String> = args.into_iter().map(str::to_owned).chain(["--host".to_owned(), host.to_string()]).collect();
-    begin("-10", &args, gateway, dir, seconds)
 }
 
 fn crowd(
@@ -300,47 +292,35 @@ fn crowd(
     seconds: f64,
     rate: Option<u32>,
 ) -> Result<Begun, Fault> {
-    let mut args: Vec<String> = ["logins", "--password", PASSWORD, "--users"].map(str::to_owned).to_vec();
-    args.extend([users.to_string(), "--connections".into(), plan.crowd.to_string(), "--first".into(), first.to_string()]);
+    let mut args = beside::load(&["logins", "--password", PASSWORD], gateway, dir, seconds);
+    args.extend(["--users".into(), users.to_string(), "--first".into(), first.to_string()]);
+    args.extend(["--connections".into(), plan.crowd.to_string()]);
     args.extend(plan.factors.has_codes().then(|| "--codes".to_owned()));
     args.extend(rate.iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string()]));
-    begin("5", &args, gateway, dir, seconds)
-}
-
-fn p99(outcome: &Outcome) -> u64 {
-    outcome.latency_us.get(2).copied().unwrap_or(0)
+    begin(STORM_NICE, &args)
 }
 
 fn table(rounds: &[Round], users: usize, crowd: usize, factors: Factors) -> String {
     let asked = factors.asked();
     let what = if factors.has_codes() { ", with password and one-time code" } else { "" };
     let from = Provenance::here();
-    #[expect(clippy::cast_precision_loss, reason = "figures to print")]
-    let latency = |outcome: &Outcome, at: usize| outcome.latency_us.get(at).copied().unwrap_or(0) as f64;
-    let shown = |figure: &dyn Fn(&Round) -> f64| {
-        let (median, low, high) = spread(rounds.iter().map(figure).collect());
-        format!("{median:.0} ({low:.0}–{high:.0})")
-    };
-    let percentiles = |outcome: fn(&Round) -> &Outcome| {
-        (0..5).map(|at| shown(&|round| latency(outcome(round), at))).collect::<Vec<_>>().join(" | ")
-    };
-    let (ratio, low, high) =
-        spread(rounds.iter().map(|round| latency(&round.beside, 2) / latency(&round.quiet, 2).max(1.0)).collect());
+    let of = |figure: fn(&Round) -> f64, digits| shown(rounds.iter().map(figure), digits);
     format!(
         "Machine: {}. Commit: `{}`.\nCommand: `{}`.\n\n\
          | logins of {users} users{what}, {crowd} at a time, each with a TLS handshake of its own | |\n| --- | --- |\n\
          | logins per second, gateway on one core, {asked} and crowd on the other | {} |\n| CPU of the gateway, µs a login | {} |\n\n\
          | µs | p50 | p90 | p99 | p99.9 | highest |\n| --- | --- | --- | --- | --- | --- |\n| a login, closed loop | {} |\n\
          | keystrokes of 50 streams, alone | {} |\n| the same beside {} logins/s | {} |\n\n\
-         p99 of streams beside logins to p99 alone: **{ratio:.2}** ({low:.2}–{high:.2}).",
+         p99 of streams beside logins to p99 alone: **{}**.",
         from.machine,
         from.commit,
         from.command,
-        shown(&|round| round.logins.units / round.logins.seconds),
-        shown(&|round| round.logins.cpu_per_unit.unwrap_or(0.0) * 1e6),
-        percentiles(|round| &round.logins),
-        percentiles(|round| &round.quiet),
-        shown(&|round| f64::from(round.rate)),
-        percentiles(|round| &round.beside),
+        of(|round| round.logins.units / round.logins.seconds, 0),
+        of(|round| round.logins.cpu_per_unit.unwrap_or(0.0) * 1e6, 0),
+        percentiles(rounds.iter().map(|round| &round.logins)),
+        percentiles(rounds.iter().map(|round| &round.quiet)),
+        of(|round| f64::from(round.rate), 0),
+        percentiles(rounds.iter().map(|round| &round.beside)),
+        of(|round| p99(&round.beside) / p99(&round.quiet).max(1.0), 2),
     )
 }

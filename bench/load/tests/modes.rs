@@ -151,6 +151,8 @@ fn every_mode_does_its_work() {
         ("echo --connections 4 --rate 500 --threads 2", "message"),
         ("connect --connections 16 --rate 50", "handshake"),
         ("connect --connections 2 --resume --tls 1.2", "resumption"),
+        ("hello --connections 4", "first flight"),
+        ("hello --connections 16 --rate 100 --sources 3 --processes 2", "first flight"),
         ("churn --connections 5 --life 0.1", "handshake"),
         ("echo --connections 4 --size 64 --processes 2 --cipher chacha20", "message"),
         ("ica --connections 20 --mix office=50,web=10,print=10,video=20,hd=10 --threads 2", "event"),

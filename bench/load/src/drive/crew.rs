@@ -34,7 +34,7 @@ pub(crate) fn run(load: &Load, work: &Work) -> Result<Outcome, Fault> {
     let before = load.pid.filter(|_| work.wants_memory()).map(|pid| Process::of(pid).memory_bytes()).transpose()?;
     let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
     args.extend(before.iter().flat_map(|bytes| ["--memory-before".into(), bytes.to_string().into()]));
-    let mut crew = Crew::begin(&args, load.processes)?;
+    let mut crew = Crew::begin("0", &args, load.processes)?;
     let mut progress = Progress::new(true);
     crew.ready(&mut progress)?;
     crew.go()?;
@@ -43,9 +43,9 @@ pub(crate) fn run(load: &Load, work: &Work) -> Result<Outcome, Fault> {
 }
 
 impl Crew {
-    /// This program, `of` times, with `args`.
-    pub(crate) fn begin(args: &[OsString], of: usize) -> Result<Self, Fault> {
-        (0..of).map(|number| begin(args, number, of)).collect::<Result<_, _>>().map(Self)
+    /// This program, `of` times, with `args`, by so much nicer.
+    pub(crate) fn begin(nice: &str, args: &[OsString], of: usize) -> Result<Self, Fault> {
+        (0..of).map(|number| begin(nice, args, number, of)).collect::<Result<_, _>>().map(Self)
     }
 
     /// Waits until all connections of all of them work.
@@ -82,9 +82,9 @@ impl Crew {
     }
 }
 
-fn begin(args: &[OsString], number: usize, of: usize) -> Result<Begun, Fault> {
-    let mut command = Command::new(own_binary()?);
-    command.args(args).arg("--member").arg(format!("{number}/{of}"));
+fn begin(nice: &str, args: &[OsString], number: usize, of: usize) -> Result<Begun, Fault> {
+    let mut command = Command::new("nice");
+    command.args(["-n", nice]).arg(own_binary()?).args(args).arg("--member").arg(format!("{number}/{of}"));
     let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
     let mut process = Ended(started.map_err(machine("begin a process"))?);
     match (process.0.stdin.take(), process.0.stdout.take()) {

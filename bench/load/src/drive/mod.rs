@@ -13,6 +13,7 @@ mod crew;
 mod echo;
 mod gate;
 mod hand;
+mod hello;
 mod ica;
 mod slow;
 
@@ -68,6 +69,11 @@ pub(crate) enum Direction {
 pub(crate) enum Work {
     /// Handshake, a byte there and back, close, again.
     Connect(Connect),
+    /// A hello, and gone once the answer begins.
+    Hello {
+        /// Per second, or as fast as they are answered.
+        rate: Option<f64>,
+    },
     /// Bytes one way.
     Bulk(Direction),
     /// Messages there and back.
@@ -150,7 +156,7 @@ fn alone(load: &Load, work: &Work) -> Result<Outcome, Fault> {
             first: at == 0,
             connections: part(load.connections, threads, at),
             order: work.order(),
-            wants_units: !matches!(work, Work::Idle { .. }),
+            wants_units: work.wants_units(),
             tls: tls.clone(),
             tickets: tickets.split_off(tickets.len() - tickets.len() / (threads - at)),
             poll: Poll::new().map_err(machine("make a poll"))?,
@@ -187,6 +193,7 @@ fn whole(hand: Hand<'_>, work: Work, core: Option<usize>) -> Result<Share, Fault
     let gate = hand.gate;
     let done = match work {
         Work::Connect(how) => connect::run(hand, &how),
+        Work::Hello { rate } => hello::run(hand, rate),
         Work::Bulk(direction) => bulk::run(hand, direction),
         Work::Echo { size, rate } => echo::run(hand, size, rate),
         Work::Ica(mix) => ica::run(hand, &mix),
@@ -216,12 +223,13 @@ fn outcome(load: &Load, work: &Work, all: Share, before: u64) -> Result<Outcome,
     #[expect(clippy::cast_precision_loss, reason = "figures to print")]
     let (unit, units) = match work {
         Work::Connect(how) => (how.unit(), all.units as f64),
+        Work::Hello { .. } => ("first flight", all.units as f64),
         Work::Bulk(_) => ("GiB", all.units as f64 / GIB),
         Work::Echo { .. } => ("message", all.units as f64),
         Work::Ica(_) => ("event", all.units as f64),
         Work::Idle { .. } | Work::Slow { .. } => ("session", load.connections as f64),
     };
-    if units <= 0.0 {
+    if units <= 0.0 && (work.wants_units() || all.failed == 0) {
         return Err(Fault::Nothing("no unit of work was done in the window"));
     }
     let cpu = load.pid.map(|_| all.used.seconds);
@@ -254,7 +262,11 @@ impl Work {
         match self {
             Self::Echo { size, rate: Some(all) } => Self::Echo { size: *size, rate: Some(rate(*all)) },
             Self::Connect(how) => Self::Connect(how.part(shares, at)),
-            Self::Bulk(_) | Self::Echo { .. } | Self::Ica(_) | Self::Idle { .. } | Self::Slow { .. } => self.clone(),
+            #[expect(clippy::cast_precision_loss, reason = "a handful of threads")]
+            Self::Hello { rate: Some(all) } => Self::Hello { rate: Some(all / shares as f64) },
+            Self::Hello { .. } | Self::Bulk(_) | Self::Echo { .. } | Self::Ica(_) | Self::Idle { .. } | Self::Slow { .. } => {
+                self.clone()
+            }
         }
     }
 
@@ -263,7 +275,7 @@ impl Work {
         match self {
             Self::Bulk(Direction::Up) => sink::order(b'S', 0),
             Self::Bulk(Direction::Down) | Self::Slow { .. } => sink::order(b'P', 0),
-            Self::Connect(_) | Self::Echo { .. } | Self::Idle { .. } => sink::order(b'E', 0),
+            Self::Connect(_) | Self::Hello { .. } | Self::Echo { .. } | Self::Idle { .. } => sink::order(b'E', 0),
             Self::Ica(_) => sink::order(b'A', 0),
         }
     }
@@ -272,10 +284,16 @@ impl Work {
     fn latencies(&self) -> Vec<String> {
         match self {
             Self::Connect(_) => vec!["connect to echo".to_owned()],
+            Self::Hello { .. } => vec!["hello to answer".to_owned()],
             Self::Echo { .. } => vec!["there and back".to_owned()],
             Self::Ica(mix) => mix.names(),
             Self::Bulk(_) | Self::Idle { .. } | Self::Slow { .. } => Vec::new(),
         }
+    }
+
+    /// Whether a window without a unit of work is none. Of a storm it is a figure that nobody was answered.
+    fn wants_units(&self) -> bool {
+        !matches!(self, Self::Idle { .. } | Self::Hello { rate: Some(_) })
     }
 
     fn wants_memory(&self) -> bool {
@@ -299,6 +317,7 @@ impl Work {
                 let waiting = if load.member.is_some() { WAITING_SECONDS } else { 0.0 };
                 ((load.seconds + load.warm_up + waiting) * rate) as usize + load.connections
             }
+            Self::Hello { .. } => 0,
             Self::Bulk(_) | Self::Echo { .. } | Self::Ica(_) | Self::Idle { .. } | Self::Slow { .. } => load.connections,
         }
     }

@@ -168,7 +168,7 @@ impl Outcome {
             units,
             seconds,
             cpu_seconds: cpu,
-            cpu_per_unit: cpu.map(|cpu| cpu / units),
+            cpu_per_unit: cpu.map(|cpu| cpu / units).filter(|each| each.is_finite()),
             cpu_by_thread: BTreeMap::new(),
             latency_us: percentiles(latency),
             latencies: Vec::new(),

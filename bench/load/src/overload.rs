@@ -1,0 +1,172 @@
+//! More handshakes than the gateway can do, beside running streams: these must hardly notice.
+//!
+//! ```text
+//!   core 0: sluicegate (1 worker, control thread)        core 1: first flights, and the two ends of the streams (streams first)
+//!
+//!   streams alone ─► first flights alone, closed loop: what it can do ─► streams, running, beside so many times that
+//! ```
+//!
+//! What is judged is a ratio within a round: the 99th percentile of keystrokes beside the storm to that of the same streams alone.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::beside::{self, STORM_NICE, STREAMS_NICE, p99, percentiles, shown};
+use crate::drive::Crew;
+use crate::fault::Fault;
+use crate::progress::Progress;
+use crate::report::{Outcome, Provenance, say};
+use crate::stage::{self, Gateway, Wish};
+
+/// Most connections of the storm at a time: as many as come within their patience at any rate that one core can offer.
+const STORM_CONNECTIONS: &str = "6000";
+/// Connections at a time that keep a gateway busy which has nothing else to do.
+const BUSY_CONNECTIONS: &str = "64";
+
+/// How to do it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Plan {
+    /// The gateway's binary.
+    #[arg(long)]
+    gateway: PathBuf,
+    /// How many times as many first flights are offered as the gateway does when it has nothing else to do.
+    #[arg(long, default_value_t = 4.0)]
+    times: f64,
+    /// AUTO, URING or MIO.
+    #[arg(long, default_value = "AUTO")]
+    engine: String,
+    /// A few seconds in all: shows that everything works, its figures mean nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Rounds; medians and ranges are over these.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds of a window.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Write the table into this file, between its marks.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// The network namespace is there already.
+    #[arg(long, hide = true)]
+    inside: bool,
+}
+
+/// What came of one round.
+struct Round {
+    quiet: Outcome,
+    /// First flights alone, as fast as they are answered.
+    able: Outcome,
+    /// First flights beside streams.
+    storm: Outcome,
+    beside: Outcome,
+}
+
+impl Round {
+    fn ratio(&self) -> f64 {
+        p99(&self.beside) / p99(&self.quiet).max(1.0)
+    }
+
+    /// First flights per second that the gateway does when it has nothing else to do.
+    fn able(&self) -> f64 {
+        self.able.units / self.able.seconds
+    }
+
+    /// First flights per second that were begun in the storm.
+    #[expect(clippy::cast_precision_loss, reason = "a figure to print")]
+    fn offered(&self) -> f64 {
+        (self.storm.units + self.storm.failed as f64) / self.storm.seconds
+    }
+}
+
+/// Runs it.
+pub(crate) fn run(plan: &Plan) -> Result<(), Fault> {
+    if !plan.inside {
+        let again: Vec<String> = std::env::args().skip(1).chain(["--inside".to_owned()]).collect();
+        if stage::in_namespace(&again)? {
+            return Ok(());
+        }
+    }
+    stage::in_folder(|dir| overload(plan, dir))
+}
+
+fn overload(plan: &Plan, dir: &Path) -> Result<(), Fault> {
+    let (rounds, seconds) = if plan.quick { (1, 0.5) } else { (plan.rounds, plan.seconds) };
+    stage::certificates(dir)?;
+    let (_sink, host) = stage::sink()?;
+    let lines = format!("set ns worker -engine {} -sessions 16384\n", plan.engine);
+    let gateway = Gateway::start(&Wish::under_load(&plan.gateway, dir, &[host], &lines))?;
+    let mut done = Vec::new();
+    for number in 1..=rounds {
+        let round = round(plan.times, &gateway, dir, host, seconds)?;
+        say(&format!(
+            "round {number}: able to {:.0} first flights/s, {:.0} begun, {:.0} answered; streams p99 {:.0} µs alone, {:.0} µs beside: {:.2}",
+            round.able(),
+            round.offered(),
+            round.storm.units / round.storm.seconds,
+            p99(&round.quiet),
+            p99(&round.beside),
+            round.ratio()
+        ));
+        done.push(round);
+    }
+    let table = table(&done);
+    say(&table);
+    plan.write.as_ref().map_or(Ok(()), |path| stage::write_between(path, "overload", &table))
+}
+
+fn round(times: f64, gateway: &Gateway, dir: &Path, host: SocketAddr, seconds: f64) -> Result<Round, Fault> {
+    let streams = || ready(STREAMS_NICE, beside::streams(gateway, dir, host, seconds));
+    let flights = |connections, rate: Option<f64>| {
+        let mut args = beside::load(&["hello", "--connections", connections, "--sources", "16"], gateway, dir, seconds);
+        args.extend(rate.iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string(), "--warm-up".to_owned(), "1".to_owned()]));
+        ready(STORM_NICE, args)
+    };
+    let mut quiet = streams()?;
+    quiet.go()?;
+    let quiet = quiet.finish()?;
+    let mut able = flights(BUSY_CONNECTIONS, None)?;
+    able.go()?;
+    let able = able.finish()?;
+    let mut beside = streams()?;
+    let mut storm = flights(STORM_CONNECTIONS, Some(times * able.units / able.seconds))?;
+    beside.go()?;
+    storm.go()?;
+    Ok(Round { quiet, able, beside: beside.finish()?, storm: storm.finish()? })
+}
+
+/// A load of one process whose connections are up and whose warm-up is over.
+fn ready(nice: &str, args: Vec<String>) -> Result<Crew, Fault> {
+    let args: Vec<OsString> = args.into_iter().map(OsString::from).collect();
+    let mut crew = Crew::begin(nice, &args, 1)?;
+    crew.ready(&mut Progress::new(false))?;
+    Ok(crew)
+}
+
+fn table(rounds: &[Round]) -> String {
+    let from = Provenance::here();
+    let of = |figure: fn(&Round) -> f64, digits| shown(rounds.iter().map(figure), digits);
+    format!(
+        "Machine: {}. Load average {:.1}. Commit: `{}`.\nCommand: `{}`.\n\n\
+         | first flights a second (a hello, answered with keys and a signature, then gone) | |\n| --- | --- |\n\
+         | done with nothing else to do, 64 at a time | {} |\n| begun in the storm | {} |\n| times what can be done | {} |\n\
+         | answered in the storm, within 250 ms | {} |\n\n\
+         | µs | p50 | p90 | p99 | p99.9 | highest |\n| --- | --- | --- | --- | --- | --- |\n\
+         | keystrokes of 50 streams, alone | {} |\n| the same beside the storm | {} |\n\n\
+         p99 of streams beside the storm to p99 alone: **{}**.",
+        from.machine,
+        from.load_average,
+        from.commit,
+        from.command.replace(" --inside", ""),
+        of(Round::able, 0),
+        of(Round::offered, 0),
+        of(|round| round.offered() / round.able(), 1),
+        of(|round| round.storm.units / round.storm.seconds, 0),
+        percentiles(rounds.iter().map(|round| &round.quiet)),
+        percentiles(rounds.iter().map(|round| &round.beside)),
+        of(Round::ratio, 2),
+    )
+}
