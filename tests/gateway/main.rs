@@ -13,6 +13,15 @@ macro_rules! on_each_engine {
     };
 }
 
+/// Makes a test per engine, and one where rustls has the records, from a function that takes a wish.
+macro_rules! on_each_engine_and_with_rustls {
+    ($($name:ident),+ $(,)?) => {
+        mod uring { $(#[test] fn $name() { super::$name(crate::wish("URING")); })+ }
+        mod mio { $(#[test] fn $name() { super::$name(crate::wish("MIO")); })+ }
+        mod rustls { $(#[test] fn $name() { super::$name(crate::with_rustls()); })+ }
+    };
+}
+
 mod agent;
 mod certificate;
 mod console;
@@ -44,6 +53,11 @@ fn binary() -> std::ffi::OsString {
 /// A gateway with one worker on `engine`.
 fn wish(engine: &'static str) -> Wish {
     Wish::new(binary(), engine)
+}
+
+/// A gateway that leaves its records to rustls.
+fn with_rustls() -> Wish {
+    wish("URING").line("set ssl vserver vpn1 -recordEngine RUSTLS")
 }
 
 /// Bytes that can be checked anywhere in the stream: a different sequence for each seed.

@@ -1,4 +1,4 @@
-//! Bytes both ways: none lost, none changed, none added; each direction may end alone.
+//! Bytes both ways: none lost, none changed, none added; each direction may end alone. Whoever opens and seals the records.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
@@ -6,11 +6,12 @@ use std::sync::mpsc;
 
 use sluicegate_tests::client::{Client, Opening};
 use sluicegate_tests::deadline::until;
+use sluicegate_tests::gateway::Wish;
 use sluicegate_tests::host::Host;
 
-use crate::{Pattern, wish};
+use crate::Pattern;
 
-on_each_engine!(
+on_each_engine_and_with_rustls!(
     single_bytes_arrive_one_by_one,
     client_may_end_its_direction_first,
     host_may_end_its_direction_first,
@@ -21,8 +22,8 @@ on_each_engine!(
     a_slow_reader_gets_everything,
 );
 
-fn single_bytes_arrive_one_by_one(engine: &'static str) {
-    let (gateway, host) = (wish(engine).start(), Host::echo());
+fn single_bytes_arrive_one_by_one(wish: Wish) {
+    let (gateway, host) = (wish.start(), Host::echo());
     let mut client = gateway.launch(host.address);
     for byte in 0..=255_u8 {
         client.stream.write_all(&[byte]).unwrap();
@@ -32,7 +33,7 @@ fn single_bytes_arrive_one_by_one(engine: &'static str) {
     }
 }
 
-fn client_may_end_its_direction_first(engine: &'static str) {
+fn client_may_end_its_direction_first(wish: Wish) {
     // The host reads to the end and only then answers with everything, which is more than fits into any socket buffer.
     let host = Host::start(|mut connection| {
         let mut all = Vec::new();
@@ -42,7 +43,7 @@ fn client_may_end_its_direction_first(engine: &'static str) {
         }
         connection.shutdown(Shutdown::Write)
     });
-    let gateway = wish(engine).start();
+    let gateway = wish.start();
     let mut client = gateway.launch(host.address);
     let sent = Pattern::new(1).bytes(300_000);
     client.stream.write_all(&sent).unwrap();
@@ -52,7 +53,7 @@ fn client_may_end_its_direction_first(engine: &'static str) {
     assert!(back.chunks(sent.len()).all(|part| part == sent));
 }
 
-fn host_may_end_its_direction_first(engine: &'static str) {
+fn host_may_end_its_direction_first(wish: Wish) {
     let (tell, told) = mpsc::channel();
     let host = Host::start(move |mut connection| {
         connection.write_all(b"that is all from me")?;
@@ -61,7 +62,7 @@ fn host_may_end_its_direction_first(engine: &'static str) {
         connection.read_to_end(&mut all)?;
         tell.send(all).map_err(io::Error::other)
     });
-    let gateway = wish(engine).start();
+    let gateway = wish.start();
     let mut client = gateway.launch(host.address);
     assert_eq!(client.rest().unwrap(), b"that is all from me");
     let sent = Pattern::new(2).bytes(1_000_000);
@@ -71,14 +72,14 @@ fn host_may_end_its_direction_first(engine: &'static str) {
     until("the session to end", || (gateway.count("sessions") == 0).then_some(()));
 }
 
-fn host_reset_ends_the_client(engine: &'static str) {
+fn host_reset_ends_the_client(wish: Wish) {
     let host = Host::start(|mut connection| {
         let mut one = [0];
         connection.read_exact(&mut one)?;
         // Closing with unread bytes in the socket makes a reset.
         Ok(())
     });
-    let gateway = wish(engine).start();
+    let gateway = wish.start();
     let mut client = gateway.launch(host.address);
     client.stream.write_all(&[0; 1000]).unwrap();
     // The end is seen, orderly or not, and nothing is made up.
@@ -88,8 +89,8 @@ fn host_reset_ends_the_client(engine: &'static str) {
     until("the session to end", || (gateway.count("sessions") == 0).then_some(()));
 }
 
-fn vanished_client_ends_the_host(engine: &'static str) {
-    let (gateway, host) = (wish(engine).start(), Host::echo());
+fn vanished_client_ends_the_host(wish: Wish) {
+    let (gateway, host) = (wish.start(), Host::echo());
     let client = gateway.launch(host.address);
     until("the host to be connected", || (host.open() == 1).then_some(()));
     drop(client);
@@ -97,8 +98,8 @@ fn vanished_client_ends_the_host(engine: &'static str) {
     assert_eq!(gateway.count("closed_truncated") + gateway.count("closed_client_lost"), 1);
 }
 
-fn a_silent_host_costs_nothing(engine: &'static str) {
-    let (gateway, host) = (wish(engine).start(), Host::silent());
+fn a_silent_host_costs_nothing(wish: Wish) {
+    let (gateway, host) = (wish.start(), Host::silent());
     let mut client = gateway.launch(host.address);
     client.stream.write_all(&Pattern::new(4).bytes(100_000)).unwrap();
     until("all bytes to be with the host", || (gateway.count("up_bytes") == 100_000).then_some(()));
@@ -126,9 +127,9 @@ fn exchange(mut client: Client, seed: u64, bytes: usize) {
     assert_eq!(client.rest().unwrap(), b"");
 }
 
-fn two_hundred_sessions_at_once_keep_their_bytes(engine: &'static str) {
+fn two_hundred_sessions_at_once_keep_their_bytes(wish: Wish) {
     // All of them come from one address.
-    let gateway = wish(engine).line("set ns limits -unprovenPerSource 1000").start();
+    let gateway = wish.line("set ns limits -unprovenPerSource 1000").start();
     let host = Host::echo();
     std::thread::scope(|scope| {
         for seed in 0..200 {
@@ -146,14 +147,14 @@ fn two_hundred_sessions_at_once_keep_their_bytes(engine: &'static str) {
     assert_eq!(host.accepted(), 200);
 }
 
-fn a_slow_reader_gets_everything(engine: &'static str) {
+fn a_slow_reader_gets_everything(wish: Wish) {
     let bytes = 24 * 1024 * 1024;
     let host = Host::start(move |mut connection| {
         connection.write_all(&Pattern::new(3).bytes(bytes))?;
         connection.shutdown(Shutdown::Write)?;
         io::copy(&mut connection, &mut io::sink()).map(drop)
     });
-    let gateway = wish(engine).start();
+    let gateway = wish.start();
     let mut client = gateway.launch(host.address);
     // Until the gateway has filled every buffer on the way and waits.
     let mut last = 0;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sluice_flow::tls::{Served, TicketKeys};
 use sluice_link::id::{ListenerId, SnapshotId};
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, RecordEngine, Snapshot, Tls};
 use sluice_link::time::Moment;
 use zeroize::Zeroizing;
 
@@ -17,8 +17,13 @@ pub(crate) const LISTENER: ListenerId = ListenerId(1);
 pub(crate) const NAME: &str = "host.example.test";
 
 /// A listener and a profile for hosts that trust each other.
-#[expect(clippy::expect_used, reason = "a benchmark that cannot make its own certificate has nothing to measure")]
 pub(crate) fn served() -> Served {
+    served_by(RecordEngine::Own)
+}
+
+/// The same, where the listener's records are `engine`'s.
+#[expect(clippy::expect_used, reason = "a benchmark that cannot make its own certificate has nothing to measure")]
+pub(crate) fn served_by(engine: RecordEngine) -> Served {
     let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).expect("a certificate");
     let chain_pem: Arc<[u8]> = made.cert.pem().into_bytes().into();
     let key_pem = Arc::new(Zeroizing::new(made.signing_key.serialize_pem().into_bytes()));
@@ -32,6 +37,7 @@ pub(crate) fn served() -> Served {
             tls13: true,
             post_quantum: false,
             resumption: false,
+            engine,
             ..Tls::default()
         },
         cgp: Cgp::Reject,

@@ -21,6 +21,7 @@ use sluice_link::ask::Ask;
 use sluice_link::count::{Counters, ListenerCounters};
 use sluice_link::id::{Generation, LaunchId, SessionKey, Slot, SlotKey, WorkerId};
 use sluice_link::live::Live;
+use sluice_link::snapshot::RecordEngine;
 use sluice_link::tell::Target;
 use sluice_link::time::Moment;
 use sluice_proto::socks5::Request;
@@ -97,7 +98,7 @@ impl Table {
         table.session = Some(Session::begin(arrival, &mut table.turn()));
         table.carry_out()?;
 
-        let mut client = Handshake::connect(served.host_profile(&"micro".into())?, NAME).ok()?;
+        let mut client = Handshake::connect(served.host_profile(&"micro".into())?, NAME, RecordEngine::Own).ok()?;
         loop {
             let (mut incoming, mut out) = (table.pool.take(Class::Large)?, table.pool.take(Class::Large)?);
             incoming.append(&table.to_client.replace(Vec::new())?);

@@ -114,6 +114,7 @@ fn tls(model: &Model, files: &Loaded, front: &Front, devices: &DeviceCertificate
         suites: front.ciphers.clone(),
         groups: front.curves.clone(),
         records: front.tls.records,
+        engine: front.tls.engine,
         clients: clients(model, files, front, devices)?,
     })
 }

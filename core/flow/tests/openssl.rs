@@ -14,7 +14,7 @@ use std::time::Duration;
 use sluice_flow::buf::{Buf, Chain, Class, Pool, PoolSizes};
 use sluice_flow::tls::{Established, Facts, Handshake, Parts, Progress, RecordFault, Served, TicketKeys, Version};
 use sluice_link::id::{ListenerId, SnapshotId};
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, RecordEngine, Snapshot, Tls};
 use sluice_link::time::Moment;
 
 /// How long anything may take before the test gives up.
@@ -23,12 +23,11 @@ const CERT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/rsa.cert.pem")
 const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/rsa.key.pem");
 const NAME: &str = "gate.example";
 
-fn served() -> Served {
+fn served(engine: RecordEngine) -> Served {
     let chain = std::fs::read(CERT).unwrap();
     let certificate =
         CertKey { name: "rsa".into(), chain_pem: chain.clone().into(), key_pem: Arc::new(std::fs::read(KEY).unwrap().into()) };
-    let tls =
-        Tls { certificates: vec![certificate], tls12: true, tls13: true, post_quantum: true, resumption: true, ..Tls::default() };
+    let tls = Tls { certificates: vec![certificate], engine, ..Tls::default() };
     let address = ([127, 0, 0, 1], 0).into();
     let snapshot = Snapshot {
         id: SnapshotId(1),
@@ -46,6 +45,9 @@ fn served() -> Served {
     };
     Served::build(Arc::new(snapshot), &Arc::new(TicketKeys::new(Moment(0)).unwrap())).unwrap()
 }
+
+/// What is tested with both.
+const ENGINES: [RecordEngine; 2] = [RecordEngine::Own, RecordEngine::Rustls];
 
 /// One connection, with blocking reads.
 struct Line {
@@ -208,7 +210,6 @@ impl Drop for Tool {
 
 #[test]
 fn clients_of_every_suite_echo_and_say_goodbye() {
-    let served = Arc::new(served());
     let suites = [
         (Version::Tls13, "-ciphersuites", "TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"),
         (Version::Tls13, "-ciphersuites", "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
@@ -217,7 +218,8 @@ fn clients_of_every_suite_echo_and_say_goodbye() {
         (Version::Tls12, "-cipher", "ECDHE-RSA-AES256-GCM-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"),
         (Version::Tls12, "-cipher", "ECDHE-RSA-CHACHA20-POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"),
     ];
-    for (version, option, suite, name) in suites {
+    for (engine, (version, option, suite, name)) in ENGINES.into_iter().flat_map(|engine| suites.map(|suite| (engine, suite))) {
+        let served = Arc::new(served(engine));
         let (port, echo) = echo(&served);
         let flag = if version == Version::Tls13 { "-tls1_3" } else { "-tls1_2" };
         let mut client = Tool::client(port, &[flag, option, suite, "-alpn", "h2,http/1.1"]);
@@ -234,35 +236,39 @@ fn clients_of_every_suite_echo_and_say_goodbye() {
 
 #[test]
 fn key_changes_that_openssl_makes_and_asks_for_are_followed_and_answered() {
-    let (port, echo) = echo(&Arc::new(served()));
-    let mut client = Tool::client(port, &["-tls1_3"]);
-    client.say("begin\n");
-    client.hear("begin");
-    for (round, command) in ["k\n", "K\n", "K\n", "k\n"].into_iter().enumerate() {
-        client.say(command);
-        client.hear("KEYUPDATE");
-        client.say(&format!("ping {round}\n"));
-        client.hear(&format!("ping {round}"));
+    for engine in ENGINES {
+        let (port, echo) = echo(&Arc::new(served(engine)));
+        let mut client = Tool::client(port, &["-tls1_3"]);
+        client.say("begin\n");
+        client.hear("begin");
+        for (round, command) in ["k\n", "K\n", "K\n", "k\n"].into_iter().enumerate() {
+            client.say(command);
+            client.hear("KEYUPDATE");
+            client.say(&format!("ping {round}\n"));
+            client.hear(&format!("ping {round}"));
+        }
+        client.say("Q\n");
+        assert_eq!(echo.join().unwrap().1, Ok(4));
     }
-    client.say("Q\n");
-    assert_eq!(echo.join().unwrap().1, Ok(4));
 }
 
 #[test]
 fn a_renegotiation_is_refused() {
-    let (port, echo) = echo(&Arc::new(served()));
-    let mut client = Tool::client(port, &["-tls1_2"]);
-    client.say("begin\n");
-    client.hear("begin");
-    client.say("R\n");
-    client.hear("RENEGOTIATING");
-    assert_eq!(echo.join().unwrap().1, Err(RecordFault::Renegotiation));
-    client.hear("no renegotiation");
+    for engine in ENGINES {
+        let (port, echo) = echo(&Arc::new(served(engine)));
+        let mut client = Tool::client(port, &["-tls1_2"]);
+        client.say("begin\n");
+        client.hear("begin");
+        client.say("R\n");
+        client.hear("RENEGOTIATING");
+        assert_eq!(echo.join().unwrap().1, Err(RecordFault::Renegotiation));
+        client.hear("no renegotiation");
+    }
 }
 
 #[test]
 fn a_session_is_resumed() {
-    let served = Arc::new(served());
+    let served = Arc::new(served(RecordEngine::Own));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("session");
     let file = file.to_str().unwrap();
@@ -283,7 +289,7 @@ fn a_session_is_resumed() {
 
 #[test]
 fn old_versions_and_suites_are_refused() {
-    let served = Arc::new(served());
+    let served = Arc::new(served(RecordEngine::Own));
     for options in [
         &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"][..],
         &["-tls1_2", "-cipher", "AES128-SHA"],
@@ -310,14 +316,14 @@ fn old_versions_and_suites_are_refused() {
 
 #[test]
 fn hosts_that_are_openssl_are_spoken_to() {
-    let served = served();
+    let served = served(RecordEngine::Own);
     for (version, flag) in [(Version::Tls12, "-tls1_2"), (Version::Tls13, "-tls1_3")] {
         let host = Tool::openssl(&["s_server", "-accept", "127.0.0.1:0", "-cert", CERT, "-key", KEY, "-rev", flag]);
         let address = host.hear("ACCEPT").replace("ACCEPT ", "");
-        for resumed in [false, true] {
+        for (resumed, engine) in [(false, RecordEngine::Own), (true, RecordEngine::Own), (true, RecordEngine::Rustls)] {
             let mut line = Line::new(TcpStream::connect(&address).unwrap());
             let (mut established, rest) =
-                line.shake(Handshake::connect(served.host_profile(&"hosts".into()).unwrap(), NAME).unwrap());
+                line.shake(Handshake::connect(served.host_profile(&"hosts".into()).unwrap(), NAME, engine).unwrap());
             assert_eq!((established.facts.version, established.facts.resumed), (version, resumed));
             line.send(&mut established, b"forwards\n");
             let mut heard = Vec::new();

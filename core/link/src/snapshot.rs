@@ -91,6 +91,8 @@ pub struct Tls {
     pub groups: Vec<KeyGroup>,
     /// How what clients are sent is cut into records.
     pub records: RecordSizes,
+    /// Who opens and seals records, once a handshake is over.
+    pub engine: RecordEngine,
     /// Whose certificates are asked for.
     pub clients: Clients,
 }
@@ -107,6 +109,7 @@ impl Default for Tls {
             suites: Vec::new(),
             groups: Vec::new(),
             records: RecordSizes::default(),
+            engine: RecordEngine::default(),
             clients: Clients::default(),
         }
     }
@@ -179,6 +182,16 @@ impl Default for RecordSizes {
     fn default() -> Self {
         Self { most: 16 * 1024, ramp_bytes: 64 * 1024 }
     }
+}
+
+/// Who opens and seals records, once a handshake is over: with the client, and with the host if that speaks TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecordEngine {
+    /// We do, in place.
+    #[default]
+    Own,
+    /// rustls does, with copies and allocations: what to fall back on, should a fault be found in ours.
+    Rustls,
 }
 
 macro_rules! named {

@@ -7,30 +7,32 @@ use std::process::{Command, Stdio};
 use sluicegate_tests::certs::{Ca, write};
 use sluicegate_tests::client::{Opening, request, reset};
 use sluicegate_tests::deadline::until;
-use sluicegate_tests::gateway::Gateway;
+use sluicegate_tests::gateway::{Gateway, Wish};
 use sluicegate_tests::host::{Host, nobody};
 use sluicegate_tests::tools::{Running, output};
 
 use super::{counted, still_served};
 use crate::wish;
 
-on_each_engine!(
-    a_host_with_tls_is_verified,
-    a_host_that_resets_costs_its_session_only,
-    an_authority_with_a_wrong_certificate_is_not_asked,
-);
+on_each_engine_and_with_rustls!(a_host_with_tls_is_verified, a_host_that_resets_costs_its_session_only,);
+
+mod authority {
+    on_each_engine!(an_authority_with_a_wrong_certificate_is_not_asked);
+
+    use super::an_authority_with_a_wrong_certificate_is_not_asked;
+}
 
 /// The name that hosts shall have.
 const HOST_NAME: &str = "vda.example.test";
 
 /// Item 6: TLS towards hosts, verified by name and authority; nothing is said to a host that is not the right one.
-fn a_host_with_tls_is_verified(engine: &'static str) {
+fn a_host_with_tls_is_verified(wish: Wish) {
     let (ours, theirs) = (Ca::new(), Ca::new());
     let serve = |ca: &Ca, name: &str| {
         let (chain, key) = ca.server(&[name]);
         Host::tls_echo(&chain, &key)
     };
-    let gateway = wish(engine)
+    let gateway = wish
         .file("hosts.pem", ours.pem.clone())
         .line(format!("add farm hostTls vdas -address 127.0.0.1 -CACert hosts.pem -serverName {HOST_NAME}"))
         .start();
@@ -59,7 +61,7 @@ fn a_host_with_tls_is_verified(engine: &'static str) {
 }
 
 /// Section 18 "VDA resets": while its client reads, and while he does not.
-fn a_host_that_resets_costs_its_session_only(engine: &'static str) {
+fn a_host_that_resets_costs_its_session_only(wish: Wish) {
     let host = Host::start(|mut connection| {
         connection.write_all(&[0x33; 3_000_000])?;
         reset(connection);
@@ -70,7 +72,7 @@ fn a_host_that_resets_costs_its_session_only(engine: &'static str) {
         reset(connection);
         Ok(())
     });
-    let (gateway, echo) = (wish(engine).start(), Host::echo());
+    let (gateway, echo) = (wish.start(), Host::echo());
     let before = gateway.descriptors();
     let mut witness = gateway.launch(echo.address);
     for _ in 0..10 {

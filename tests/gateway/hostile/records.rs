@@ -5,15 +5,15 @@ use std::sync::{Arc, mpsc};
 
 use sluicegate_tests::client::{Client, request, reset};
 use sluicegate_tests::deadline::{PATIENCE, until};
-use sluicegate_tests::gateway::{Gateway, NAME};
+use sluicegate_tests::gateway::{Gateway, NAME, Wish};
 use sluicegate_tests::host::Host;
 use sluicegate_tests::records::{ContentType, Records};
 
 use super::{counted, still_served, until_end};
 use crate::{Pattern, wish};
 
-on_each_engine!(
-    a_bad_record_ends_its_session_and_no_other,
+on_each_engine_and_with_rustls!(
+    a_bad_tag_ends_its_session_with_the_alert_for_it,
     a_record_cut_by_fin_is_not_delivered,
     a_reset_in_mid_stream_delivers_a_prefix,
     empty_records_in_a_row_are_counted,
@@ -22,8 +22,13 @@ on_each_engine!(
     a_thousand_tiny_records_arrive,
     a_flood_of_tiny_records_is_served_in_turn,
     padding_is_dropped,
-    what_is_wrong_costs_no_more_than_what_is_right,
 );
+
+mod ours {
+    on_each_engine!(a_bad_record_ends_its_session_and_no_other, what_is_wrong_costs_no_more_than_what_is_right);
+
+    use super::{a_bad_record_ends_its_session_and_no_other, what_is_wrong_costs_no_more_than_what_is_right};
+}
 
 /// A host that tells what it got, up to its end, once per connection.
 fn witness_host() -> (Host, mpsc::Receiver<Vec<u8>>) {
@@ -116,9 +121,22 @@ fn a_bad_record_ends_its_session_and_no_other(engine: &'static str) {
     still_served(&mut witness);
 }
 
+/// The same for the one fault that says that somebody has touched the stream.
+fn a_bad_tag_ends_its_session_with_the_alert_for_it(wish: Wish) {
+    let (gateway, (host, told)) = (wish.start(), witness_host());
+    let mut client = by_hand(&gateway, &host);
+    let mut sealed = client.data(b"forged");
+    *sealed.last_mut().unwrap() ^= 1;
+    client.send(&sealed).unwrap();
+    let told_us = until_end(&client.tcp);
+    assert_eq!(client.open(&told_us).last(), Some(&(ContentType::Alert, vec![2, 20])));
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), b"");
+    counted(&gateway, "closed_tls_broken", 1);
+}
+
 /// T08: nothing of a record is passed on before its tag has been checked.
-fn a_record_cut_by_fin_is_not_delivered(engine: &'static str) {
-    let (gateway, (host, told)) = (wish(engine).start(), witness_host());
+fn a_record_cut_by_fin_is_not_delivered(wish: Wish) {
+    let (gateway, (host, told)) = (wish.start(), witness_host());
     let mut client = by_hand(&gateway, &host);
     let (whole, cut) = (client.data(b"whole"), client.data(&Pattern::new(7).bytes(10_000)));
     client.send(&[whole.as_slice(), &cut[..cut.len() - 1]].concat()).unwrap();
@@ -129,8 +147,8 @@ fn a_record_cut_by_fin_is_not_delivered(engine: &'static str) {
 }
 
 /// I3: a prefix, then the end; counted as lost, and nothing is left over.
-fn a_reset_in_mid_stream_delivers_a_prefix(engine: &'static str) {
-    let (gateway, (host, told)) = (wish(engine).start(), witness_host());
+fn a_reset_in_mid_stream_delivers_a_prefix(wish: Wish) {
+    let (gateway, (host, told)) = (wish.start(), witness_host());
     let before = gateway.descriptors();
     for seed in 0..20 {
         let mut client = gateway.launch(host.address);
@@ -145,8 +163,8 @@ fn a_reset_in_mid_stream_delivers_a_prefix(engine: &'static str) {
 }
 
 /// T08: empty records cost work and bring nothing. A few are allowed (a guard against old attacks sends them), a flood is not.
-fn empty_records_in_a_row_are_counted(engine: &'static str) {
-    let (gateway, echo) = (wish(engine).start(), Host::echo());
+fn empty_records_in_a_row_are_counted(wish: Wish) {
+    let (gateway, echo) = (wish.start(), Host::echo());
     let mut witness = gateway.launch(echo.address);
     let mut client = by_hand(&gateway, &echo);
     for _ in 0..20 {
@@ -163,8 +181,8 @@ fn empty_records_in_a_row_are_counted(engine: &'static str) {
 }
 
 /// T08: each KeyUpdate costs a key derivation and an answer.
-fn a_flood_of_key_updates_is_ended(engine: &'static str) {
-    let (gateway, echo) = (wish(engine).start(), Host::echo());
+fn a_flood_of_key_updates_is_ended(wish: Wish) {
+    let (gateway, echo) = (wish.start(), Host::echo());
     let mut witness = gateway.launch(echo.address);
     let mut client = gateway.launch(echo.address);
     let flooded = (0..5_000).try_for_each(|_| {
@@ -179,8 +197,8 @@ fn a_flood_of_key_updates_is_ended(engine: &'static str) {
 }
 
 /// The same message, as often as an honest client might, changes nothing.
-fn some_key_updates_are_served(engine: &'static str) {
-    let (gateway, echo) = (wish(engine).start(), Host::echo());
+fn some_key_updates_are_served(wish: Wish) {
+    let (gateway, echo) = (wish.start(), Host::echo());
     let mut client = gateway.launch(echo.address);
     for _ in 0..5 {
         client.stream.conn.refresh_traffic_keys().unwrap();
@@ -190,8 +208,8 @@ fn some_key_updates_are_served(engine: &'static str) {
 }
 
 /// Section 18, "1 000 tiny records": in one flight, each with one byte.
-fn a_thousand_tiny_records_arrive(engine: &'static str) {
-    let (gateway, (host, told)) = (wish(engine).start(), witness_host());
+fn a_thousand_tiny_records_arrive(wish: Wish) {
+    let (gateway, (host, told)) = (wish.start(), witness_host());
     let mut client = by_hand(&gateway, &host);
     let sent = Pattern::new(8).bytes(1_000);
     let mut flight: Vec<u8> = sent.iter().flat_map(|byte| client.data(&[*byte])).collect();
@@ -203,8 +221,8 @@ fn a_thousand_tiny_records_arrive(engine: &'static str) {
 }
 
 /// T08: each record costs its own, however short. Who sends nothing else is served, and so are the others meanwhile.
-fn a_flood_of_tiny_records_is_served_in_turn(engine: &'static str) {
-    let (gateway, echo, (host, told)) = (wish(engine).start(), Host::echo(), witness_host());
+fn a_flood_of_tiny_records_is_served_in_turn(wish: Wish) {
+    let (gateway, echo, (host, told)) = (wish.start(), Host::echo(), witness_host());
     let mut witness = gateway.launch(echo.address);
     let mut client = by_hand(&gateway, &host);
     let sent = Pattern::new(9).bytes(20_000);
@@ -221,8 +239,8 @@ fn a_flood_of_tiny_records_is_served_in_turn(engine: &'static str) {
 }
 
 /// T08: a record may be one byte and 16 KiB of padding. It is opened as any other, and the padding goes nowhere.
-fn padding_is_dropped(engine: &'static str) {
-    let (gateway, echo, (host, told)) = (wish(engine).start(), Host::echo(), witness_host());
+fn padding_is_dropped(wish: Wish) {
+    let (gateway, echo, (host, told)) = (wish.start(), Host::echo(), witness_host());
     let mut witness = gateway.launch(echo.address);
     let mut client = by_hand(&gateway, &host);
     let sent = Pattern::new(10).bytes(300);

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use sluice_link::snapshot::{KeyGroup, Suite};
+use sluice_link::snapshot::{KeyGroup, RecordEngine, Suite};
 
 use crate::code::Code;
 use crate::files::{Files, Life, Loaded, Purpose, Useless};
@@ -393,6 +393,13 @@ const TLS_KEYWORDS: &[Argument] = &[
     )
     .or("65536"),
     Argument::optional(
+        "recordEngine",
+        Kind::Choice(&["OWN", "RUSTLS"]),
+        "Who opens and seals records after the handshake, with clients and with hosts that speak TLS. RUSTLS is there to fall back on, should a \
+         fault be found in ours: it copies and allocates for every record. Ours.",
+    )
+    .or("OWN"),
+    Argument::optional(
         "clientAuth",
         ENABLED,
         "Clients are asked for a certificate. Sessions are not resumed then. Who may have issued it is said with `bind ssl vserver … -CA`.",
@@ -497,6 +504,9 @@ fn set_tls(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     said.put("postQuantum", &mut tls.post_quantum, default.post_quantum, |s| s.flag("postQuantum"));
     said.put("maxRecord", &mut tls.records.most, default.records.most, |s| s.number("maxRecord"));
     said.put("recordRamp", &mut tls.records.ramp_bytes, default.records.ramp_bytes, |s| s.number("recordRamp"));
+    said.put("recordEngine", &mut tls.engine, default.engine, |s| {
+        s.text("recordEngine").map(|word| if word == "RUSTLS" { RecordEngine::Rustls } else { RecordEngine::Own })
+    });
     if !tls.tls12 && !tls.tls13 {
         let cause = "with TLS 1.2 and TLS 1.3 both off, no client could connect";
         let argument = if said.has("tls13") { "tls13" } else { "tls12" };
@@ -520,6 +530,7 @@ fn print_tls(model: &Model, out: &mut Writer<'_>) {
             .differs("postQuantum", &front.tls.post_quantum, &default.post_quantum, enabled)
             .differs("maxRecord", &front.tls.records.most, &default.records.most, u16::to_string)
             .differs("recordRamp", &front.tls.records.ramp_bytes, &default.records.ramp_bytes, u32::to_string)
+            .keyword_if("recordEngine", (front.tls.engine == RecordEngine::Rustls).then_some("RUSTLS"))
             .differs("clientAuth", &front.clients.asked, &false, enabled)
             .keyword_if("clientCert", front.clients.need.map(Need::word))
             .end();

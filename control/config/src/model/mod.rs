@@ -35,7 +35,7 @@ pub use secret::{
     Credential, Foreign, HashFailed, Hasher, NotOpened, Recoverable, SEAL_EXTRA_BYTES, SEALABLE_BYTES_MAX, SEALED_CHARS_MAX,
     SealFailed, Sealer, Secret,
 };
-use sluice_link::snapshot::{Cgp, Limits, Rates, RecordSizes};
+use sluice_link::snapshot::{Cgp, Limits, Rates, RecordEngine, RecordSizes};
 use sluice_link::tell;
 pub use table::{Table, Taken};
 
@@ -311,11 +311,20 @@ pub struct VserverTls {
     pub post_quantum: bool,
     /// How what clients are sent is cut into records.
     pub records: RecordSizes,
+    /// Who opens and seals records.
+    pub engine: RecordEngine,
 }
 
 impl Default for VserverTls {
     fn default() -> Self {
-        Self { tls12: true, tls13: true, resumption: true, post_quantum: true, records: RecordSizes::default() }
+        Self {
+            tls12: true,
+            tls13: true,
+            resumption: true,
+            post_quantum: true,
+            records: RecordSizes::default(),
+            engine: RecordEngine::default(),
+        }
     }
 }
 

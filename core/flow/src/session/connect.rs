@@ -143,13 +143,15 @@ impl Connect {
 
     fn connected(self: Box<Self>, turn: &mut Turn<'_>) -> Go {
         match &self.to {
-            To::Host { tls: Some((profile, name)), .. } => match tls::Handshake::connect(profile, name) {
-                Ok(handshake) => {
-                    let shaken = Shake::new(handshake, Leg::Host).advance(turn);
-                    self.shaken(shaken, turn)
+            To::Host { tls: Some((profile, name)), .. } => {
+                match tls::Handshake::connect(profile, name, self.facts.listener.engine) {
+                    Ok(handshake) => {
+                        let shaken = Shake::new(handshake, Leg::Host).advance(turn);
+                        self.shaken(shaken, turn)
+                    }
+                    Err(fault) => self.refuse(Reply::Failure, fault.reason(Leg::Host), turn),
                 }
-                Err(fault) => self.refuse(Reply::Failure, fault.reason(Leg::Host), turn),
-            },
+            }
             To::Host { tls: None, .. } | To::Portal(_) => {
                 let host = HostLeg { records: None, out: Outgoing::new(Leg::Host), receiving: false, left: None };
                 self.splice(host, turn)

@@ -160,6 +160,8 @@ impl Drain {
     fn go_on(mut self: Box<Self>, turn: &mut Turn<'_>) -> Go {
         if self.out.has_room() && !matches!(self.say, Say::Nothing) {
             match self.words(turn) {
+                // rustls has no alert for some faults.
+                Some(words) if words.is_empty() => turn.pool.give(words),
                 Some(words) => self.out.push(Chain::whole(words), turn.out),
                 None => return self.end(turn),
             }

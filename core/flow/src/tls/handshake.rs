@@ -20,11 +20,12 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{AlertDescription, CommonState, Error, ExtractedSecrets, HandshakeKind, NamedGroup, ProtocolVersion};
 use sluice_link::ask::Secured;
-use sluice_link::snapshot::DEVICE_ALPN;
+use sluice_link::snapshot::{DEVICE_ALPN, RecordEngine};
 use sluice_proto::hello::{self, HELLO_BYTES_MAX};
 
 use super::alert::{Cause, TlsFault};
 use super::clients;
+use super::kept::{Connection, Kept};
 use super::record::Records;
 use super::rekey::Rekey;
 use super::secret::{HEADER, KeyFault, OpeningKey, SealingKey, content};
@@ -57,6 +58,8 @@ struct Inner {
     /// rustls has said something, so that the hello was one.
     answered: bool,
     sni: Option<Box<str>>,
+    /// Who opens and seals afterwards.
+    engine: RecordEngine,
 }
 
 enum Stage {
@@ -87,21 +90,21 @@ impl Handshake {
     /// With a client that arrived at `listener`.
     #[must_use]
     pub fn accept(listener: &ServedListener) -> Self {
-        Self::new(Stage::Hello { configs: listener.configs.clone(), message: Vec::new() })
+        Self::new(Stage::Hello { configs: listener.configs.clone(), message: Vec::new() }, listener.engine)
     }
 
-    /// With a host whose certificate must be valid for `name`, a DNS name or an IP address. Call [`Handshake::advance`] with an
-    /// empty `incoming` to get the first flight.
+    /// With a host whose certificate must be valid for `name`, a DNS name or an IP address; its records are then `engine`'s. Call
+    /// [`Handshake::advance`] with an empty `incoming` to get the first flight.
     ///
     /// # Errors
     /// [`TlsFault::BadName`] if `name` is neither.
-    pub fn connect(profile: &HostProfile, name: &str) -> Result<Self, TlsFault> {
+    pub fn connect(profile: &HostProfile, name: &str, engine: RecordEngine) -> Result<Self, TlsFault> {
         let name = ServerName::try_from(name).map_err(|_| TlsFault::BadName)?.to_owned();
         let client = UnbufferedClientConnection::new(Arc::clone(&profile.config), name).map_err(|e| fault(e, false))?;
-        Ok(Self::new(Stage::Client(client)))
+        Ok(Self::new(Stage::Client(client), engine))
     }
 
-    fn new(stage: Stage) -> Self {
+    fn new(stage: Stage, engine: RecordEngine) -> Self {
         Self(Box::new(Inner {
             stage,
             gather: Vec::new(),
@@ -110,6 +113,7 @@ impl Handshake {
             pending: Vec::new(),
             answered: false,
             sni: None,
+            engine,
         }))
     }
 
@@ -139,7 +143,7 @@ impl Handshake {
     /// # Errors
     /// [`TlsFault::Never`] if called too early.
     pub fn finish(self) -> Result<Established, TlsFault> {
-        let Inner { stage, sni, pending, .. } = *self.0;
+        let Inner { stage, sni, pending, engine, .. } = *self.0;
         if !pending.is_empty() {
             return Err(TlsFault::Never);
         }
@@ -151,11 +155,17 @@ impl Handshake {
                     // The handshake went through because this can be done.
                     facts.certificates = Some(clients::list(shown).map_err(|_| TlsFault::Never)?);
                 }
+                if engine == RecordEngine::Rustls {
+                    return Ok(Established::kept(facts, Connection::Server(Box::new(server))));
+                }
                 let (secrets, kernel) = server.dangerous_into_kernel_connection().map_err(|_| TlsFault::Never)?;
                 Established::new(facts, secrets, || Rekey::Server(kernel))
             }
             Stage::Client(client) => {
                 let facts = Facts::of(&client, sni)?;
+                if engine == RecordEngine::Rustls {
+                    return Ok(Established::kept(facts, Connection::Client(Box::new(client))));
+                }
                 let (secrets, kernel) = client.dangerous_into_kernel_connection().map_err(|_| TlsFault::Never)?;
                 Established::new(facts, secrets, || Rekey::Client { kernel, tickets: 0 })
             }
@@ -358,6 +368,15 @@ fn encode<Data>(mut chunk: EncodeTlsData<'_, Data>, out: &mut Buf, pending: &mut
             out.commit(n);
             true
         }
+        Err(EncodeError::InsufficientSize(_)) => encode_behind(chunk, pending),
+        Err(EncodeError::AlreadyEncoded) => false,
+    }
+}
+
+/// Puts a chunk behind `pending`; false if it has been put somewhere already.
+pub(super) fn encode_behind<Data>(mut chunk: EncodeTlsData<'_, Data>, pending: &mut Vec<u8>) -> bool {
+    match chunk.encode(&mut []) {
+        Ok(_) => true,
         Err(EncodeError::InsufficientSize(size)) => {
             let at = pending.len();
             pending.resize(at + size.required_size, 0);
@@ -396,7 +415,11 @@ impl Established {
         let sealing = SealingKey::new(version, secrets.tx).map_err(|KeyFault| TlsFault::Never)?;
         // TLS 1.2 changes no keys and takes its tickets within the handshake: nothing of rustls is kept.
         let rekey = if version == Version::Tls13 { rekey() } else { Rekey::Never };
-        Ok(Self { records: Records::new(version, opening, sealing, rekey), facts })
+        Ok(Self { records: Records::own(version, opening, sealing, rekey), facts })
+    }
+
+    fn kept(facts: Facts, connection: Connection) -> Self {
+        Self { records: Records::kept(Kept::new(connection, facts.version)), facts }
     }
 }
 

@@ -1,4 +1,4 @@
-//! TLS: rustls for handshakes, our own record engine afterwards. No rustls type leaves this module.
+//! TLS: rustls for handshakes, our own record engine afterwards, unless an operator wants rustls to go on. No rustls type leaves this module.
 //!
 //! ```text
 //!   Snapshot ─► Served::build ─► ServedListener ─► Handshake::accept ┐
@@ -18,12 +18,15 @@
 //! * `clients`: certificates of clients, where they are asked for.
 //! * `tickets`: session tickets, whose keys all workers share.
 //! * `handshake`, which looks at the ClientHello with [`sluice_proto::hello`]: from the first byte to [`Established`].
-//! * `record`, `secret`, `rekey`: the record engine, the keys of one direction, when keys are changed.
+//! * `record`: both directions of a connection, whichever engine has it. `own`, `secret`, `rekey`: ours, the keys of one direction, when
+//!   keys are changed. `kept`: rustls's.
 //! * `alert`: what went wrong, which alert says so, and which [`sluice_link::reason::Reason`] is logged.
 
 mod alert;
 mod clients;
 mod handshake;
+mod kept;
+mod own;
 mod record;
 mod rekey;
 mod secret;

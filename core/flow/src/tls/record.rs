@@ -1,15 +1,12 @@
-//! The record engine: both directions of one established connection.
+//! Both directions of one established connection, whichever engine opens and seals.
 //!
 //! ```text
-//!   received   | head | payload | tail | head | payload | tail | head | pay
-//!   open              '--part--'              '--part--'       ^rest
-//!
-//!   to send    head room | payload | tail room            seal_in_place: the record grows around its payload
-//!   or         payload ──► | head | sealed | tail | …     seal_into: one pass from one buffer to another
+//!                       ┌─► Own: our engine, in place                  what is served unless an operator says otherwise
+//!   open, seal, alert ──┤
+//!                       └─► Kept: the connection stays with rustls     copies and allocates; to fall back on
 //! ```
 //!
-//! TLS 1.3 keys are changed here and nowhere else: a KeyUpdate of the other side is followed at once and answered, if it asks,
-//! in front of the next record that we seal; ours goes there, too, when a key has protected enough.
+//! Which one it is was decided when the handshake ended, and nobody outside can tell but by the cost.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,95 +16,47 @@ use sluice_link::time::Moment;
 use super::RECORD_MAX;
 use super::alert::{Alert, RecordFault, SealFault};
 use super::handshake::Version;
-use super::rekey::{Flood, KeyLimits, Rekey};
-use super::secret::{HEAD_MAX, HEADER, KeyFault, OpeningKey, SealingKey, TAIL_MAX, content};
-use crate::buf::{Buf, Class, HEADROOM, PARTS_MAX, TAILROOM};
+use super::kept::Kept;
+use super::own::Own;
+use super::rekey::Rekey;
+use super::secret::{OpeningKey, SealingKey};
+use crate::buf::{Buf, Class, PARTS_MAX};
 
-/// Most empty records in a row.
-const EMPTY_MAX: u8 = 32;
-/// Most warnings that are ignored.
-const WARNINGS_MAX: u8 = 4;
 /// Pieces up to this long are moved next to the piece before them, which is cheaper than one more slice for the kernel.
 const JOIN_MAX: usize = 512;
-/// Most bytes of a handshake message that comes in several records. Only hosts' session tickets may; real ones have under 2 KiB.
-const MESSAGE_MAX: usize = 16 * 1024;
-/// Handshake messages.
-mod message {
-    pub(super) const HELLO_REQUEST: u8 = 0;
-    pub(super) const CLIENT_HELLO: u8 = 1;
-    pub(super) const NEW_SESSION_TICKET: u8 = 4;
-    pub(super) const KEY_UPDATE: u8 = 24;
-}
-/// A KeyUpdate message that asks for none in return.
-const KEY_UPDATE: [u8; 5] = [message::KEY_UPDATE, 0, 0, 1, 0];
-/// The record with it, sealed: TLS 1.3 has one layout only.
-const KEY_UPDATE_RECORD: usize = HEADER + KEY_UPDATE.len() + TAIL_MAX;
-// Two sealed connections of a session at most, for hours.
-const _: () = assert!(size_of::<Inner>() <= 216);
-
-/// Alerts.
-mod alert {
-    pub(super) const CLOSE_NOTIFY: u8 = 0;
-    pub(super) const USER_CANCELED: u8 = 90;
-}
-
-// A KeyUpdate and the payload's own head fit into the head room; what one more record between them needs, into the tail room.
-const _: () = assert!(KEY_UPDATE_RECORD + HEAD_MAX <= HEADROOM);
-const _: () = assert!(HEAD_MAX + TAIL_MAX + TAIL_MAX <= TAILROOM);
-const _: () = assert!(Class::Large.payload() <= 2 * RECORD_MAX);
-// Sixteen full records, and a KeyUpdate among them, fit into a bulk buffer.
-const _: () = assert!(16 * (RECORD_MAX + HEAD_MAX + TAIL_MAX) + KEY_UPDATE_RECORD <= Class::Bulk.payload());
+// Two connections of a session at most, for hours.
+const _: () = assert!(size_of::<Body>() <= 200);
 
 /// Both directions of one established connection: keys, sequence numbers, key changes. Not clonable: two copies would use a
 /// nonce twice. Small to move: what it holds is on the heap.
-pub struct Records(Box<Inner>);
+pub struct Records(Box<Body>);
 
-struct Inner {
-    version: Version,
-    opening: OpeningKey,
-    sealing: SealingKey,
-    /// None for TLS 1.2, whose keys cannot be changed. In a box: rustls keeps more for it than everything else here takes.
-    rekey: Option<Box<Rekey>>,
-    limits: KeyLimits,
+struct Body {
+    engine: Engine,
     /// Most plaintext bytes in a record that is sealed.
     record_max: usize,
-    flood: Flood,
-    /// The beginning of a handshake message that continues in the next record.
-    message: Vec<u8>,
-    empty: u8,
-    warnings: u8,
-    /// The other side asked for a KeyUpdate that it has not got yet.
-    owed: bool,
-    /// `close_notify` came: what follows is ignored.
-    closed: bool,
     /// A fault was found: keys are of no use any more.
     broken: bool,
-    /// An alert was sent: nothing may follow.
-    silent: bool,
+}
+
+enum Engine {
+    Own(Own),
+    Kept(Kept),
 }
 
 impl Records {
-    pub(super) fn new(version: Version, opening: OpeningKey, sealing: SealingKey, rekey: Rekey) -> Self {
-        let rekey = match rekey {
-            Rekey::Never => None,
-            rekey @ (Rekey::Server(_) | Rekey::Client { .. }) => Some(Box::new(rekey)),
-        };
-        Self(Box::new(Inner {
-            version,
-            opening,
-            sealing,
-            rekey,
-            limits: KeyLimits::STANDARD,
-            record_max: RECORD_MAX,
-            flood: Flood::default(),
-            message: Vec::new(),
-            empty: 0,
-            warnings: 0,
-            owed: false,
-            closed: false,
-            broken: false,
-            silent: false,
-        }))
+    /// Opened and sealed by us, with keys that rustls has let go of.
+    pub(super) fn own(version: Version, opening: OpeningKey, sealing: SealingKey, rekey: Rekey) -> Self {
+        Self::new(Engine::Own(Own::new(version, opening, sealing, rekey)))
+    }
+
+    /// Opened and sealed by rustls, which keeps the connection.
+    pub(super) fn kept(kept: Kept) -> Self {
+        Self::new(Engine::Kept(kept))
+    }
+
+    fn new(engine: Engine) -> Self {
+        Self(Box::new(Body { engine, record_max: RECORD_MAX, broken: false }))
     }
 
     /// Opens, where they lie, all whole records in `buf`, whose filled part begins with a record's first byte. The plaintext is
@@ -121,13 +70,16 @@ impl Records {
     /// [`RecordFault`]: nothing of this buffer may be passed on; send [`RecordFault::alert`], close. Every later call fails.
     pub fn open(&mut self, buf: &mut Buf, parts: &mut Parts, now: Moment) -> Result<Opened, RecordFault> {
         parts.clear();
-        let inner = &mut *self.0;
-        if inner.broken {
+        let body = &mut *self.0;
+        if body.broken {
             return Err(RecordFault::Never);
         }
-        let opened = inner.open(buf.filled_mut(), parts, now);
+        let opened = match &mut body.engine {
+            Engine::Own(own) => own.open(buf.filled_mut(), parts, now),
+            Engine::Kept(kept) => kept.open(buf.filled_mut(), parts, now),
+        };
         if opened.is_err() {
-            inner.broken = true;
+            body.broken = true;
             parts.clear();
         }
         opened
@@ -157,31 +109,12 @@ impl Records {
     /// # Errors
     /// [`SealFault`]; what is in `buf` is then of no use.
     pub fn seal_in_place(&mut self, buf: &mut Buf) -> Result<(), SealFault> {
-        let inner = &mut *self.0;
-        inner.may_seal()?;
-        let len = buf.len();
-        let (head, tail) = (inner.sealing.head(), inner.sealing.tail());
-        let most = inner.record_max;
-        let more = len.div_ceil(most).saturating_sub(1);
-        if len == 0 {
-            return Ok(());
-        }
-        if more > 1 || buf.head_room() < KEY_UPDATE_RECORD + head || buf.tail_room() < more * (head + tail) + tail {
-            return Err(SealFault::NoRoom);
-        }
-        let mut update = [0; KEY_UPDATE_RECORD];
-        let lead = inner.key_update_if_due(&mut update)?;
-        let bytes = buf.widen(lead + head, more * (head + tail) + tail);
-        bytes[..lead].copy_from_slice(&update[..lead]);
-        let bytes = &mut bytes[lead..];
-        let second = head + len.min(most) + tail;
-        if more == 1 {
-            // Out of the way of the first record's tail.
-            bytes.copy_within(head + most..head + len, second + head);
-        }
-        let (first, second) = bytes.split_at_mut_checked(second).ok_or(SealFault::Never)?;
-        inner.seal(|key| key.seal_in_place(content::DATA, first))?;
-        if more == 1 { inner.seal(|key| key.seal_in_place(content::DATA, second)) } else { Ok(()) }
+        let Body { engine, record_max, broken } = &mut *self.0;
+        let sealed = match engine {
+            Engine::Own(own) => own.seal_in_place(buf, *record_max),
+            Engine::Kept(kept) => kept.seal_in_place(buf, *record_max),
+        };
+        sealed.inspect_err(|fault| *broken |= *fault == SealFault::Never)
     }
 
     /// Seals `plain` into the spare room of `out`, in records as long as they may be (the last may be shorter), in one pass. Returns how
@@ -191,30 +124,12 @@ impl Records {
     /// # Errors
     /// [`SealFault`]. What was appended before stays valid and must be sent before anything else.
     pub fn seal_into(&mut self, plain: &[u8], out: &mut Buf) -> Result<usize, SealFault> {
-        let inner = &mut *self.0;
-        let mut taken = 0;
-        while taken < plain.len() {
-            match inner.may_seal() {
-                Err(_) if taken > 0 => break,
-                checked => checked?,
-            }
-            let frame = inner.sealing.head() + inner.sealing.tail();
-            let room = out.room().saturating_sub(frame + inner.key_update_len());
-            let wanted = (plain.len() - taken).min(inner.record_max);
-            let len = wanted.min(room);
-            if len == 0 || (len < wanted && taken > 0) {
-                break;
-            }
-            let mut update = [0; KEY_UPDATE_RECORD];
-            let lead = inner.key_update_if_due(&mut update)?;
-            out.append(&update[..lead]);
-            let piece = &plain[taken..taken + len];
-            let record = out.room_mut().get_mut(..frame + len).ok_or(SealFault::Never)?;
-            inner.seal(|key| key.seal_to(content::DATA, piece, record))?;
-            out.commit(frame + len);
-            taken += len;
-        }
-        Ok(taken)
+        let Body { engine, record_max, broken } = &mut *self.0;
+        let taken = match engine {
+            Engine::Own(own) => own.seal_into(plain, out, *record_max),
+            Engine::Kept(kept) => kept.seal_into(plain, out, *record_max),
+        };
+        taken.inspect_err(|fault| *broken |= *fault == SealFault::Never)
     }
 
     /// Appends a `close_notify` to `out`. Nothing can be sealed after it. Does nothing if an alert has been sent already.
@@ -225,205 +140,28 @@ impl Records {
         self.alert(Alert::CLOSE_NOTIFY, out)
     }
 
-    /// Appends an alert to `out`. Nothing can be sealed after it. Does nothing if an alert has been sent already.
+    /// Appends an alert to `out`. Nothing can be sealed after it. Does nothing if an alert has been sent already. Where rustls seals,
+    /// it is the one that rustls wants to send: after a fault that it found its own, or none, else `close_notify`.
     ///
     /// # Errors
     /// [`SealFault::NoRoom`] if `out` has not.
     pub fn alert(&mut self, alert: Alert, out: &mut Buf) -> Result<(), SealFault> {
-        let inner = &mut *self.0;
-        if inner.silent {
-            return Ok(());
-        }
-        let plain = [alert.level, alert.description];
-        let len = inner.sealing.head() + plain.len() + inner.sealing.tail();
-        let Some(record) = out.room_mut().get_mut(..len) else { return Err(SealFault::NoRoom) };
-        inner.seal(|key| key.seal_to(content::ALERT, &plain, record))?;
-        out.commit(len);
-        inner.silent = true;
-        Ok(())
+        let Body { engine, broken, .. } = &mut *self.0;
+        let said = match engine {
+            Engine::Own(own) => own.alert(alert, out),
+            Engine::Kept(kept) => kept.last_words(out),
+        };
+        said.inspect_err(|fault| *broken |= *fault == SealFault::Never)
     }
 }
 
 impl fmt::Debug for Records {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Records").field("version", &self.0.version).finish_non_exhaustive()
-    }
-}
-
-impl Inner {
-    fn open(&mut self, bytes: &mut [u8], parts: &mut Parts, now: Moment) -> Result<Opened, RecordFault> {
-        let mut opened = Opened::default();
-        let mut at = 0;
-        while !self.closed {
-            let rest = &mut bytes[at..];
-            let Some(header) = rest.first_chunk::<HEADER>() else {
-                opened.lacks = if rest.is_empty() { 0 } else { HEADER - rest.len() };
-                break;
-            };
-            let whole = self.opening.measure(*header)?;
-            let Some(record) = rest.get_mut(..whole) else {
-                opened.lacks = whole - rest.len();
-                break;
-            };
-            let (typ, place) = self.opening.open(record)?;
-            opened.records += 1;
-            // RFC 8446, section 5.1: a message in several records is not interrupted by other records.
-            if typ != content::HANDSHAKE && !self.message.is_empty() {
-                return Err(RecordFault::Unexpected);
-            }
-            match typ {
-                content::DATA => {
-                    opened.bytes += place.len();
-                    self.count_empty(place.is_empty())?;
-                    parts.push(bytes, at + place.start..at + place.end);
-                }
-                content::HANDSHAKE => self.handshake(&record[place], now, &mut opened)?,
-                content::ALERT => self.alert(&record[place])?,
-                _ => return Err(RecordFault::Unexpected),
-            }
-            at += whole;
-        }
-        opened.closed = self.closed;
-        opened.rest = if self.closed { bytes.len() } else { at };
-        Ok(opened)
-    }
-
-    fn count_empty(&mut self, empty: bool) -> Result<(), RecordFault> {
-        if !empty {
-            self.empty = 0;
-            self.flood.data();
-        } else if self.empty == EMPTY_MAX {
-            return Err(RecordFault::TooManyEmpty);
-        } else {
-            self.empty += 1;
-        }
-        Ok(())
-    }
-
-    fn alert(&mut self, content: &[u8]) -> Result<(), RecordFault> {
-        match *content {
-            [_, alert::CLOSE_NOTIFY] => self.closed = true,
-            [_, alert::USER_CANCELED] if self.warnings < WARNINGS_MAX => self.warnings += 1,
-            [_, alert::USER_CANCELED] => return Err(RecordFault::TooManyWarnings),
-            [_, description] => return Err(RecordFault::Alerted(description)),
-            // Empty ones and those in pieces are forbidden.
-            _ => return Err(RecordFault::Decode),
-        }
-        Ok(())
-    }
-
-    /// What one handshake record holds: for TLS 1.3 whole messages, of which the last may continue in the next record.
-    fn handshake(&mut self, content: &[u8], now: Moment, opened: &mut Opened) -> Result<(), RecordFault> {
-        let Some(&first) = content.first() else { return Err(RecordFault::Unexpected) };
-        if self.version == Version::Tls12 {
-            return Err(match first {
-                message::HELLO_REQUEST | message::CLIENT_HELLO => RecordFault::Renegotiation,
-                _ => RecordFault::Unexpected,
-            });
-        }
-        if self.message.is_empty() {
-            let used = self.messages(content, now, opened)?;
-            self.message.extend_from_slice(&content[used..]);
-        } else {
-            let mut whole = std::mem::take(&mut self.message);
-            whole.extend_from_slice(content);
-            let used = self.messages(&whole, now, opened)?;
-            whole.drain(..used);
-            whole.shrink_to_fit();
-            self.message = whole;
-        }
-        Ok(())
-    }
-
-    /// Handles all whole messages in `content`, and says how many bytes they were.
-    fn messages(&mut self, content: &[u8], now: Moment, opened: &mut Opened) -> Result<usize, RecordFault> {
-        let mut at = 0;
-        while let Some(&typ) = content.get(at) {
-            let rest = &content[at..];
-            match typ {
-                message::KEY_UPDATE => {
-                    self.key_update(rest, now)?;
-                    opened.key_updates += 1;
-                    return Ok(content.len());
-                }
-                message::NEW_SESSION_TICKET if matches!(self.rekey.as_deref(), Some(Rekey::Client { .. })) => {
-                    let Some(&[_, a, b, c]) = rest.first_chunk::<4>() else { return Ok(at) };
-                    let len = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-                    if len > MESSAGE_MAX {
-                        return Err(RecordFault::Decode);
-                    }
-                    let Some(body) = rest.get(4..4 + len) else { return Ok(at) };
-                    self.flood.ticket()?;
-                    if let Some(rekey) = self.rekey.as_deref_mut() {
-                        rekey.keep_ticket(body)?;
-                    }
-                    at += 4 + len;
-                }
-                _ => return Err(RecordFault::Unexpected),
-            }
-        }
-        Ok(at)
-    }
-
-    /// Follows a KeyUpdate. It must end its record, since the next one is sealed with another key; that it also fits into one
-    /// record is our rule: nobody cuts five bytes.
-    fn key_update(&mut self, message: &[u8], now: Moment) -> Result<(), RecordFault> {
-        let asked = match *message {
-            [_, 0, 0, 1, 0] => false,
-            [_, 0, 0, 1, 1] => true,
-            [_, 0, 0, 1, _] => return Err(RecordFault::IllegalParameter),
-            _ => return Err(RecordFault::Unexpected),
+        let (engine, version) = match &self.0.engine {
+            Engine::Own(own) => ("own", own.version()),
+            Engine::Kept(kept) => ("rustls", kept.version()),
         };
-        self.flood.key_update(now)?;
-        self.opening =
-            self.rekey.as_deref_mut().ok_or(KeyFault).and_then(Rekey::opening).map_err(|KeyFault| RecordFault::Never)?;
-        self.owed |= asked;
-        Ok(())
-    }
-
-    /// Whether application data may be sealed at all.
-    fn may_seal(&self) -> Result<(), SealFault> {
-        if self.silent {
-            return Err(SealFault::Closed);
-        }
-        if self.version == Version::Tls12 && self.limits.reached(self.version, &self.sealing) {
-            return Err(SealFault::KeySpent);
-        }
-        Ok(())
-    }
-
-    fn key_update_due(&self) -> bool {
-        self.version == Version::Tls13 && (self.owed || self.limits.reached(self.version, &self.sealing))
-    }
-
-    /// What [`Self::key_update_if_due`] will write.
-    fn key_update_len(&self) -> usize {
-        if self.key_update_due() { KEY_UPDATE_RECORD } else { 0 }
-    }
-
-    /// Changes the sealing key if it is time to, and says how many bytes of `record` announce that: they must be sent first.
-    fn key_update_if_due(&mut self, record: &mut [u8; KEY_UPDATE_RECORD]) -> Result<usize, SealFault> {
-        if !self.key_update_due() {
-            return Ok(0);
-        }
-        self.seal(|key| key.seal_to(content::HANDSHAKE, &KEY_UPDATE, record))?;
-        match self.rekey.as_deref_mut().ok_or(KeyFault).and_then(Rekey::sealing) {
-            Ok(key) => self.sealing = key,
-            Err(KeyFault) => return Err(self.never()),
-        }
-        self.owed = false;
-        Ok(KEY_UPDATE_RECORD)
-    }
-
-    fn seal(&mut self, act: impl FnOnce(&mut SealingKey) -> Result<(), KeyFault>) -> Result<(), SealFault> {
-        act(&mut self.sealing).map_err(|KeyFault| self.never())
-    }
-
-    /// A key must not be used again after an error.
-    fn never(&mut self) -> SealFault {
-        self.silent = true;
-        self.broken = true;
-        SealFault::Never
+        f.debug_struct("Records").field("engine", &engine).field("version", &version).finish_non_exhaustive()
     }
 }
 
@@ -470,7 +208,7 @@ impl Parts {
 
     /// Adds `piece` of `bytes`. Short ones, and those for which no slice is left, are moved to the end of the one before: it has
     /// been there that a header and a tag were.
-    fn push(&mut self, bytes: &mut [u8], piece: Range<usize>) {
+    pub(super) fn push(&mut self, bytes: &mut [u8], piece: Range<usize>) {
         if piece.is_empty() {
             return;
         }
@@ -495,38 +233,16 @@ impl Default for Parts {
     }
 }
 
-/// What only tests may do.
+/// What only tests may do, with our own engine.
 #[cfg(test)]
-pub(super) mod hooks {
-    use super::{Inner, KEY_UPDATE, KeyLimits, Records, message};
-    use crate::buf::Buf;
+mod hooks {
+    use super::{Engine, Own, Records};
 
     impl Records {
-        /// Sets other bounds for keys.
-        pub(in crate::tls) fn limit(&mut self, limits: KeyLimits) {
-            self.0.limits = limits;
-        }
-
-        /// Seals `plain` as one record of type `typ`, whatever that is.
-        pub(in crate::tls) fn seal_raw(&mut self, typ: u8, plain: &[u8], out: &mut Buf) {
-            let Inner { sealing, .. } = &mut *self.0;
-            let len = sealing.head() + plain.len() + sealing.tail();
-            sealing.seal_to(typ, plain, &mut out.room_mut()[..len]).unwrap();
-            out.commit(len);
-        }
-
-        /// Sends a KeyUpdate, asking for one in return or not, and changes the key.
-        pub(in crate::tls) fn update_key(&mut self, ask: bool, out: &mut Buf) {
-            let mut update = KEY_UPDATE;
-            assert_eq!(update[0], message::KEY_UPDATE);
-            update[4] = u8::from(ask);
-            self.seal_raw(super::content::HANDSHAKE, &update, out);
-            self.0.sealing = self.0.rekey.as_deref_mut().unwrap().sealing().unwrap();
-        }
-
-        /// Records sealed with the present key.
-        pub(in crate::tls) fn sealed_with_this_key(&self) -> u64 {
-            self.0.sealing.records()
+        /// Our engine.
+        pub(in crate::tls) fn inner(&mut self) -> &mut Own {
+            let Engine::Own(own) = &mut self.0.engine else { panic!("these records are rustls's") };
+            own
         }
     }
 }

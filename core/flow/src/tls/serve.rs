@@ -16,7 +16,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite, Su
 use sluice_link::id::{HostTlsId, ListenerId};
 use sluice_link::port::PublishProblem;
 use sluice_link::snapshot::{
-    CertKey, Cgp, DEVICE_ALPN, HostTlsProfile, KeyGroup, Listener, Rates, RecordSizes, Snapshot, Suite, Tls,
+    CertKey, Cgp, DEVICE_ALPN, HostTlsProfile, KeyGroup, Listener, Rates, RecordEngine, RecordSizes, Snapshot, Suite, Tls,
 };
 
 use super::clients::Asking;
@@ -97,6 +97,8 @@ pub struct ServedListener {
     pub cgp: Cgp,
     /// How what clients are sent is cut into records.
     pub records: RecordSizes,
+    /// Who opens and seals them, with clients and with their hosts.
+    pub engine: RecordEngine,
     /// How fast bytes may flow.
     pub rates: Rates,
     /// What all its sessions share of that.
@@ -172,6 +174,7 @@ impl ServedListener {
             name: listener.name.as_str().into(),
             cgp: listener.cgp,
             records: tls.records,
+            engine: tls.engine,
             rates: listener.rates,
             together,
             configs: ServerConfigs { silent: Arc::new(silent), http11: Arc::new(http11), device },

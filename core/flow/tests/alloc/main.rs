@@ -17,12 +17,19 @@ use std::sync::Arc;
 use sluice_flow::buf::{Buf, Chain, Class, Pool, PoolSizes};
 use sluice_flow::tls::{Established, Handshake, Parts, Progress, Served, TicketKeys};
 use sluice_link::id::{ListenerId, SnapshotId};
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, Snapshot, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, RecordEngine, Snapshot, Tls};
 use sluice_link::time::Moment;
 
 /// Most bytes of our heap that the records of an idle connection with a client may hold. What aws-lc keeps for its two keys
 /// (600 bytes each) is not on it.
 const IDLE_MAX: usize = 1_100;
+
+/// The same where rustls has the records.
+const IDLE_WITH_RUSTLS_MAX: usize = 2_500;
+/// Most allocations for a record sealed and opened where rustls has the records.
+const CALLS_WITH_RUSTLS_MAX: usize = 4;
+/// Listeners from this id on leave their records to rustls.
+const WITH_RUSTLS: u32 = 10;
 
 thread_local! {
     static CALLS: Cell<usize> = const { Cell::new(0) };
@@ -71,25 +78,29 @@ fn served() -> Served {
         chain_pem: chain.as_bytes().into(),
         key_pem: Arc::new(made.signing_key.serialize_pem().into_bytes().into()),
     };
-    let tls = |tls13: bool| Tls {
+    let tls = |tls13: bool, engine: RecordEngine| Tls {
         certificates: vec![pair.clone()],
         tls12: !tls13,
         tls13,
         post_quantum: true,
         resumption: true,
+        engine,
         ..Tls::default()
     };
-    let listener = |id, tls13| Listener {
+    let listener = |id, tls13, engine| Listener {
         id: ListenerId(id),
         name: "vs".into(),
         address: ([127, 0, 0, 1], 0).into(),
-        tls: tls(tls13),
+        tls: tls(tls13, engine),
         cgp: Cgp::Reject,
         rates: Rates::default(),
     };
     let snapshot = Snapshot {
         id: SnapshotId(1),
-        listeners: vec![listener(2, false), listener(3, true)],
+        listeners: [(0, RecordEngine::Own), (WITH_RUSTLS, RecordEngine::Rustls)]
+            .into_iter()
+            .flat_map(|(id, engine)| [listener(id + 2, false, engine), listener(id + 3, true, engine)])
+            .collect(),
         inner: "/nowhere".into(),
         host_tls: vec![HostTlsProfile { id: "hosts".into(), roots_pem: chain.as_bytes().into() }],
         limits: Limits::default(),
@@ -97,10 +108,10 @@ fn served() -> Served {
     Served::build(Arc::new(snapshot), &Arc::new(TicketKeys::new(Moment(0)).unwrap())).unwrap()
 }
 
-/// A gateway's and a host's side of one connection with TLS 1.`minor`.
-fn connect(served: &Served, minor: u32, pool: &mut Pool) -> (Established, Established) {
-    let mut server = Handshake::accept(served.listener(ListenerId(minor)).unwrap());
-    let mut client = Handshake::connect(served.host_profile(&"hosts".into()).unwrap(), NAME).unwrap();
+/// A gateway's and a host's side of one connection through listener `id`, which speaks TLS 1.`id`, or 1.`id - WITH_RUSTLS`.
+fn connect(served: &Served, id: u32, pool: &mut Pool) -> (Established, Established) {
+    let mut server = Handshake::accept(served.listener(ListenerId(id)).unwrap());
+    let mut client = Handshake::connect(served.host_profile(&"hosts".into()).unwrap(), NAME, RecordEngine::Own).unwrap();
     let mut to_server = pool.take(Class::Large).unwrap();
     let mut to_client = pool.take(Class::Large).unwrap();
     let (mut client_done, mut server_done) = (false, false);
@@ -159,20 +170,49 @@ fn records_cost_no_allocation_and_idle_connections_little() {
         pool.give(plain);
         pool.give(wire);
 
-        let mut clients = Vec::with_capacity(100);
-        let mut servers = Vec::with_capacity(100);
-        for _ in 0..100 {
-            let (server, client) = connect(&served, minor, &mut pool);
-            clients.push(client);
-            servers.push(server);
-        }
-        let held = bytes();
-        drop(servers);
-        let each = (held - bytes()) / 100;
-        let held = bytes();
-        drop(clients);
-        let host = (held - bytes()) / 100;
-        println!("TLS 1.{minor}: an idle connection with a client holds {each} bytes, one with a host {host}");
+        let each = idle(&served, minor, &mut pool);
+        println!("TLS 1.{minor}: an idle connection with a client holds {each} bytes");
         assert!(each < IDLE_MAX, "an idle connection holds {each} bytes");
+    }
+}
+
+/// What an idle connection with a client holds.
+fn idle(served: &Served, id: u32, pool: &mut Pool) -> usize {
+    let (servers, clients): (Vec<_>, Vec<_>) = (0..100).map(|_| connect(served, id, pool)).unzip();
+    let held = bytes();
+    drop(servers);
+    let each = (held - bytes()) / 100;
+    drop(clients);
+    each
+}
+
+/// What whoever falls back on rustls pays: docs/copies.md and docs/memory.md say so.
+#[test]
+fn what_rustls_costs_is_bounded_too() {
+    let served = served();
+    let mut pool = Pool::new(PoolSizes::default());
+    for minor in [2, 3] {
+        let (mut server, mut client) = connect(&served, WITH_RUSTLS + minor, &mut pool);
+        let mut parts = Parts::new();
+        let mut made = [0, 0];
+        for _ in 0..2 {
+            let before = calls();
+            let mut buf = pool.take(Class::Large).unwrap();
+            buf.append(&[7; 1000]);
+            server.records.seal_in_place(&mut buf).unwrap();
+            made[0] = calls() - before;
+            assert_eq!(client.records.open(&mut buf, &mut parts, Moment(0)).unwrap().bytes, 1000);
+            buf.clear();
+            buf.append(&[7; 1000]);
+            client.records.seal_in_place(&mut buf).unwrap();
+            let before = calls();
+            assert_eq!(server.records.open(&mut buf, &mut parts, Moment(0)).unwrap().bytes, 1000);
+            made[1] = calls() - before;
+            pool.give(buf);
+        }
+        let each = idle(&served, WITH_RUSTLS + minor, &mut pool);
+        println!("TLS 1.{minor}, rustls: {made:?} allocations to seal and to open a record, idle {each} bytes");
+        assert!(made.iter().sum::<usize>() <= CALLS_WITH_RUSTLS_MAX, "{made:?} allocations");
+        assert!(each < IDLE_WITH_RUSTLS_MAX, "an idle connection holds {each} bytes");
     }
 }

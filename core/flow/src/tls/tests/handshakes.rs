@@ -89,7 +89,7 @@ fn however_slowly_it_comes_and_however_small_the_buffers() {
                 assert_eq!(open_all(&mut records, &theirs_sealed(&mut theirs, b"hello")).unwrap().0, b"hello");
 
                 let mut theirs = ServerConnection::new(Arc::new(server_config(&long, ALL_CIPHER_SUITES, &[version]))).unwrap();
-                let connect = Handshake::connect(&hosts(&ECDSA), NAME).unwrap();
+                let connect = Handshake::connect(&hosts(&ECDSA), NAME, RecordEngine::Own).unwrap();
                 let met = meet(connect, &mut theirs, step, out).unwrap();
                 let mut records = met.established.records;
                 let wire = [met.rest, theirs_sealed(&mut theirs, b"hello")].concat();
@@ -327,7 +327,7 @@ fn hosts_must_be_who_they_should_be() {
             [("other.example", hosts(&ECDSA), &*ECDSA), (NAME, hosts(&strange), &*ECDSA), ("10.0.0.1", hosts(&ECDSA), &*ECDSA)]
         {
             let mut theirs = ServerConnection::new(Arc::new(server_config(pair, ALL_CIPHER_SUITES, &[version]))).unwrap();
-            let mut ours = Handshake::connect(&profile, name).unwrap();
+            let mut ours = Handshake::connect(&profile, name, RecordEngine::Own).unwrap();
             let mut out = buf(Class::Large);
             assert_eq!(ours.advance(&mut filled(&[]), &mut out).unwrap(), Progress::Waiting);
             push(&mut theirs, out.filled()).unwrap();
@@ -344,7 +344,7 @@ fn hosts_must_be_who_they_should_be() {
     let mut theirs = ServerConnection::new(Arc::new(server_config(&address, ALL_CIPHER_SUITES, &[&TLS13]))).unwrap();
     meet_host(&hosts(&address), "10.0.0.1", &mut theirs).unwrap();
     for nonsense in ["", "a b", "-", "x\0y"] {
-        assert!(matches!(Handshake::connect(&hosts(&ECDSA), nonsense).map(drop), Err(TlsFault::BadName)));
+        assert!(matches!(Handshake::connect(&hosts(&ECDSA), nonsense, RecordEngine::Own).map(drop), Err(TlsFault::BadName)));
     }
 }
 
@@ -422,7 +422,10 @@ fn hellos_without_end_are_ended() {
 #[test]
 fn finishing_too_early_is_a_fault_and_no_panic() {
     assert!(matches!(Handshake::accept(&serve(tls(&[&ECDSA]))).finish().map(drop), Err(TlsFault::Never)));
-    assert!(matches!(Handshake::connect(&hosts(&ECDSA), NAME).unwrap().finish().map(drop), Err(TlsFault::Never)));
+    assert!(matches!(
+        Handshake::connect(&hosts(&ECDSA), NAME, RecordEngine::Own).unwrap().finish().map(drop),
+        Err(TlsFault::Never)
+    ));
 }
 
 #[test]
@@ -494,7 +497,7 @@ proptest! {
         let mut out = buf(Class::Large);
         let outcome = Handshake::accept(&serve(tls(&[&ECDSA]))).advance(&mut filled(&bytes), &mut out);
         prop_assert!(!matches!(outcome, Ok(Progress::Done) | Err(TlsFault::Never)));
-        let mut host = Handshake::connect(&hosts(&ECDSA), NAME).unwrap();
+        let mut host = Handshake::connect(&hosts(&ECDSA), NAME, RecordEngine::Own).unwrap();
         host.advance(&mut filled(&[]), &mut out).unwrap();
         let outcome = host.advance(&mut filled(&bytes), &mut out);
         prop_assert!(!matches!(outcome, Ok(Progress::Done) | Err(TlsFault::Never)));

@@ -51,10 +51,10 @@ fn their_key_updates_are_followed() {
 fn ours_change_after_so_many_records_however_they_are_sealed() {
     for (i, suite) in SUITES.into_iter().enumerate() {
         let (mut ours, mut theirs) = pair_of(suite);
-        ours.limit(KeyLimits { records: 10, ..ENDLESS });
+        ours.inner().limit(KeyLimits { records: 10, ..ENDLESS });
         let mut changes = 0;
         for round in 0..200 {
-            let before = ours.sealed_with_this_key();
+            let before = ours.inner().sealed_with_this_key();
             let plain = noise(1 + round * 37 % 17_000, round);
             let wire = if round % 2 == 0 {
                 sealed(&mut ours, &plain)
@@ -64,8 +64,8 @@ fn ours_change_after_so_many_records_however_they_are_sealed() {
                 out.filled().to_vec()
             };
             assert!(push(&mut theirs, &wire).unwrap() == plain);
-            assert!(ours.sealed_with_this_key() <= 11 || i == 2);
-            changes += usize::from(ours.sealed_with_this_key() < before);
+            assert!(ours.inner().sealed_with_this_key() <= 11 || i == 2);
+            changes += usize::from(ours.inner().sealed_with_this_key() < before);
         }
         // ChaCha20-Poly1305 does not wear off.
         assert_eq!(changes > 15, i != 2, "{changes}");
@@ -75,12 +75,12 @@ fn ours_change_after_so_many_records_however_they_are_sealed() {
 #[test]
 fn ours_change_after_so_many_blocks() {
     let (mut ours, mut theirs) = pair_of(TLS13_AES_128_GCM_SHA256);
-    ours.limit(KeyLimits { blocks: 3000, ..ENDLESS });
+    ours.inner().limit(KeyLimits { blocks: 3000, ..ENDLESS });
     let plain = noise(256 * 1024 - 27, 0);
     let mut out = buf(Class::Bulk);
     let taken = ours.seal_into(&plain, &mut out).unwrap();
     // Three full records for each key: the third goes over the bound. So the sixteenth is the first with its key.
-    assert_eq!((taken, ours.sealed_with_this_key()), (plain.len(), 1));
+    assert_eq!((taken, ours.inner().sealed_with_this_key()), (plain.len(), 1));
     assert!(push(&mut theirs, out.filled()).unwrap() == plain);
 }
 
@@ -89,7 +89,7 @@ fn what_is_asked_for_is_answered_once_and_in_front_of_data() {
     let (mut server, mut client) = ours();
     let mut out = buf(Class::Small);
     for _ in 0..3 {
-        client.update_key(true, &mut out);
+        client.inner().update_key(true, &mut out);
     }
     let opened = open_all(&mut server, out.filled()).unwrap().1;
     assert_eq!((opened.bytes, opened.key_updates, opened.records), (0, 3, 3));
@@ -100,7 +100,7 @@ fn what_is_asked_for_is_answered_once_and_in_front_of_data() {
     }
 
     out.clear();
-    client.update_key(true, &mut out);
+    client.inner().update_key(true, &mut out);
     open_all(&mut server, out.filled()).unwrap();
     out.clear();
     assert_eq!(server.seal_into(b"out of place", &mut out), Ok(12));
@@ -109,7 +109,7 @@ fn what_is_asked_for_is_answered_once_and_in_front_of_data() {
 
     // Goodbye needs no new key, and nobody waits for one.
     out.clear();
-    client.update_key(true, &mut out);
+    client.inner().update_key(true, &mut out);
     open_all(&mut server, out.filled()).unwrap();
     out.clear();
     server.close_notify(&mut out).unwrap();
@@ -120,7 +120,7 @@ fn what_is_asked_for_is_answered_once_and_in_front_of_data() {
 fn a_whole_buffer_and_a_key_update_fit_around_each_other() {
     let (mut server, mut client) = ours();
     let mut out = buf(Class::Small);
-    client.update_key(true, &mut out);
+    client.inner().update_key(true, &mut out);
     open_all(&mut server, out.filled()).unwrap();
     let plain = noise(Class::Large.payload(), 3);
     let wire = sealed(&mut server, &plain);
@@ -130,7 +130,7 @@ fn a_whole_buffer_and_a_key_update_fit_around_each_other() {
 
     // And a bulk buffer, in which a key update is in the way of nothing.
     out.clear();
-    client.update_key(true, &mut out);
+    client.inner().update_key(true, &mut out);
     open_all(&mut server, out.filled()).unwrap();
     let plain = noise(256 * 1024, 3);
     let mut bulk = buf(Class::Bulk);
@@ -144,11 +144,11 @@ fn both_change_keys_all_the_time() {
     let mut now = START;
     for round in 0..200 {
         let mut out = buf(Class::Small);
-        client.update_key(round % 2 == 0, &mut out);
+        client.inner().update_key(round % 2 == 0, &mut out);
         assert_eq!(client.seal_into(b"up", &mut out), Ok(2));
         assert_eq!(open_at(&mut server, out.filled(), now).unwrap().0, b"up");
         out.clear();
-        server.update_key(round % 3 == 0, &mut out);
+        server.inner().update_key(round % 3 == 0, &mut out);
         assert_eq!(server.seal_into(b"down", &mut out), Ok(4));
         assert_eq!(open_at(&mut client, out.filled(), now).unwrap().0, b"down");
         now = now + Duration::from_secs(1);
@@ -162,7 +162,7 @@ fn a_flood_ends_the_session() {
     let mut fault = None;
     for round in 0..20 {
         let mut out = buf(Class::Small);
-        client.update_key(false, &mut out);
+        client.inner().update_key(false, &mut out);
         client.seal_into(b"x", &mut out).unwrap();
         if let Err(found) = open_at(&mut server, out.filled(), START + Duration::from_millis(round)) {
             fault = Some((round, found));
@@ -176,7 +176,7 @@ fn a_flood_ends_the_session() {
     let mut fault = None;
     for round in 0..50 {
         let mut out = buf(Class::Small);
-        client.update_key(true, &mut out);
+        client.inner().update_key(true, &mut out);
         if let Err(found) = open_at(&mut server, out.filled(), START + Duration::from_secs(round)) {
             fault = Some((round, found));
             break;
@@ -191,7 +191,7 @@ fn a_key_update_must_end_its_record_and_come_in_one() {
         let (mut server, mut client) = ours();
         let mut out = buf(Class::Small);
         for piece in pieces {
-            client.seal_raw(content::HANDSHAKE, piece, &mut out);
+            client.inner().seal_raw(content::HANDSHAKE, piece, &mut out);
         }
         assert_eq!(open_all(&mut server, out.filled()), Err(RecordFault::Unexpected));
     }
@@ -212,7 +212,7 @@ fn hosts_give_tickets_and_nothing_else() {
         let (mut server, mut client) = ours();
         let mut out = buf(Class::Small);
         for piece in pieces {
-            server.seal_raw(content::HANDSHAKE, piece, &mut out);
+            server.inner().seal_raw(content::HANDSHAKE, piece, &mut out);
         }
         // Only after a whole message may something else come.
         server.seal_into(b"data", &mut out).unwrap();
@@ -221,7 +221,7 @@ fn hosts_give_tickets_and_nothing_else() {
     // Clients give none.
     let (mut server, mut client) = ours();
     let mut out = buf(Class::Small);
-    client.seal_raw(content::HANDSHAKE, &ticket(30), &mut out);
+    client.inner().seal_raw(content::HANDSHAKE, &ticket(30), &mut out);
     assert_eq!(open_all(&mut server, out.filled()), Err(RecordFault::Unexpected));
 }
 

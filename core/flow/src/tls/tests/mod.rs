@@ -3,6 +3,7 @@
 //! Here is the kit: certificates, snapshots, and the two drivers that carry a handshake from one side to the other.
 
 mod clients;
+mod engines;
 mod handshakes;
 mod keys;
 mod oracle;
@@ -17,7 +18,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, ConnectionCommon, RootCertStore, ServerConfig, ServerConnection, SideData};
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use sluice_link::id::{ListenerId, SnapshotId};
-use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, KeyGroup, Limits, Listener, Rates, Snapshot, Suite, Tls};
+use sluice_link::snapshot::{
+    CertKey, Cgp, HostTlsProfile, KeyGroup, Limits, Listener, Rates, RecordEngine, Snapshot, Suite, Tls,
+};
 use sluice_link::time::Moment;
 use zeroize::Zeroizing;
 
@@ -26,6 +29,8 @@ use crate::buf::{Buf, Class, Pool, PoolSizes};
 
 const NAME: &str = "gate.example";
 const START: Moment = Moment(1_000_000_000);
+/// What is promised holds for both.
+const ENGINES: [RecordEngine; 2] = [RecordEngine::Own, RecordEngine::Rustls];
 
 /// A certificate chain and its key, as PEM.
 #[derive(Clone)]
@@ -106,6 +111,11 @@ fn serve(tls: Tls) -> ServedListener {
     let listener = Arc::clone(served.listener(ListenerId(1)).unwrap());
     drop(served);
     Arc::into_inner(listener).unwrap()
+}
+
+/// One virtual server whose records are `engine`'s.
+fn serve_by(engine: RecordEngine, pair: &Pair) -> ServedListener {
+    serve(Tls { engine, ..tls(&[pair]) })
 }
 
 /// A profile that trusts `root`.
@@ -235,13 +245,17 @@ fn meet_client(served: &ServedListener, theirs: &mut ClientConnection) -> Result
 }
 
 fn meet_host(profile: &HostProfile, name: &str, theirs: &mut ServerConnection) -> Result<Met, TlsFault> {
-    meet(Handshake::connect(profile, name)?, theirs, usize::MAX, Class::Large)
+    meet_host_by(RecordEngine::Own, profile, name, theirs)
 }
 
-/// Both sides ours.
+fn meet_host_by(engine: RecordEngine, profile: &HostProfile, name: &str, theirs: &mut ServerConnection) -> Result<Met, TlsFault> {
+    meet(Handshake::connect(profile, name, engine)?, theirs, usize::MAX, Class::Large)
+}
+
+/// Both sides ours: the client's records by our own engine, the server's as `served` says.
 fn meet_ourselves(served: &ServedListener, profile: &HostProfile) -> (Established, Established) {
     let mut server = Handshake::accept(served);
-    let mut client = Handshake::connect(profile, NAME).unwrap();
+    let mut client = Handshake::connect(profile, NAME, RecordEngine::Own).unwrap();
     let (mut to_server, mut to_client) = (buf(Class::Bulk), buf(Class::Bulk));
     let (mut client_done, mut server_done) = (false, false);
     while !(client_done && server_done) {

@@ -42,8 +42,8 @@ fn secrets(cipher: Cipher) -> ConnectionTrafficSecrets {
 fn engine((version, cipher): (Version, Cipher), seq: u64) -> Records {
     let opening = OpeningKey::new(version, (seq, secrets(cipher))).unwrap();
     let sealing = SealingKey::new(version, (seq, secrets(cipher))).unwrap();
-    let mut records = Records::new(version, opening, sealing, Rekey::Never);
-    records.limit(KeyLimits { records: u64::MAX, blocks: u64::MAX });
+    let mut records = Records::own(version, opening, sealing, Rekey::Never);
+    records.inner().limit(KeyLimits { records: u64::MAX, blocks: u64::MAX });
     records
 }
 
@@ -246,7 +246,7 @@ fn many_small_records_share_few_slices() {
         let mut records = engine(form, 9);
         let mut out = buf(Class::Bulk);
         for piece in &pieces {
-            records.seal_raw(content::DATA, piece, &mut out);
+            records.inner().seal_raw(content::DATA, piece, &mut out);
         }
         // Within there are also updates of `parts` for records that carry nothing.
         let mut parts = Parts::new();
@@ -261,7 +261,7 @@ fn many_small_records_share_few_slices() {
 #[test]
 fn a_tls12_key_is_spent_after_so_many_blocks() {
     let mut records = engine(AES12, 0);
-    records.limit(KeyLimits { records: 1, blocks: 100 });
+    records.inner().limit(KeyLimits { records: 1, blocks: 100 });
     let mut blocks = 0;
     while blocks < 100 {
         assert!(!sealed(&mut records, &[7; 160]).is_empty());
@@ -278,14 +278,14 @@ fn a_tls12_key_is_spent_after_so_many_blocks() {
 
     // What fitted before the bound is not lost.
     let mut records = engine(AES12, 0);
-    records.limit(KeyLimits { records: 1, blocks: 1500 });
+    records.inner().limit(KeyLimits { records: 1, blocks: 1500 });
     let mut out = buf(Class::Bulk);
     assert_eq!(records.seal_into(&[7; 100_000], &mut out), Ok(2 * RECORD_MAX));
     assert_eq!(records.seal_into(&[7; 100_000], &mut out), Err(SealFault::KeySpent));
 
     // ChaCha20-Poly1305 does not wear off.
     let mut records = engine((Version::Tls12, Cipher::Chacha), 0);
-    records.limit(KeyLimits { records: 1, blocks: 1 });
+    records.inner().limit(KeyLimits { records: 1, blocks: 1 });
     for _ in 0..10 {
         assert!(!sealed(&mut records, b"on and on").is_empty());
     }
