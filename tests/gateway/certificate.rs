@@ -20,7 +20,7 @@ use sluicegate_tests::scanner::{Asked, Scanner};
 use sluicegate_tests::web::Web;
 
 use crate::agent::{Agent, program};
-use crate::login::{Script, first, send, session};
+use crate::login::{Script, first, followed, send, session};
 use crate::wish;
 
 on_each_engine!(a_certificate_is_a_login, where_there_must_be_one_nobody_connects_without, a_machine_proves_that_it_is_ours);
@@ -297,6 +297,125 @@ fn a_program_shows_it_on_its_own_connection() {
     let mut script = Script::begin(&gateway);
     let _ = script.password("bob", "bob secret 1");
     assert!(script.is_in());
+}
+
+/// Follows an answer of the place where certificates are asked for.
+fn back(browser: &Browser, answer: &Answer) -> Answer {
+    assert_eq!(answer.status, 303, "{answer:?}");
+    browser.go(answer.header("location"), &[]).unwrap()
+}
+
+/// Password, scan, and a certificate for whose device is not as it should be.
+fn stronger(ca: &Ca) -> Gateway {
+    asking("AUTO", ca)
+        .line("add aaa user ann -password \"ann secret 1\"")
+        .line("add authentication Policy p_local -rule true -action LOCAL")
+        .line(r#"add authentication epaAction look -csecexpr "sys.client_expr(\"proc_0_av\")" -defaultEPAGroup healthy -quarantineGroup restricted"#)
+        .line("add authentication Policy p_look -rule true -action look")
+        .line("add authentication Policy p_restricted -rule AAA.USER.IS_MEMBER_OF(\"restricted\") -action NO_AUTHN")
+        .line("add authentication Policy p_others -rule true -action NO_AUTHN")
+        .line("add authentication policylabel device -loginSchema LSCHEMA_INT")
+        .line("add authentication policylabel branch -loginSchema LSCHEMA_INT")
+        .line("add authentication policylabel stronger -loginSchema LSCHEMA_INT")
+        .line("bind authentication policylabel stronger -policyName p_card -priority 10")
+        .line("bind authentication policylabel branch -policyName p_restricted -priority 10 -nextFactor stronger")
+        .line("bind authentication policylabel branch -policyName p_others -priority 20")
+        .line("bind authentication policylabel device -policyName p_look -priority 10 -nextFactor branch")
+        .line("bind authentication vserver av -policy p_local -priority 10 -nextFactor device")
+        .start()
+}
+
+#[test]
+fn whose_device_does_not_comply_shows_a_certificate_too() {
+    let (ca, other) = (Ca::new(), Ca::called("somebody else"));
+    let gateway = stronger(&ca);
+    let scanned = |digits: Option<&str>| {
+        let browser = Browser::new(&gateway);
+        let scan = to_scan(&browser);
+        let next = match digits {
+            Some(digits) => {
+                let scanner = Scanner::new(Scanner::token_in(&scan.body));
+                assert_eq!(scanner.question(&gateway).unwrap(), Asked::Strings(vec!["proc_0_av".into()]));
+                assert_eq!(scanner.answer(&gateway, digits).unwrap(), 200);
+                send(&browser, &scan, &[])
+            }
+            None => {
+                let skip = scan.form(1);
+                let hidden: Vec<_> = skip.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                followed(&browser, browser.post(&skip.action, &hidden))
+            }
+        };
+        (browser, next)
+    };
+    let groups = || session(&gateway, "ann").map(|session| session["groups"].to_string());
+    let end = || drop(gateway.console().run("kill aaa session -all").done());
+
+    let (_browser, list) = scanned(Some("0"));
+    assert!(list.status == 200 && !list.body.contains("doCert.do"), "whoever complies is asked for nothing more: {list:?}");
+    assert!(groups().is_some_and(|groups| groups.contains("healthy")), "{:?}", groups());
+    end();
+
+    for digits in [Some("3"), None] {
+        // Nothing is open to a login that has come so far, and what is no good certificate ends it.
+        for (name, made, code) in [
+            ("none", None, "4101"),
+            ("strange", Some(card(&other, "ann", 1)), "4102"),
+            ("revoked", Some(card(&ca, "ann", 66)), "4102"),
+        ] {
+            let (browser, page) = scanned(digits);
+            let url = there(&page);
+            assert!(groups().is_none() && browser.get("/portal", &[]).status != 200, "{digits:?} {name}");
+            let args = made.map(|made| with(&gateway, name, &made)).unwrap_or_default();
+            let told = shown(&browser, &url, &args).unwrap();
+            assert!(told.status == 403 && told.body.contains(code), "{digits:?} {name}: {told:?}");
+            assert!(groups().is_none() && browser.get("/portal", &[]).status != 200, "{digits:?} {name}");
+        }
+        let (browser, page) = scanned(digits);
+        let args = with(&gateway, "ann", &card(&ca, "ann", 2));
+        let list = back(&browser, &shown(&browser, &there(&page), &args).unwrap());
+        assert!(list.status == 200 && list.body.contains("ann"), "{digits:?}: {list:?}");
+        let groups = groups().unwrap_or_else(|| panic!("{digits:?}: {}", gateway.log()));
+        assert!(groups.contains("restricted") && groups.contains("staff") && !groups.contains("healthy"), "{groups}");
+        end();
+    }
+    let trace = gateway.console().run("show authentication trace").done();
+    assert!(trace.contains("quarantine group restricted") && trace.contains("client is asked for a certificate"), "{trace}");
+}
+
+#[test]
+fn a_certificate_goes_before_a_scan_and_behind_it() {
+    let ca = Ca::new();
+    let gateway = asking("AUTO", &ca)
+        .line(r#"add authentication epaAction look -csecexpr "sys.client_expr(\"proc_0_av\")""#)
+        .line("add authentication Policy p_look -rule true -action look")
+        .line("add authentication policylabel device -loginSchema LSCHEMA_INT")
+        .line("add authentication policylabel once_more -loginSchema LSCHEMA_INT")
+        .line("bind authentication policylabel once_more -policyName p_card -priority 10")
+        .line("bind authentication policylabel device -policyName p_look -priority 10 -nextFactor once_more")
+        .line("bind authentication vserver av -policy p_card -priority 10 -nextFactor device")
+        .start();
+    let args = with(&gateway, "ann", &card(&ca, "ann", 1));
+    for (digits, complies) in [("3", false), ("0", true)] {
+        let browser = Browser::new(&gateway);
+        let before = there(&first(&browser));
+        let scan = back(&browser, &shown(&browser, &before, &args).unwrap());
+        let scanner = Scanner::new(Scanner::token_in(&scan.body));
+        let early = shown(&browser, &before, &args).unwrap();
+        assert_eq!(early.status, 403, "a certificate is no answer to a scan: {early:?}");
+        assert_eq!(scanner.question(&gateway).unwrap(), Asked::Strings(vec!["proc_0_av".into()]));
+        assert_eq!(scanner.answer(&gateway, digits).unwrap(), 200);
+        let next = send(&browser, &scan, &[]);
+        assert!(session(&gateway, "ann").is_none());
+        if !complies {
+            assert!(next.status == 403 && next.body.contains("4018"), "{next:?}");
+            continue;
+        }
+        let behind = there(&next);
+        assert_ne!(behind, before);
+        assert_eq!(shown(&browser, &before, &args).unwrap().status, 403, "the link of the factor before");
+        let list = back(&browser, &shown(&browser, &behind, &args).unwrap());
+        assert!(list.status == 200 && session(&gateway, "ann").is_some(), "{list:?}");
+    }
 }
 
 /// A gateway that wants to see certificates of machines.
