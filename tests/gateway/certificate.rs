@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use sluicegate_tests::browser::{Answer, Browser};
 use sluicegate_tests::certs::{Ca, write};
-use sluicegate_tests::client::{self, Client};
+use sluicegate_tests::client::{self, Client, Opening};
 use sluicegate_tests::deadline::until;
 use sluicegate_tests::gateway::{Gateway, NAME, Wish};
 use sluicegate_tests::rcgen;
@@ -419,9 +419,8 @@ fn a_certificate_goes_before_a_scan_and_behind_it() {
 }
 
 /// A gateway that wants to see certificates of machines.
-fn machines(engine: &'static str, ca: &Ca) -> Gateway {
-    wish(engine)
-        .file("machines.pem", &ca.pem)
+fn machines(wish: Wish, ca: &Ca) -> Gateway {
+    wish.file("machines.pem", &ca.pem)
         .file("machines.crl", ca.list(&[66], now() + DAY))
         .line("add ssl certKey machines -cert machines.pem")
         .line("add ssl crl list machines.crl")
@@ -457,7 +456,7 @@ const ALPN: &[&str] = &["sluicegate-epadc/1"];
 
 fn a_machine_proves_that_it_is_ours(engine: &'static str) {
     let (ca, other) = (Ca::new(), Ca::called("somebody else"));
-    let gateway = machines(engine, &ca);
+    let gateway = machines(wish(engine), &ca);
     let good = card(&ca, "pc1", 1);
     let browser = Browser::new(&gateway);
     let page = to_scan(&browser);
@@ -497,10 +496,44 @@ fn a_machine_proves_that_it_is_ours(engine: &'static str) {
     assert!(list.status == 200 && session(&gateway, "ann").is_some(), "{list:?} {}", gateway.log());
 }
 
+/// A program that offers to show its machine's certificate is not asked for its user's. So it gets nothing for which everybody has to show
+/// one: neither pages nor streams.
+#[test]
+fn what_is_for_a_machine_opens_nothing_else() {
+    let (users, ca) = (Ca::called("Users of ours"), Ca::new());
+    let gateway = machines(
+        wish("AUTO")
+            .file("users.pem", &users.pem)
+            .line("add ssl certKey users -cert users.pem")
+            .line("set ssl vserver vpn1 -clientAuth ENABLED -clientCert Mandatory")
+            .line("bind ssl vserver vpn1 -certkeyName users -CA"),
+        &ca,
+    );
+    let (trusted, machine, user) = (gateway.ca.pem.as_str(), card(&ca, "pc1", 1), card(&users, "ann", 1));
+    let strange = card(&Ca::called("somebody else"), "ann", 1);
+    let paths = ["/", "/vpn/index.html", "/logon/LogonPoint/index.html", "/epatype", "/epaq", "/portal"];
+    let get = |tls: &_, path: &str| Web::over(Client::connect(gateway.public(), NAME, tls)?, &gateway).get(path);
+    assert_eq!(get(&client::showing(trusted, &user, &[]), "/").unwrap().status, 302, "this is how it is meant");
+    for tls in [client::offering(trusted, &[]), client::offering(trusted, &["http/1.1"]), client::showing(trusted, &strange, &[])]
+    {
+        get(&tls, "/").unwrap_err();
+    }
+    for tls in [client::offering(trusted, ALPN), client::showing(trusted, &machine, ALPN), client::showing(trusted, &user, ALPN)]
+    {
+        for path in paths {
+            assert_eq!(get(&tls, path).unwrap().status, 404, "{path}");
+        }
+        assert_eq!(get(&tls, "/epadc").unwrap().status, 403);
+        let mut client = Client::connect(gateway.public(), NAME, &tls).unwrap();
+        client.present(";40;STA01;0123456789ABCDEF0123456789ABCDEF", Opening::Pipelined).unwrap_err();
+    }
+    until("the ends to be counted", || (gateway.count("closed_unknown_opening") >= 3).then_some(()));
+}
+
 #[test]
 fn the_agent_shows_the_certificate_that_is_wanted() {
     let (ca, other) = (Ca::called("Machines of ours"), Ca::called("somebody else"));
-    let gateway = machines("AUTO", &ca);
+    let gateway = machines(wish("AUTO"), &ca);
     let _ = program();
     let files = |name: &str, made: &(String, String)| -> PathBuf {
         let _ = write(gateway.dir(), &format!("{name}.crt"), &made.0);

@@ -44,18 +44,28 @@ pub fn trust(ca_pem: &str, versions: &[&'static SupportedProtocolVersion]) -> Ar
     Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// The same for a client that shows a certificate, with its key, to whoever asks, and offers `alpn`.
+/// The same for a client that speaks all versions and offers `alpn`.
+///
+/// # Panics
+/// As [`trust`].
+#[must_use]
+pub fn offering(ca_pem: &str, alpn: &[&str]) -> Arc<ClientConfig> {
+    let mut config = ClientConfig::clone(&trust(ca_pem, rustls::ALL_VERSIONS));
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    Arc::new(config)
+}
+
+/// The same for a client that shows a certificate, with its key, to whoever asks.
 ///
 /// # Panics
 /// If certificate or key are none.
 #[must_use]
 pub fn showing(ca_pem: &str, (chain, key): &(String, String), alpn: &[&str]) -> Arc<ClientConfig> {
-    let mut config = ClientConfig::clone(&trust(ca_pem, rustls::ALL_VERSIONS));
+    let mut config = ClientConfig::clone(&offering(ca_pem, alpn));
     let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).map(|der| der.expect("PEM")).collect();
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key");
     let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("a key of a kind that is supported");
     config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key)));
-    config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     Arc::new(config)
 }
 

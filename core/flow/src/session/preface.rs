@@ -8,6 +8,7 @@
 //!   else ───► drain
 //! ```
 //!
+//! Who has come to show a machine's certificate speaks HTTP, and nothing else.
 //! Never waits for more bytes than the grammar needs, and never consumes one behind the request: that belongs to the host.
 
 use sluice_link::ask::Wanted;
@@ -183,6 +184,8 @@ impl Preface {
                 Err(Need(_)) => Found::Nothing,
                 Ok(Kind::Http) => Found::Http,
                 Ok(Kind::Unknown) => Found::Wrong(Reason::UnknownOpening),
+                // It was not asked for what everybody else is, perhaps. It has come to show a certificate, and control sees to that.
+                Ok(Kind::Socks5 | Kind::Cgp) if self.tls.device => Found::Wrong(Reason::UnknownOpening),
                 Ok(Kind::Socks5) => self.find_socks(Opening::new(), false, turn),
                 Ok(Kind::Cgp) => self.find_cgp(turn),
             },

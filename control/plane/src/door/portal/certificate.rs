@@ -39,34 +39,33 @@ use crate::world::World;
 /// Where certificates are taken.
 const DO_CERT: &str = "/nf/auth/doCert.do";
 
-/// What a client has shown in its handshake.
+/// What a client has shown in its handshake: its own first, issuers follow.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Shown {
-    /// Its own first, issuers follow.
-    chain: Vec<CertificateDer<'static>>,
-    /// It is a program that came for its machine.
-    is_device: bool,
-}
+pub(crate) struct Shown(Vec<CertificateDer<'static>>);
 
 impl Shown {
-    pub(crate) fn new(list: Certificates<'_>, is_device: bool) -> Self {
-        Self { chain: list.iter().map(|der| CertificateDer::from(der.to_vec())).collect(), is_device }
+    pub(crate) fn new(list: Certificates<'_>) -> Self {
+        Self(list.iter().map(|der| CertificateDer::from(der.to_vec())).collect())
     }
 
     /// Whether it is good, and what it says then.
     fn judged(&self, judge: &Judge, wall: SystemTime) -> Result<certificate::Owner, String> {
         let now = UnixTime::since_unix_epoch(wall.duration_since(UNIX_EPOCH).unwrap_or_default());
-        judge.judge(&self.chain, now).map_err(|refusal| refusal.to_string())?;
-        let own = self.chain.first().map(|der| &**der).unwrap_or_default();
+        judge.judge(&self.0, now).map_err(|refusal| refusal.to_string())?;
+        let own = self.0.first().map(|der| &**der).unwrap_or_default();
         certificate::Owner::read(own).map_err(|no| no.to_string())
     }
 }
 
 impl Caller {
+    /// What it has shown as its user's.
+    fn of_user(&self) -> Option<&Shown> {
+        self.shown.as_deref().filter(|_| !self.is_for_machine)
+    }
+
     /// The certificate of its user, if it has shown one where users are asked.
     pub(super) fn user(&self, site: &Site) -> Certificate {
-        let Some(shown) = self.shown.as_ref().filter(|shown| !shown.is_device) else { return Certificate::None };
-        let Some(judge) = &site.users else { return Certificate::None };
+        let (Some(shown), Some(judge)) = (self.of_user(), &site.users) else { return Certificate::None };
         match shown.judged(judge, wall()) {
             Ok(owner) => Certificate::Good(Box::new(owner_of(owner))),
             Err(why) => {
@@ -78,7 +77,7 @@ impl Caller {
 
     /// Whether the certificate of its machine is good. `None`: it has shown none.
     pub(super) fn device(&self, site: &Site) -> Option<bool> {
-        let shown = self.shown.as_ref().filter(|shown| shown.is_device)?;
+        let shown = self.shown.as_ref().filter(|_| self.is_for_machine)?;
         let judge = site.devices.as_ref()?;
         Some(match shown.judged(judge, wall()) {
             Ok(owner) => {
@@ -94,8 +93,7 @@ impl Caller {
 
     /// The certificate as rules see it: a good one of its user's.
     pub(super) fn for_rules(&self, site: &Site) -> Option<expr::Certificate> {
-        let shown = self.shown.as_ref().filter(|shown| !shown.is_device)?;
-        let owner = shown.judged(site.users.as_ref()?, wall()).ok()?;
+        let owner = self.of_user()?.judged(site.users.as_ref()?, wall()).ok()?;
         let name = |all: &[certificate::Attribute]| {
             all.iter().map(|one| format!("{}={}", one.kind, one.value)).collect::<Vec<_>>().join(",")
         };

@@ -36,6 +36,8 @@ pub(crate) struct Caller {
     pub(crate) arrived: SocketAddr,
     /// The version of its TLS, as it stands on the wire. `None`: the worker did not say.
     pub(crate) tls: Option<u16>,
+    /// It is a program that has come to show its machine's certificate, and for nothing else.
+    pub(crate) is_for_machine: bool,
     /// The certificates that it has shown; the key of the first it has.
     pub(crate) shown: Option<Arc<Shown>>,
 }
@@ -98,8 +100,13 @@ async fn read_caller(stream: &mut (impl AsyncRead + Unpin)) -> Result<Caller, No
         room.resize(FIXED_BYTES + rest, 0);
         stream.read_exact(&mut room[FIXED_BYTES..]).await.map_err(NotLetIn::Ended)?;
         let (header, _) = Header::read(&room).map_err(|stop| NotLetIn::Malformed(format!("{stop:?}")))?;
-        let shown = header.certificates.map(|list| Arc::new(Shown::new(list, header.alpn == Some(DEVICE_ALPN))));
-        Ok(Caller { client: header.source, arrived: header.destination, tls: header.tls.and_then(version), shown })
+        Ok(Caller {
+            client: header.source,
+            arrived: header.destination,
+            tls: header.tls.and_then(version),
+            is_for_machine: header.alpn == Some(DEVICE_ALPN),
+            shown: header.certificates.map(|list| Arc::new(Shown::new(list))),
+        })
     })
     .await
     .unwrap_or(Err(NotLetIn::Time))
@@ -135,18 +142,19 @@ mod tests {
         let bytes = [header.write(&mut room).unwrap(), b"GET / HTTP/1.1\r\n"].concat();
         let mut stream = bytes.as_slice();
         let caller = read_caller(&mut stream).await.unwrap();
-        let wanted = Caller { client: header.source, arrived: header.destination, tls: Some(0x0304), shown: None };
+        let wanted =
+            Caller { client: header.source, arrived: header.destination, tls: Some(0x0304), is_for_machine: false, shown: None };
         assert_eq!(caller, wanted);
         assert_eq!(stream, b"GET / HTTP/1.1\r\n");
         // With certificates behind it.
         let list = certificates::write([&b"own"[..], b"issuer"].into_iter()).unwrap();
         let list = Certificates::read(&list).unwrap();
-        for (alpn, is_device) in [(None, false), (Some("http/1.1"), false), (Some(DEVICE_ALPN), true)] {
+        for (alpn, is_for_machine) in [(None, false), (Some("http/1.1"), false), (Some(DEVICE_ALPN), true)] {
             let shown = Header { alpn, certificates: Some(list), ..header };
             let bytes = [shown.write(&mut room).unwrap(), list.as_bytes(), b"GET / HTTP/1.1\r\n"].concat();
             let mut stream = bytes.as_slice();
             let caller = read_caller(&mut stream).await.unwrap();
-            assert_eq!(caller, Caller { shown: Some(Arc::new(Shown::new(list, is_device))), ..wanted.clone() });
+            assert_eq!(caller, Caller { is_for_machine, shown: Some(Arc::new(Shown::new(list))), ..wanted.clone() });
             assert_eq!(stream, b"GET / HTTP/1.1\r\n");
         }
     }

@@ -206,6 +206,10 @@ impl Portal {
                 return Ok(reply);
             }
         };
+        // It was not asked for its user's certificate, though everybody else may have to show one.
+        if caller.is_for_machine && !route.class.is_for_machines() {
+            return Err(Failed::new(Problem::NotFound, "a connection that shows a machine's certificate is for nothing else"));
+        }
         let jar = Jar::read(headers)?;
         if route.method == Verb::Post && route.class.is_for_own_pages() && !origin::is_from_us(&own, headers) {
             return Err(Failed::new(Problem::StaleForm, "posted from another site"));

@@ -133,6 +133,11 @@ impl Class {
             Self::Open(_) | Self::Asking(_) | Self::Scan(_) | Self::Login(_) => false,
         }
     }
+
+    /// Whether it is for connections that have come to show a machine's certificate.
+    pub(crate) fn is_for_machines(self) -> bool {
+        matches!(self, Self::Scan(Call::Device))
+    }
 }
 
 /// One page.
