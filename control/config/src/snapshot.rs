@@ -128,10 +128,12 @@ pub fn clients(model: &Model, files: &Loaded, front: &Front, devices: &DeviceCer
         let nothing = || NotLoaded { name: name.to_string(), path: String::new() };
         let pair = model.certificates.find(name.as_str()).ok_or_else(nothing)?;
         let pem = files.certificate(&pair.certificate).ok_or_else(|| not_loaded(name.as_str(), &pair.certificate))?;
-        let revocation = match bound.and_then(|bound| bound.lists) {
-            None => Revocation::Ignored,
-            Some(Need::Optional) => Revocation::Optional,
-            Some(Need::Mandatory) => Revocation::Mandatory,
+        let revocation = match bound.map(|bound| (bound.ocsp, bound.lists)) {
+            // No server is asked.
+            Some((Some(Need::Mandatory), _)) => Revocation::Unanswered,
+            Some((_, Some(Need::Mandatory))) => Revocation::Mandatory,
+            Some((_, Some(Need::Optional))) => Revocation::Optional,
+            Some((_, None)) | None => Revocation::Ignored,
         };
         Ok(Authority {
             name: name.to_string(),
@@ -141,17 +143,14 @@ pub fn clients(model: &Model, files: &Loaded, front: &Front, devices: &DeviceCer
         })
     };
     let bound = |name: &CertKeyName| front.clients.authorities.iter().find(|issuer| issuer.certificate == *name);
-    // One that wants a server to be asked, which nobody does, trusts nobody.
-    let answers = |issuer: &&IssuerBinding| issuer.ocsp != Some(Need::Mandatory);
     let asked = match (front.clients.asked, front.clients.need) {
         (false, _) => Asked::Nobody,
         (true, Some(Need::Optional)) => Asked::Optional,
         (true, Some(Need::Mandatory) | None) => Asked::Mandatory,
     };
-    let issuers = front.clients.authorities.iter().filter(|_| asked != Asked::Nobody).filter(answers);
+    let issuers = front.clients.authorities.iter().filter(|_| asked != Asked::Nobody);
     let authorities = issuers.map(|issuer| authority(&issuer.certificate, Some(issuer))).collect::<Result<Vec<_>, _>>()?;
-    let devices = devices.authorities.iter().filter(|name| bound(name).as_ref().is_none_or(answers));
-    let devices = devices.map(|name| authority(name, bound(name))).collect::<Result<Vec<_>, _>>()?;
+    let devices = devices.authorities.iter().map(|name| authority(name, bound(name))).collect::<Result<Vec<_>, _>>()?;
     let looks = authorities.iter().chain(&devices).any(|authority| authority.revocation != Revocation::Ignored);
     let lists = model.crls.iter().filter(|_| looks);
     let list =

@@ -166,6 +166,8 @@ pub enum Revocation {
     Optional,
     /// They must not be in a list that is there and not out of date, and there must be one.
     Mandatory,
+    /// A server must be asked about them, and none ever is: no certificate is good.
+    Unanswered,
 }
 
 /// How a stream is cut into records. A client can use no byte of a record before it has all of it, so on a slow line small ones

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Authorities with the same word about revocation have a say of their own. A no that is about revocation is a veto: who was revoked by
-//! the authority that issued its certificate does not come in by a longer way, through one that nobody asks about that.
+//! the authority that issued its certificate does not come in by a longer way, through one that nobody asks about that. Each knows the
+//! certificates of all of them, so that no client shortens the way by keeping one back.
 //!
 //! That whoever shows a certificate has its key is not looked at here; a handshake proves that.
 #![forbid(unsafe_code)]
@@ -51,6 +52,9 @@ pub enum Refusal {
     /// The list in which it would stand is out of date.
     #[error("nobody knows whether it was revoked: the list of its authority is out of date")]
     OldList,
+    /// The server that would have to be asked is not.
+    #[error("nobody knows whether it was revoked: the server of its authority is not asked")]
+    NotAsked,
     /// It is for something else than to prove who a client is.
     #[error("it is not for clients")]
     Purpose,
@@ -63,7 +67,7 @@ impl Refusal {
     /// Nobody's yes counts against it.
     const fn is_veto(self) -> bool {
         match self {
-            Self::Revoked | Self::NoList | Self::OldList => true,
+            Self::Revoked | Self::NoList | Self::OldList | Self::NotAsked => true,
             Self::Expired | Self::NotYet | Self::UnknownAuthority | Self::Purpose | Self::Broken => false,
         }
     }
@@ -74,7 +78,7 @@ impl Refusal {
             Self::UnknownAuthority => 0,
             Self::Broken => 1,
             Self::Purpose | Self::NotYet | Self::Expired => 2,
-            Self::NoList | Self::OldList => 3,
+            Self::NoList | Self::OldList | Self::NotAsked => 3,
             Self::Revoked => 4,
         }
     }
@@ -115,6 +119,8 @@ pub enum Unusable {
 /// See the module.
 pub struct Judge {
     voices: Vec<Voice>,
+    /// Their certificates.
+    authorities: Vec<CertificateDer<'static>>,
     names: Vec<DistinguishedName>,
 }
 
@@ -129,15 +135,17 @@ impl Judge {
         }
         let lists = revoked.iter().map(|list| read_list(list)).collect::<Result<Vec<_>, _>>()?.concat();
         let provider = Arc::new(default_provider());
-        let (mut voices, mut names) = (Vec::new(), Vec::new());
-        for revocation in [Revocation::Ignored, Revocation::Optional, Revocation::Mandatory] {
+        let (mut voices, mut known, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        for revocation in [Revocation::Ignored, Revocation::Optional, Revocation::Mandatory, Revocation::Unanswered] {
             let mut roots = RootCertStore::empty();
             for authority in authorities.iter().filter(|authority| authority.revocation == revocation) {
-                let own = roots_of(authority).ok_or_else(|| Unusable::Authority(authority.name.clone()))?;
-                if authority.named {
+                let (own, certificates) = roots_of(authority).ok_or_else(|| Unusable::Authority(authority.name.clone()))?;
+                // None of its certificates would be good.
+                if authority.named && revocation != Revocation::Unanswered {
                     names.extend(own.subjects());
                 }
                 roots.extend(own.roots);
+                known.extend(certificates);
             }
             if !roots.is_empty() {
                 voices.push(Voice::of(roots, revocation, &lists, &provider).ok_or(Unusable::List)?);
@@ -147,7 +155,7 @@ impl Judge {
         if names.iter().map(|name| 2 + name.as_ref().len()).sum::<usize>() > NAMES_BYTES_MAX {
             names.clear();
         }
-        Ok(Self { voices, names })
+        Ok(Self { voices, authorities: known, names })
     }
 
     /// Whether `certificates`, the client's own first, are good.
@@ -156,9 +164,12 @@ impl Judge {
     /// [`Refusal`].
     pub fn judge(&self, certificates: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Refusal> {
         let (own, issuers) = certificates.split_first().ok_or(Refusal::Broken)?;
+        let authorities = self.authorities.iter().map(|known| CertificateDer::from(&**known));
+        let issuers: Vec<CertificateDer<'_>> =
+            issuers.iter().map(|shown| CertificateDer::from(&**shown)).chain(authorities).collect();
         let (mut good, mut worst) = (false, Refusal::UnknownAuthority);
         for voice in &self.voices {
-            match voice.judge(own, issuers, now) {
+            match voice.judge(own, &issuers, now) {
                 Ok(()) => good = true,
                 Err(refusal) if refusal.weight() > worst.weight() => worst = refusal,
                 Err(_) => {}
@@ -183,8 +194,8 @@ impl fmt::Debug for Judge {
 /// Authorities with the same word about revocation.
 struct Voice {
     verifier: Arc<dyn ClientCertVerifier>,
-    /// They want to know about revocation, and nobody can say anything.
-    speechless: bool,
+    /// They want to know about revocation, and this is why nobody can say anything.
+    speechless: Option<Refusal>,
 }
 
 impl Voice {
@@ -196,27 +207,33 @@ impl Voice {
     ) -> Option<Self> {
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
         let builder = match revocation {
-            Revocation::Ignored => builder,
+            Revocation::Ignored | Revocation::Unanswered => builder,
             Revocation::Optional => builder.with_crls(lists.iter().cloned()).allow_unknown_revocation_status(),
             Revocation::Mandatory => builder.with_crls(lists.iter().cloned()).enforce_revocation_expiration(),
         };
-        // Without any list the verifier would not look.
-        let speechless = revocation == Revocation::Mandatory && lists.is_empty();
+        let speechless = match revocation {
+            // Without any list the verifier would not look.
+            Revocation::Mandatory if lists.is_empty() => Some(Refusal::NoList),
+            Revocation::Unanswered => Some(Refusal::NotAsked),
+            Revocation::Ignored | Revocation::Optional | Revocation::Mandatory => None,
+        };
         Some(Self { verifier: builder.build().ok()?, speechless })
     }
 
     fn judge(&self, own: &CertificateDer<'_>, issuers: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Refusal> {
         self.verifier.verify_client_cert(own, issuers, now).map_err(|error| Refusal::of(&error))?;
-        if self.speechless { Err(Refusal::NoList) } else { Ok(()) }
+        self.speechless.map_or(Ok(()), Err)
     }
 }
 
-fn roots_of(authority: &Authority) -> Option<RootCertStore> {
+/// What is trusted for an authority, and its certificates.
+fn roots_of(authority: &Authority) -> Option<(RootCertStore, Vec<CertificateDer<'static>>)> {
+    let certificates = CertificateDer::pem_slice_iter(&authority.pem).collect::<Result<Vec<_>, _>>().ok()?;
     let mut roots = RootCertStore::empty();
-    for root in CertificateDer::pem_slice_iter(&authority.pem) {
-        roots.add(root.ok()?).ok()?;
+    for root in &certificates {
+        roots.add(root.clone()).ok()?;
     }
-    (!roots.is_empty()).then_some(roots)
+    (!roots.is_empty()).then_some((roots, certificates))
 }
 
 /// Whether a list of what was revoked can be used, in PEM or DER.

@@ -155,6 +155,38 @@ fn a_longer_way_leads_round_no_revocation() {
 }
 
 #[test]
+fn a_client_that_keeps_an_issuer_back_leads_round_none_either() {
+    let root = Ca::root("root");
+    let between = root.below("between");
+    let (good, bad) = (between.client(1, |_| {}), between.client(2, |_| {}));
+    let lists = [root.list(&[], wall() + DAY), between.list(&[2], wall() + DAY)];
+    let trusted = [root.trusted(Revocation::Mandatory), between.trusted(Revocation::Ignored)];
+    for kept_back in [false, true] {
+        let chain = |own: &CertificateDer<'static>| {
+            let issuer = (!kept_back).then(|| between.der.clone());
+            std::iter::once(own.clone()).chain(issuer).collect::<Vec<_>>()
+        };
+        assert_eq!(judge(&trusted, &lists, &chain(&good)), Ok(()), "{kept_back}");
+        assert_eq!(judge(&trusted, &lists, &chain(&bad)), Err(Refusal::Revoked), "{kept_back}");
+        assert_eq!(judge(&trusted, &lists[..1], &chain(&good)), Err(Refusal::NoList), "{kept_back}");
+    }
+}
+
+#[test]
+fn of_whom_a_server_must_be_asked_nobody_is_good_on_any_way() {
+    let root = Ca::root("root");
+    let between = root.below("between");
+    let own = between.client(1, |_| {});
+    let trusted = [root.trusted(Revocation::Ignored), between.trusted(Revocation::Unanswered)];
+    for chain in [vec![own.clone()], vec![own, between.der.clone()]] {
+        assert_eq!(judge(&trusted, &[], &chain), Err(Refusal::NotAsked));
+        assert_eq!(judge(&trusted[..1], &[], &[chain[0].clone(), between.der.clone()]), Ok(()));
+    }
+    assert_eq!(judge(&trusted, &[], &[root.client(2, |_| {})]), Ok(()), "what is above it has issued this");
+    assert_eq!(Judge::build(&trusted, &[]).unwrap().names().len(), 1, "nobody is told to show one of those");
+}
+
+#[test]
 fn what_cannot_be_used_is_refused_before_it_comes_into_force() {
     let ca = Ca::root("one");
     let garbage = Authority { pem: b"no PEM at all".as_slice().into(), ..ca.trusted(Revocation::Ignored) };

@@ -115,7 +115,7 @@ fn said(refusal: Refusal) -> CertificateError {
         Refusal::Expired | Refusal::NotYet => CertificateError::Expired,
         Refusal::UnknownAuthority => CertificateError::UnknownIssuer,
         Refusal::Revoked => CertificateError::Revoked,
-        Refusal::NoList | Refusal::OldList => CertificateError::UnknownRevocationStatus,
+        Refusal::NoList | Refusal::OldList | Refusal::NotAsked => CertificateError::UnknownRevocationStatus,
         Refusal::Purpose => CertificateError::InvalidPurpose,
         Refusal::Broken => CertificateError::BadEncoding,
     }
