@@ -5,22 +5,27 @@
 //!   scan: question ─► a connection with the machine's certificate ─► answer
 //! ```
 
+use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
+use serde_json::json;
 use sluicegate_tests::browser::{Answer, Browser};
 use sluicegate_tests::certs::{Ca, write};
+use sluicegate_tests::chromium::Chromium;
 use sluicegate_tests::client::{self, Client, Opening};
 use sluicegate_tests::deadline::until;
 use sluicegate_tests::gateway::{Gateway, NAME, Wish};
 use sluicegate_tests::rcgen;
 use sluicegate_tests::scanner::{Asked, Scanner};
+use sluicegate_tests::tools::output;
 use sluicegate_tests::web::Web;
 
 use crate::agent::{Agent, program};
 use crate::login::{Script, first, followed, send, session};
+use crate::page::{alone, unregistered};
 use crate::wish;
 
 on_each_engine!(a_certificate_is_a_login, where_there_must_be_one_nobody_connects_without, a_machine_proves_that_it_is_ours);
@@ -263,6 +268,50 @@ fn openssl_is_asked_told_of_whom_and_never_resumed() {
     let said = command.args(["-cert", &files[1], "-key", &files[3]]).stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     assert!(said.contains("New, TLSv1.2") && !said.contains("Reused,"), "{said}");
+}
+
+/// A home whose browser has this certificate, and says so without asking its user, as an administrator may want.
+fn holding(home: &Path, (chain, key): &(String, String)) -> Vec<(String, PathBuf)> {
+    let place = home.join(".pki/nssdb");
+    fs::create_dir_all(&place).unwrap();
+    let both = write(home, "card.pem", &format!("{chain}{key}"));
+    let packed = home.join("card.p12");
+    let store = format!("sql:{}", place.display());
+    let run = |program: &str, args: &[&str]| drop(output(program, args));
+    let (both, packed) = (both.display().to_string(), packed.display().to_string());
+    run("openssl", &["pkcs12", "-export", "-in", &both, "-out", &packed, "-name", "card", "-passout", "pass:"]);
+    run("certutil", &["-N", "-d", &store, "--empty-password"]);
+    run("pk12util", &["-i", &packed, "-d", &store, "-W", ""]);
+    unregistered(home)
+}
+
+#[test]
+fn a_browser_shows_the_users_certificate_and_goes_on() {
+    let _alone = alone();
+    let (ca, other) = (Ca::called("Users of ours"), Ca::called("somebody else"));
+    let gateway = only(asking("AUTO", &ca));
+    let asked_at = format!("https://{NAME}:{}", gateway.address("av").port());
+    let rule = json!({ "pattern": asked_at, "filter": {} }).to_string();
+    let rules = json!({ "AutoSelectCertificateForUrls": [rule] });
+
+    let chromium = Chromium::ruled(&gateway, &rules, |home| holding(home, &card(&ca, "ann", 1)));
+    let tab = chromium.tab();
+    tab.open("/");
+    tab.until("location.pathname === '/portal' && document.readyState === 'complete'");
+    assert!(tab.text().contains("ann"), "{}", tab.text());
+    assert!(session(&gateway, "ann").is_some());
+    assert_eq!(tab.complaints(), Vec::<String>::new());
+    drop(chromium);
+
+    // The gateway has named its authorities: a certificate of another is not shown at all.
+    let chromium = Chromium::ruled(&gateway, &rules, |home| holding(home, &card(&other, "bob", 1)));
+    let tab = chromium.tab();
+    tab.open("/");
+    tab.until("document.title.startsWith('Sign-in failed')");
+    assert!(tab.text().contains("4101"), "{}", tab.text());
+    assert_eq!(tab.value("location.origin"), Some(asked_at.into()));
+    assert_eq!(tab.complaints(), Vec::<String>::new());
+    assert!(session(&gateway, "bob").is_none());
 }
 
 #[test]

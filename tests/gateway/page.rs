@@ -27,7 +27,7 @@ use crate::login::{publishing, session};
 use crate::wish;
 
 const SCHEME: &str = "nsgcepa";
-const ALICE: (&str, &str) = ("alice", "correct horse");
+pub(crate) const ALICE: (&str, &str) = ("alice", "correct horse");
 /// Where a password is asked for.
 const FORM: &str = "input[name=passwd]";
 /// Where the device is looked at.
@@ -36,13 +36,13 @@ const SCAN: &str = "#scan-state";
 const LIST: &str = "ul.cards";
 
 /// Browsers are large: one at a time.
-fn alone() -> MutexGuard<'static, ()> {
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A gateway that looks at the device of whoever has given the right password.
-fn looking(expression: &str, more: &str) -> Wish {
+pub(crate) fn looking(expression: &str, more: &str) -> Wish {
     wish("AUTO")
         .line(format!("add aaa user {} -password \"{}\"", ALICE.0, ALICE.1))
         .line("set aaa parameter -periodicEpaMinute 1 -periodicEpaGrace 3")
@@ -57,7 +57,7 @@ fn looking(expression: &str, more: &str) -> Wish {
         .line("set vpn vserver vpn1 -authnProfile profile")
 }
 
-fn string(text: &str) -> String {
+pub(crate) fn string(text: &str) -> String {
     format!("sys.client_expr(\"{text}\")")
 }
 
@@ -93,7 +93,7 @@ fn registered(gateway: &Gateway, home: &Path) -> Vec<(String, PathBuf)> {
 }
 
 /// A home without one. Nothing but what is registered is started: `xdg-open` would try browsers.
-fn unregistered(_home: &Path) -> Vec<(String, PathBuf)> {
+pub(crate) fn unregistered(_home: &Path) -> Vec<(String, PathBuf)> {
     [("DISPLAY", ":0"), ("BROWSER", "true"), ("LC_ALL", "C")].map(|(name, value)| (name.to_owned(), value.into())).into()
 }
 

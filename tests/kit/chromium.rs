@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Each has a home of its own, so that many run side by side. It finds the gateway by its name, and trusts no authority: just the gateway's
-//! key. What a page waits for is looked for again and again, with a deadline.
+//! key. Rules of an administrator, which Chromium reads from one folder of the machine, are in front of that folder for this one alone, in
+//! a mount namespace. What a page waits for is looked for again and again, with a deadline.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -21,7 +22,7 @@ use tempfile::TempDir;
 
 use crate::deadline::{Deadline, PATIENCE, until};
 use crate::gateway::{Gateway, NAME};
-use crate::tools::{Running, output};
+use crate::tools::{Running, apart, output};
 
 /// What every one is started with: nothing that calls home, nothing that asks.
 const FLAGS: &[&str] = &[
@@ -38,6 +39,11 @@ const FLAGS: &[&str] = &[
     "--password-store=basic",
     "--remote-debugging-pipe",
 ];
+
+/// Moves the pipes, which are standard input and output of a shell, to where Chromium looks for them. If there is a folder of rules, it is
+/// put in front of the machine's.
+const LAUNCH: &str = "[ -z \"$RULES\" ] || mount --bind \"$RULES\" /etc/chromium || exit 1\n\
+                      unset RULES; exec chromium \"$@\" 3<&0 4>&1 </dev/null >/dev/null";
 
 /// A browser.
 #[derive(Debug)]
@@ -65,6 +71,24 @@ impl Chromium {
     /// If it does not start.
     #[must_use]
     pub fn start(gateway: &Gateway, scheme: &str, home: impl FnOnce(&Path) -> Vec<(String, PathBuf)>) -> Self {
+        Self::launch(gateway, scheme, None, home)
+    }
+
+    /// The same with `rules` of an administrator: names of Chromium's policies, and their values.
+    ///
+    /// # Panics
+    /// If it does not start; see [`apart`].
+    #[must_use]
+    pub fn ruled(gateway: &Gateway, rules: &Value, home: impl FnOnce(&Path) -> Vec<(String, PathBuf)>) -> Self {
+        Self::launch(gateway, "none", Some(rules), home)
+    }
+
+    fn launch(
+        gateway: &Gateway,
+        scheme: &str,
+        rules: Option<&Value>,
+        home: impl FnOnce(&Path) -> Vec<(String, PathBuf)>,
+    ) -> Self {
         let folder = TempDir::new().expect("a folder");
         let origin = format!("https://{NAME}:{}", gateway.public().port());
         let profile = folder.path().join("profile");
@@ -72,10 +96,20 @@ impl Chromium {
         let allowed = json!({ "protocol_handler": { "allowed_origin_protocol_pairs": { origin.as_str(): { scheme: true } } } });
         fs::write(profile.join("Default/Preferences"), allowed.to_string()).expect("a file");
         let variables = home(folder.path());
-        // The pipes are standard input and output of a shell, which moves them to where Chromium looks for them.
-        let mut command = Command::new("sh");
+        let mut command = if let Some(rules) = rules {
+            let managed = folder.path().join("rules/policies/managed");
+            fs::create_dir_all(&managed).expect("a folder");
+            fs::write(managed.join("test.json"), rules.to_string()).expect("a file");
+            let mut command = apart();
+            command.arg("sh").env("RULES", folder.path().join("rules"));
+            command
+        } else {
+            let mut command = Command::new("sh");
+            command.env_remove("RULES");
+            command
+        };
         command
-            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null", "chromium"])
+            .args(["-c", LAUNCH, "chromium"])
             .args(FLAGS)
             .arg(format!("--user-data-dir={}", profile.display()))
             .arg(format!("--host-resolver-rules=MAP {NAME} {}", gateway.public().ip()))

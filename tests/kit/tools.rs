@@ -1,5 +1,7 @@
 //! Real tools as peers: openssl, curl, socat, ncat, nmap, haproxy.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, Stdio};
 
 use crate::deadline;
@@ -13,6 +15,16 @@ pub fn output(tool: &str, args: &[&str]) -> String {
     let done = Command::new(tool).args(args).stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("{tool}: {e}"));
     assert!(done.status.success(), "{tool} {args:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+/// The beginning of a command line in a mount namespace of its own, where it is root: what is mounted there, nobody else sees. That takes
+/// root, or namespaces for everybody.
+#[must_use]
+pub fn apart() -> Command {
+    let mut command = Command::new("unshare");
+    let is_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    command.args((!is_root).then_some("--map-root-user")).arg("--mount");
+    command
 }
 
 /// A process that is ended, by its own id, when the test ends.
