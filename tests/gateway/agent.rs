@@ -36,13 +36,13 @@ fn asking_for(name: &str, wish: Wish) -> Wish {
 }
 
 /// The link with which `page` starts the agent.
-fn link(page: &Answer) -> &str {
+pub(crate) fn link(page: &Answer) -> &str {
     let at = page.body.find("nsgcepa://").unwrap_or_else(|| panic!("no link to the agent: {page:?}"));
     page.body[at..].split(['"', '\'', '<', ' ']).next().unwrap()
 }
 
 /// What stands in the link for the gateway, with its port.
-fn authority(link: &str) -> String {
+pub(crate) fn authority(link: &str) -> String {
     let authority = link.split('/').nth(4).unwrap_or_else(|| panic!("no gateway in {link}"));
     if authority.contains(':') { authority.to_owned() } else { format!("{authority}:443") }
 }

@@ -44,6 +44,7 @@ mod splice;
 mod steady;
 mod tools;
 mod totp;
+mod window;
 
 /// The program. For figures, `SLUICE_BINARY` names another build of it.
 fn binary() -> std::ffi::OsString {

@@ -26,6 +26,7 @@ pub mod host;
 pub mod radius;
 pub mod records;
 pub mod scanner;
+pub mod screen;
 pub mod sta;
 pub mod tools;
 pub mod web;

@@ -83,7 +83,8 @@ impl Dialog {
             }
             Kind::Xmessage => {
                 let labels = buttons.iter().map(|(label, _)| label.as_str()).chain([no]);
-                let numbered: Vec<_> = labels.zip(FIRST_BUTTON..).map(|(label, number)| format!("{label}:{number}")).collect();
+                let numbered = labels.zip(FIRST_BUTTON..).map(|(label, number)| format!("{}:{number}", whole(label)));
+                let numbered: Vec<_> = numbered.collect();
                 command.args(["-buttons", &numbered.join(","), "-file", "-"]);
             }
         }
@@ -112,7 +113,7 @@ impl Dialog {
                 command.arg(format!("--ok-label={close}")).arg(format!("--text={}", bounded(text)?))
             }
             Kind::Kdialog => command.arg("--sorry").arg(rich(text)?),
-            Kind::Xmessage => command.args(["-buttons", &format!("{close}:0"), "-file", "-"]),
+            Kind::Xmessage => command.args(["-buttons", &format!("{}:0", whole(close)), "-file", "-"]),
         };
         child::ended(command, text, wait).map(|_| ())
     }
@@ -138,6 +139,11 @@ fn rich(text: &str) -> io::Result<String> {
     Ok(whole)
 }
 
+/// A button's words, for a program that would take a comma in them for the end of the button.
+fn whole(label: &str) -> String {
+    label.replace('\\', "\\\\").replace(',', "\\,").replace(':', "\\:")
+}
+
 fn bounded(text: &str) -> io::Result<&str> {
     if text.len() > ARGUMENT_BYTES_MAX { Err(io::ErrorKind::ArgumentListTooLong.into()) } else { Ok(text) }
 }
@@ -154,6 +160,7 @@ fn escaped(c: char) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::Language;
 
     /// A program called `name` that does `script`.
     fn dialog(name: &str, script: &str) -> (tempfile::TempDir, Dialog) {
@@ -210,6 +217,16 @@ mod tests {
             "{told}"
         );
         kdialog.ask("title", &"x".repeat(ARGUMENT_BYTES_MAX), &[("Once".to_owned(), Reply::Once)], "No", WAIT).unwrap_err();
+    }
+
+    #[test]
+    fn words_of_a_button_stay_together() {
+        let (folder, xmessage) = dialog("xmessage", "cat > /dev/null; exit 11");
+        let buttons = Language::English.buttons(true);
+        assert!(buttons[0].0.contains(','), "{buttons:?}");
+        assert_eq!(xmessage.ask("title", "text", &buttons, "No", WAIT).unwrap(), Reply::Once);
+        let told = std::fs::read_to_string(folder.path().join("xmessage.arguments")).unwrap();
+        assert!(told.contains("-buttons\nAnswer\\, and let it be done:11,Only answer:12,No:13\n"), "{told}");
     }
 
     #[test]
