@@ -73,7 +73,12 @@ impl Owner {
     /// The user whom it names, where `cert` says. `None`: nobody, or not by a name that a user can have.
     fn user(&self, cert: &Cert) -> Option<Proven> {
         let field = cert.user_from()?;
-        let user = self.values(&field).next()?;
+        let mut all = self.values(&field);
+        let user = match &field {
+            // A directory's names begin with the folders in which somebody is, which may be of the same kind: CN=Users,CN=Ann.
+            CertField::Subject(_) | CertField::Issuer(_) => all.last()?,
+            CertField::PrincipalName | CertField::Email | CertField::Dns => all.next()?,
+        };
         canonical(user)?;
         let groups = cert.groups_from();
         let groups = groups.iter().flat_map(|field| self.values(field)).map(str::to_owned).collect();

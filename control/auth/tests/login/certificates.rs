@@ -36,6 +36,14 @@ fn a_good_certificate_is_a_login() {
 }
 
 #[test]
+fn of_several_names_the_most_special_is_the_users() {
+    with_asked(
+        "bind authentication vserver av -policy p_card -priority 10\n",
+        "> asked\n> cert DC=test DC=demo CN=Users CN=ann\n< granted ann\n",
+    );
+}
+
+#[test]
 fn without_a_good_one_there_is_no_login() {
     let only = "bind authentication vserver av -policy p_card -priority 10\n";
     for (shown, told, why) in [
