@@ -100,13 +100,35 @@ pub fn issuer_name(der: &[u8]) -> Option<Vec<u8>> {
     Some(certificate.issuer().as_raw().to_vec())
 }
 
+/// A name as one text, after RFC 4514: `CN=ann,O=Example`. What separates, inside a value, is written as `\` and two hexadecimal digits, so
+/// that nobody who chooses one value of his name can make it look like two.
+#[must_use]
+pub fn written(name: &[Attribute]) -> String {
+    let mut text = String::new();
+    for Attribute { kind, value } in name {
+        let comma = if text.is_empty() { "" } else { "," };
+        text += &format!("{comma}{kind}=");
+        for c in value.chars() {
+            if matches!(c, ',' | '=' | '+' | ';' | '"' | '<' | '>' | '\\') {
+                text += &format!("\\{:02X}", u32::from(c));
+            } else {
+                text.push(c);
+            }
+        }
+    }
+    text
+}
+
 fn attributes(name: &X509Name<'_>) -> Vec<Attribute> {
     let all = name.iter_attributes().filter_map(|attribute| {
         let numbers = attribute.attr_type().to_id_string();
         let kind = word(&numbers).map_or_else(|| numbers.as_str().into(), Into::into);
         Some(Attribute { kind, value: text(attribute.attr_value())? })
     });
-    all.take(VALUES_MAX).collect()
+    let mut all: Vec<Attribute> = all.collect();
+    // The last ones say most.
+    all.drain(..all.len().saturating_sub(VALUES_MAX));
+    all
 }
 
 /// The word by which an attribute is known.
@@ -248,6 +270,23 @@ mod tests {
     fn so_many_and_no_more() {
         let owner = read(|params| params.subject_alt_names = vec![upn("a"); VALUES_MAX + 1]);
         assert_eq!(owner.principal_names.len(), VALUES_MAX);
+        let owner = read(|params| {
+            (0..=VALUES_MAX as u64)
+                .for_each(|n| params.distinguished_name.push(DnType::CustomDnType(vec![1, 2, n]), n.to_string()));
+        });
+        assert_eq!((owner.subject.len(), &*owner.subject[VALUES_MAX - 1].value), (VALUES_MAX, "64"), "the last ones say most");
+    }
+
+    #[test]
+    fn no_value_looks_like_two() {
+        let name = |all: &[(&str, &str)]| {
+            let all = all.iter().map(|(kind, value)| Attribute { kind: (*kind).into(), value: (*value).into() });
+            written(&all.collect::<Vec<_>>())
+        };
+        assert_eq!(name(&[]), "");
+        assert_eq!(name(&[("CN", "Ann Lee"), ("O", "Example"), ("1.2.3", "日本")]), "CN=Ann Lee,O=Example,1.2.3=日本");
+        let two = name(&[("CN", "x,OU=admins"), ("O", "a+b;\"c\"<d>\\2C")]);
+        assert_eq!(two, r"CN=x\2COU\3Dadmins,O=a\2Bb\3B\22c\22\3Cd\3E\5C2C");
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub struct Tls {
 /// A client certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
-    /// Whose it is, as a distinguished name: `CN=ann,O=Example`.
+    /// Whose it is, as a distinguished name: `CN=ann,O=Example`. No value holds a comma or `=` as it is.
     pub subject: String,
     /// Who says so, likewise.
     pub issuer: String,

@@ -338,7 +338,14 @@ pub(super) const MEMBERS: &[Member] = &[
     m(Kind::Ssl, "CIPHER_NAME", &[], Kind::Text, Op::Fact(Fact::TlsSuite), "The cipher suite."),
     m(Kind::Ssl, "CLIENT_CERT", &[], Kind::Certificate, Op::Step, "The client's certificate."),
     m(Kind::Certificate, "EXISTS", &[], Kind::Truth, Op::Fact(Fact::HasCertificate), "Whether the client has shown one."),
-    m(Kind::Certificate, "SUBJECT", &[], Kind::Distinguished, Op::Fact(Fact::Subject), "Whose it is: `CN=ann,O=Example`."),
+    m(
+        Kind::Certificate,
+        "SUBJECT",
+        &[],
+        Kind::Distinguished,
+        Op::Fact(Fact::Subject),
+        "Whose it is: `CN=ann,O=Example`. A comma in a value is `\\2C`, `=` is `\\3D`.",
+    ),
     m(Kind::Certificate, "ISSUER", &[], Kind::Distinguished, Op::Fact(Fact::Issuer), "Who says so."),
     m(Kind::Certificate, "SERIALNUMBER", &[], Kind::Text, Op::Fact(Fact::Serial), "Its number, hexadecimal."),
     m(

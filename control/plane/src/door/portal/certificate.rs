@@ -94,13 +94,10 @@ impl Caller {
     /// The certificate as rules see it: a good one of its user's.
     pub(super) fn for_rules(&self, site: &Site) -> Option<expr::Certificate> {
         let owner = self.of_user()?.judged(site.users.as_ref()?, wall()).ok()?;
-        let name = |all: &[certificate::Attribute]| {
-            all.iter().map(|one| format!("{}={}", one.kind, one.value)).collect::<Vec<_>>().join(",")
-        };
         let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
         Some(expr::Certificate {
-            subject: name(&owner.subject),
-            issuer: name(&owner.issuer),
+            subject: certificate::written(&owner.subject),
+            issuer: certificate::written(&owner.issuer),
             serial: owner.serial.to_string(),
             not_before: at(owner.not_before),
             not_after: at(owner.not_after),
