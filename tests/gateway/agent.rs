@@ -20,8 +20,11 @@ use crate::login::{ANN, LISTING, assumed, ends, first, followed, launched, publi
 
 on_each_engine!(a_process_opens_a_session_and_its_end_closes_it);
 
-/// The agent, of today.
+/// The agent, of today. `SLUICE_AGENT` names another build of it, such as that of `make agent`.
 pub(crate) fn program() -> PathBuf {
+    if let Some(named) = std::env::var_os("SLUICE_AGENT") {
+        return named.into();
+    }
     static BUILT: std::sync::Once = std::sync::Once::new();
     BUILT.call_once(|| {
         let built = Command::new(env!("CARGO")).args(["build", "-q", "-p", "gate-agent"]).status().unwrap();
