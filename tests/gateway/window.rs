@@ -10,6 +10,7 @@ use std::fs::File;
 use std::process::Stdio;
 
 use sluicegate_tests::browser::Browser;
+use sluicegate_tests::deadline::until;
 use sluicegate_tests::host::Host;
 use sluicegate_tests::screen::{Press, Screen};
 use sluicegate_tests::tools::{Running, apart};
@@ -68,7 +69,7 @@ fn asks(dialog: &str, answers: &Answers) {
         let mut agent = Running::start(command.stdin(Stdio::null()).stderr(File::create(&log).unwrap()));
         presses.iter().for_each(|press| screen.press(TITLE, *press));
         let ended = agent.wait().code();
-        assert_eq!(screen.windows(TITLE), Vec::<String>::new());
+        until("every window to be gone", || screen.windows(TITLE).is_empty().then_some(()));
         let after = send(&browser, &page, &[]);
         let is_in = session(&gateway, ALICE.0).is_some();
         assert_eq!(is_in, after.body.contains("Notepad"), "{after:?}");

@@ -7,10 +7,10 @@
 //! There is no window manager: a window has the focus once it is given it.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use crate::deadline::until;
-use crate::tools::{Running, output};
+use crate::tools::Running;
 
 /// A screen.
 #[derive(Debug)]
@@ -61,25 +61,32 @@ impl Screen {
                 self.act(&["mousemove", &x, &y, "click", "1"]);
             }
         }
-        until("the window to close", || (!self.windows(title).contains(&window)).then_some(()));
+        until("the window to close", || (!self.run("xwininfo", &["-id", &window]).status.success()).then_some(()));
     }
 
     /// The windows of this title that can be seen.
     #[must_use]
     pub fn windows(&self, title: &str) -> Vec<String> {
-        let mut search = Command::new("xdotool");
-        search.args(["search", "--onlyvisible", "--name", title]).env("DISPLAY", &self.display).stdin(Stdio::null());
-        let found = search.output().expect("xdotool");
+        // It fails where there is none, or where one goes while it looks.
+        let found = self.run("xdotool", &["search", "--onlyvisible", "--name", title]);
         String::from_utf8_lossy(&found.stdout).lines().map(str::to_owned).collect()
     }
 
     fn act(&self, args: &[&str]) {
-        let _ = output("env", &[&[&*format!("DISPLAY={}", self.display), "xdotool"], args].concat());
+        let done = self.run("xdotool", args);
+        assert!(done.status.success(), "xdotool {args:?}: {done:?}");
+    }
+
+    fn run(&self, tool: &str, args: &[&str]) -> Output {
+        let mut command = Command::new(tool);
+        command.args(args).env("DISPLAY", &self.display).stdin(Stdio::null());
+        command.output().unwrap_or_else(|e| panic!("{tool}: {e}"))
     }
 
     /// Somewhere on a button. They stand in the lowest row of what the window is made of.
     fn button(&self, window: &str, at: usize) -> (String, String) {
-        let tree = output("env", &[&format!("DISPLAY={}", self.display), "xwininfo", "-tree", "-id", window]);
+        let tree = self.run("xwininfo", &["-tree", "-id", window]);
+        let tree = String::from_utf8_lossy(&tree.stdout);
         // 0x20003e (has no name): ()  44x17+4+44  +200+395
         let place = |line: &str| {
             let (x, y) = line.trim().strip_prefix("0x")?.rsplit_once(' ')?.1.strip_prefix('+')?.split_once('+')?;
