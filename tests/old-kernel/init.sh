@@ -49,6 +49,10 @@ step "set-up of the ring, rung by rung, and what is beside the engines' code" sl
 step "conformance of both engines" conformance --test-threads 1
 step "denied rings" denied --test-threads 1
 step "nothing from the heap" alloc --test-threads 1
+# As udev does where there is such a processor. The other ciphers come when they are asked for.
+modprobe aesni-intel
+modprobe tls
+step "TLS in the kernel" env SLUICE_KERNEL_TLS=1 kernel_tls --test-threads 1 --nocapture
 step "the demo takes rung B" demo "io_uring (deferred)"
 step "the demo takes mio where rings are denied" demo "mio (epoll)" /bin/deny_rings
 
