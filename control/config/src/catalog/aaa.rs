@@ -5,6 +5,7 @@ use crate::model::{Credential, Foreign, Group, GroupName, Model, User, UserName}
 use crate::print::{LineWriter, Writer};
 
 use super::bound::{self, one_binding};
+use super::express;
 use super::ns::something;
 use super::site::{Note, Refused, Site, incomplete, missing, taken};
 use super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said};
@@ -92,6 +93,7 @@ fn bind_user(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
         site.keep_line(said);
         return Ok(());
     };
+    express::judge_goto(said, site, binding.goto.as_ref())?;
     bound::known(said, site, "policy", &binding)?;
     let Some(user) = site.model.users.find_mut(name) else { return Err(incomplete(said)) };
     bound::bind(said, &mut user.policies, binding)
@@ -342,6 +344,7 @@ fn bind_group(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     }
     one_binding(said, &["userName", "policy"])?;
     if let Some(binding) = bound::read(said, "policy")? {
+        express::judge_goto(said, site, binding.goto.as_ref())?;
         bound::known(said, site, "policy", &binding)?;
         let Some(group) = site.model.groups.find_mut(name) else { return Err(incomplete(said)) };
         return bound::bind(said, &mut group.policies, binding);

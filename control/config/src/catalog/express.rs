@@ -2,7 +2,7 @@
 
 use crate::code::Code;
 use crate::expr::{Fault, FaultKind, Wanted};
-use crate::model::authentication::{ClientExpression, Expression};
+use crate::model::authentication::{ClientExpression, Expression, Goto};
 
 use super::Said;
 use super::site::{Note, Refused, Site};
@@ -75,6 +75,17 @@ pub(super) fn judge_client(
         return Ok(());
     }
     Err(Refused { note: Box::new(note), missing })
+}
+
+/// Judges the number to which a binding's `-gotoPriorityExpression` comes, unless it is said without an expression.
+///
+/// # Errors
+/// As [`judge`].
+pub(super) fn judge_goto(said: &Said<'_>, site: &mut Site<'_>, goto: Option<&Goto>) -> Result<(), Refused> {
+    match goto {
+        Some(Goto::Expression(expression)) => judge(said, site, "gotoPriorityExpression", expression, Wanted::Number),
+        Some(Goto::Next | Goto::End | Goto::To(_) | Goto::UseInvocationResult) | None => Ok(()),
+    }
 }
 
 const fn code(kind: &FaultKind) -> Code {

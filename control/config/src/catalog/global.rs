@@ -5,6 +5,7 @@ use crate::model::Model;
 use crate::print::Writer;
 
 use super::bound::{self, one_binding};
+use super::express;
 use super::site::{Refused, Site};
 use super::vpn::{sta, tie, untie, write_sta};
 use super::{Argument, Command, Effect, Form, Kind, Op, Origin, Rank, Said};
@@ -72,6 +73,7 @@ const KEYWORDS: &[Argument] = &[
 fn bind(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     one_binding(said, &["policyName", "staServer"])?;
     if let Some(binding) = bound::read(said, "policyName")? {
+        express::judge_goto(said, site, binding.goto.as_ref())?;
         bound::known(said, site, "policyName", &binding)?;
         return bound::bind(said, &mut site.model.sessions.global, binding);
     }

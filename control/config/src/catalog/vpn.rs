@@ -18,6 +18,7 @@ use crate::print::{LineWriter, Writer};
 
 use super::authentication::no_profile;
 use super::bound::{self, one_binding};
+use super::express;
 use super::ns::something;
 use super::session::needs;
 use super::site::{Note, Refused, Site, incomplete, missing, taken};
@@ -468,6 +469,7 @@ fn bind_to(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     }
     one_binding(said, &["policy", "staServer"])?;
     if let Some(binding) = bound::read(said, "policy")? {
+        express::judge_goto(said, site, binding.goto.as_ref())?;
         let of_logins = bound::is_of_logins(site.model, binding.policy.as_str());
         let has_factors = site.model.vservers.find(name).is_some_and(|vserver| vserver.authn_profile.is_some());
         if !of_logins {

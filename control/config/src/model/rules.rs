@@ -2,7 +2,7 @@
 
 use crate::expr::{Names, Says, Wanted};
 
-use super::authentication::{Action, Authentication, ClientExpression, Expression};
+use super::authentication::{Action, Authentication, Bank, ClientExpression, Expression, Goto};
 use super::{Asked, Model};
 
 /// An expression, and where it stands.
@@ -74,6 +74,26 @@ impl Model {
         for (name, settings) in self.sessions.actions.iter() {
             if let Some(Asked::Client(expression)) = settings.client_security.as_ref().map(super::ClientCheck::asked) {
                 of(format!("session action {name}"), Of::Client(expression));
+            }
+        }
+        let mut gotos: Vec<(String, Option<&Goto>)> = Vec::new();
+        for (name, label) in made.labels.iter() {
+            gotos.extend(label.bank.iter().map(|bound| (format!("authentication policylabel {name}"), bound.goto.as_ref())));
+        }
+        for (name, vserver) in made.vservers.iter() {
+            let all = [&vserver.primary, &vserver.secondary, &vserver.group_extraction].into_iter().flat_map(Bank::iter);
+            gotos.extend(all.map(|bound| (format!("authentication vserver {name}"), bound.goto.as_ref())));
+        }
+        let vservers = self.vservers.iter().map(|(name, of)| (format!("vpn vserver {name}"), &of.admission.policies));
+        let users = self.users.iter().map(|(name, of)| (format!("aaa user {name}"), &of.policies));
+        let groups = self.groups.iter().map(|(name, of)| (format!("aaa group {name}"), &of.policies));
+        let global = std::iter::once(("vpn global".to_owned(), &self.sessions.global));
+        for (owner, bound) in vservers.chain(users).chain(groups).chain(global) {
+            gotos.extend(bound.iter().map(|bound| (owner.clone(), bound.goto.as_ref())));
+        }
+        for (owner, goto) in gotos {
+            if let Some(Goto::Expression(expression)) = goto {
+                of(owner, Of::Facts(expression, Wanted::Number));
             }
         }
         for (name, expression) in self.names.expressions.iter() {

@@ -6,6 +6,7 @@ use crate::model::{KeptLine, LabelName, Model, PolicyName};
 use crate::print::LineWriter;
 use crate::text::lex::lex;
 
+use super::super::express;
 use super::super::site::{Note, Refused, Site, incomplete, missing};
 use super::super::{Argument, Kind, Said};
 
@@ -32,8 +33,8 @@ pub(super) struct Ends {
 }
 
 /// Reads them. A label that is named must exist.
-pub(super) fn ends(said: &Said<'_>, model: &Model) -> Result<Ends, Refused> {
-    let labels = &model.authentication.labels;
+pub(super) fn ends(said: &Said<'_>, site: &mut Site<'_>) -> Result<Ends, Refused> {
+    let labels = &site.model.authentication.labels;
     let next = match said.text("nextFactor") {
         None => None,
         Some(name) => match labels.row(name) {
@@ -45,6 +46,7 @@ pub(super) fn ends(said: &Said<'_>, model: &Model) -> Result<Ends, Refused> {
         },
     };
     let goto = said.text("gotoPriorityExpression").and_then(|text| Goto::parse(text).ok());
+    express::judge_goto(said, site, goto.as_ref())?;
     Ok(Ends { goto, next })
 }
 

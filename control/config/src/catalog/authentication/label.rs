@@ -201,12 +201,11 @@ fn bind_policy(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     if rests(said, site, "policyName", "policy") {
         return Ok(());
     }
-    let made = &site.model.authentication;
     let policy = bind::policy(said, "policyName", site.model)?;
-    let ends = ends(said, site.model)?;
+    let ends = ends(said, site)?;
     let Some(priority) = said.number("priority") else { return Err(incomplete(said)) };
     let binding = Binding { policy, priority, goto: ends.goto, next: ends.next };
-    let bank = bind::bind(said, "policyName", made, &factor, binding)?;
+    let bank = bind::bind(said, "policyName", &site.model.authentication, &factor, binding)?;
     if let Some(label) = site.model.authentication.labels.find_mut(name) {
         label.bank = bank;
     }

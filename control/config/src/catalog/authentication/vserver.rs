@@ -380,7 +380,7 @@ fn bind_one(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
             }
             let policy = bind::policy(said, "policy", site.model)?;
             of_login(said)?;
-            let ends = ends(said, site.model)?;
+            let ends = ends(said, site)?;
             let highest =
                 site.model.authentication.bank(&factor).and_then(|bank| bank.iter().next_back().map(|last| last.priority));
             let binding = Binding { policy, priority: bind::priority(said, highest)?, goto: ends.goto, next: ends.next };
