@@ -105,6 +105,22 @@ fn a_certificate_and_then_its_owners_password() {
 }
 
 #[test]
+fn a_card_may_have_to_be_that_of_whoever_typed_the_password() {
+    let config = "\
+        add authentication Policy p_same -rule \"AAA.USER.NAME.EQ(AAA.LOGIN.USERNAME)\" -action NO_AUTHN\n\
+        add authentication policylabel card -loginSchema LSCHEMA_INT\nadd authentication policylabel same -loginSchema LSCHEMA_INT\n\
+        bind authentication policylabel same -policyName p_same -priority 10\n\
+        bind authentication policylabel card -policyName p_card -priority 10 -nextFactor same\n\
+        bind authentication vserver av -policy p_dir -priority 10 -nextFactor card\n";
+    let typed = "> asked\n> post ann pw\n> right ann\n< certificate card #2 at av, 192.0.2.1:443\n";
+    with_asked(config, &format!("{typed}> cert ann\n< granted ann, sso ann:pw\n"));
+    with_asked(config, &format!("{typed}> cert bob\n< over Factor 4017\n"));
+    // Without that line the latest proof is the name.
+    let without = config.replace(" -priority 10 -nextFactor same", " -priority 10");
+    with_asked(&without, &format!("{typed}> cert bob\n< granted bob, sso ann:pw\n"));
+}
+
+#[test]
 fn a_name_from_a_certificate_is_looked_up_for_groups() {
     with_asked(
         "add authentication policylabel more -loginSchema LSCHEMA_INT\nbind authentication policylabel more -policyName p_groups -priority 10\n\
