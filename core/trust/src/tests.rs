@@ -209,3 +209,25 @@ fn clients_are_told_names_as_long_as_there_is_room() {
     let long = Ca::root(&"x".repeat(NAMES_BYTES_MAX));
     assert!(Judge::build(&[named, long.trusted(Revocation::Ignored)], &[]).unwrap().names().is_empty());
 }
+
+/// What a judgement costs with a list of `SLUICE_REVOKED` certificates.
+#[test]
+#[ignore = "for figures: SLUICE_REVOKED=200000"]
+fn what_a_long_list_costs() {
+    const ROUNDS: u32 = 100;
+    let revoked: u64 = std::env::var("SLUICE_REVOKED").ok().and_then(|count| count.parse().ok()).unwrap_or(200_000);
+    let ca = Ca::root("one");
+    let list = ca.list(&(1 << 40..(1 << 40) + revoked).collect::<Vec<_>>(), wall() + DAY);
+    let (own, strange) = (ca.client(1, |_| {}), Ca::root("other").client(1, |_| {}));
+    let each = |revocation, lists: &[Arc<[u8]>], own: &CertificateDer<'_>| {
+        let judge = Judge::build(&[ca.trusted(revocation)], lists).unwrap();
+        let start = wall();
+        let good = (0..ROUNDS).filter(|_| judge.judge(std::slice::from_ref(own), now()).is_ok()).count();
+        (good, start.elapsed().unwrap_or_default() / ROUNDS)
+    };
+    let lists = [list];
+    println!("a list of {} bytes", lists[0].len());
+    println!("without it   {:?}", each(Revocation::Ignored, &[], &own));
+    println!("with it      {:?}", each(Revocation::Mandatory, &lists, &own));
+    println!("a stranger   {:?}", each(Revocation::Mandatory, &lists, &strange));
+}
