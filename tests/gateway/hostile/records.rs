@@ -283,6 +283,9 @@ fn what_is_wrong_costs_no_more_than_what_is_right(engine: &'static str) {
     cost("a session: honest, 34 records, goodbye", 20, &mut || {
         one(&mut |r| [(0..34).flat_map(|_| r.data(b"keystroke")).collect(), bye(r)].concat());
     });
+    cost("a session: honest, 220,000 bytes, goodbye", 20, &mut || {
+        one(&mut |r| [(0..14).flat_map(|_| r.data(&[1; 15_692])).collect(), bye(r)].concat());
+    });
     cost("a session: bad tag", 20, &mut || {
         one(&mut |r| {
             let mut bad = r.data(b"keystroke");

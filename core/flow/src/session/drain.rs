@@ -175,7 +175,9 @@ impl Drain {
         }
         if !self.receiving && !self.gone {
             self.receiving = true;
-            turn.out.push(Intent::Receive { leg: Leg::Client, into: Into::Any(Class::Small) });
+            // Who is told goodbye says little more. Who does not stop is read in few pieces: it must not cost more than to serve him.
+            let class = if self.discarded < Class::Small.payload() { Class::Small } else { Class::Large };
+            turn.out.push(Intent::Receive { leg: Leg::Client, into: Into::Any(class) });
         }
         Go::Stay(State::Drain(self))
     }

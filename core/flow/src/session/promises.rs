@@ -14,7 +14,7 @@ use super::rig::{CONNECTED, REJECTS, Rig, TICKET, request, target, verified_by};
 use crate::buf::{Class, Pool, PoolSizes};
 use crate::event::{Event, Fault, Leg};
 use crate::intent::Peer;
-use crate::limits::{FAREWELL, PIPELINED_BYTES_MAX};
+use crate::limits::{DISCARD_BYTES_MAX, FAREWELL, PIPELINED_BYTES_MAX};
 
 const HELLO: &[u8] = b"\x7f\x7fICA\0";
 const GREETING: &[u8] = &[5, 1, 0];
@@ -263,6 +263,19 @@ fn part_of_a_record_is_not_waited_for_for_ever() {
     assert_eq!(rig.stage(), Some(Stage::Drain));
     rig.eof(Leg::Client);
     assert_eq!(rig.reason(), Some(Reason::TlsBroken));
+}
+
+#[test]
+fn who_goes_on_after_a_fault_is_read_in_few_pieces_and_not_for_ever() {
+    let mut rig = Rig::spliced();
+    let mut wrong = rig.sealed_by_client(b"forged");
+    *wrong.last_mut().unwrap() ^= 1;
+    wrong.resize(300_000, 0);
+    let before = rig.reads;
+    rig.client_sends_raw(&wrong);
+    assert_eq!(rig.reason(), Some(Reason::TlsBroken));
+    assert!(300_000 - rig.waiting() <= DISCARD_BYTES_MAX + Class::Large.payload() + Class::Small.payload());
+    assert!(rig.reads - before <= 6, "{} reads", rig.reads - before);
 }
 
 #[test]

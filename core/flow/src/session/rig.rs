@@ -110,6 +110,8 @@ pub(super) struct Rig {
     pub(super) slow: bool,
     /// Most bytes that one receive brings.
     pub(super) at_once: usize,
+    /// Receives answered.
+    pub(super) reads: usize,
     to_gateway: Vec<u8>,
     /// Plaintext that the client has received.
     pub(super) at_client: Vec<u8>,
@@ -182,6 +184,7 @@ impl Rig {
             tls: ClientConnection::new(Arc::clone(&kit.client), name).unwrap(),
             slow: false,
             at_once: usize::MAX,
+            reads: 0,
             to_gateway: Vec::new(),
             at_client: Vec::new(),
             records_at_client: Vec::new(),
@@ -468,6 +471,7 @@ impl Rig {
             Into::Any(class) => self.pool.take(class).unwrap(),
             Into::Behind(buf) => buf,
         };
+        self.reads += 1;
         let n = buf.append(&bytes[..bytes.len().min(self.at_once)]);
         self.event(Event::Received { leg, buf, more: n < bytes.len() });
         n
