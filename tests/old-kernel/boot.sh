@@ -41,7 +41,8 @@ put() { strip -o "$root/bin/$2" "$1"; }
 put "$target/debug/sluicegate" sluicegate
 put "$target/debug/sluicectl" sluicectl
 # Optimised: what they count is compared with the kernel, which is.
-cargo test -q -p sluice-engine --config profile.dev.opt-level=3 --no-run --message-format=json | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' >"$here/tests"
+tests() { cargo test -q --config profile.dev.opt-level=3 --no-run --message-format=json "$@" | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'; }
+{ tests -p sluice-engine; tests -p sluice-worker --test workers; } >"$here/tests"
 while read -r program; do
     name=${program##*/}
     put "$program" "${name%-*}"

@@ -49,6 +49,7 @@ step "set-up of the ring, rung by rung, and what is beside the engines' code" sl
 step "conformance of both engines" conformance --test-threads 1
 step "denied rings" denied --test-threads 1
 step "nothing from the heap" alloc --test-threads 1
+step "workers with both engines" workers --test-threads 1
 # As udev does where there is such a processor. The other ciphers come when they are asked for.
 modprobe aesni-intel
 modprobe tls
