@@ -3,7 +3,7 @@
 //! ```text
 //!             ┌─ short reads, sends, deadlines, answers ─────────► at once
 //!   event ────┼─ bytes for a TLS handshake ─► two queues ─► so many steps a turn ─►┐
-//!             └─ long reads of streams ─────► queue ──────► so many bytes a turn ──┴► after those
+//!             └─ long reads of streams ─────► by bytes ───► so many bytes a turn ──┴► after those
 //! ```
 //!
 //! Interactive work is never behind bulk, and both are before handshakes: a storm of logons must not be felt by somebody who
@@ -12,16 +12,22 @@
 //! sleep. The order of events of one leg is kept, since a leg has one receive in flight: the next bytes cannot come before the
 //! session was given these and asked again.
 //!
-//! That is round robin with one read as the quantum, and so with a bounded deficit: a direction has one read in the queue at most, and
-//! goes to its end with the next. What a read costs beyond its bytes, since it was full of tiny records, is charged behind it
-//! ([`Share::spend`]): a turn is over by at most one read, whatever is in it.
+//! Long reads are shared out by bytes, not by reads: a direction that gets 17 KiB at a time, since there is no bulk buffer for it, has its
+//! turn fifteen times as often as one that gets 256 KiB. Each read is given the place on a line of bytes at which it would end if all
+//! directions went on at the same pace: behind the one before it, by as many bytes as it has. The lowest is next. That is deficit round
+//! robin without rounds (self-clocked fair queueing): two directions that both always have something waiting are never further apart than
+//! a read of each. Who has been away for some turns begins where the others are.
+//!
+//! What a read costs beyond its bytes, since it was full of tiny records, is charged behind it ([`Share::spend`]): a turn is over by at most
+//! one read, whatever is in it.
 
-use std::collections::VecDeque;
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
 
 use sluice_link::id::SlotKey;
 
 use crate::buf::Buf;
-use crate::event::Event;
+use crate::event::{Event, Leg};
 use crate::limits::{INTERACTIVE_BYTES_MAX, RECORD_COST_BYTES};
 use crate::session::Stage;
 
@@ -31,7 +37,15 @@ pub struct Share {
     hellos: VecDeque<(SlotKey, Event)>,
     /// Handshakes that we have answered to.
     begun: VecDeque<(SlotKey, Event)>,
-    bulk: VecDeque<(SlotKey, Event)>,
+    bulk: BinaryHeap<Long>,
+    /// Where the last long read ended that was worked on, on the line of bytes. It is as long as five centuries at 1 GiB/s.
+    reached: u64,
+    /// Where that was when this turn began, and the one before.
+    turns: [u64; 2],
+    /// Where the last read of each direction ended, by slot. As long as the highest slot that has had a long read.
+    ended: Vec<[u64; 2]>,
+    /// Long reads that have come.
+    come: u64,
     steps_left: u32,
     bytes_left: usize,
 }
@@ -47,15 +61,20 @@ impl Share {
     pub fn begin(&mut self, handshake_steps: u32, bulk_bytes: u32) {
         self.steps_left = handshake_steps.max(1);
         self.bytes_left = (bulk_bytes as usize).max(1);
+        self.turns = [self.reached, self.turns[0]];
     }
 
     /// Gives `event` back if it is to be handled at once, or keeps it. `stage` is that of its session.
     pub fn sort(&mut self, key: SlotKey, stage: Stage, event: Event) -> Option<Event> {
-        let Event::Received { buf, .. } = &event else { return Some(event) };
+        let Event::Received { leg, buf, .. } = &event else { return Some(event) };
         match stage {
             Stage::Hello => self.hellos.push_back((key, event)),
             Stage::Handshake => self.begun.push_back((key, event)),
-            Stage::Splice if buf.len() > INTERACTIVE_BYTES_MAX => self.bulk.push_back((key, event)),
+            Stage::Splice if buf.len() > INTERACTIVE_BYTES_MAX => {
+                self.come += 1;
+                let ends = self.place(key, *leg, buf.len());
+                self.bulk.push(Long { ends, come: self.come, key, event });
+            }
             Stage::Splice | Stage::Preface | Stage::Redeem | Stage::Connect | Stage::Drain => return Some(event),
         }
         None
@@ -67,13 +86,26 @@ impl Share {
     #[expect(clippy::should_implement_trait, reason = "a budget, not a sequence: after `begin` it may give more")]
     pub fn next(&mut self) -> Option<(SlotKey, Event)> {
         if self.bytes_left > 0
-            && let Some((key, event)) = self.bulk.pop_front()
+            && let Some(Long { ends, key, event, .. }) = self.bulk.pop()
         {
+            self.reached = self.reached.max(ends);
             self.bytes_left = self.bytes_left.saturating_sub(bytes(&event));
             return Some((key, event));
         }
         self.steps_left = self.steps_left.checked_sub(1)?;
         self.begun.pop_front().or_else(|| self.hellos.pop_front())
+    }
+
+    /// Where on the line of bytes a read of `len` bytes ends: behind the last one of its direction. Who comes back in the next turn is
+    /// not behind for that; who was away for longer has saved nothing up.
+    fn place(&mut self, key: SlotKey, leg: Leg, len: usize) -> u64 {
+        let slot = key.slot.0 as usize;
+        if self.ended.len() <= slot {
+            self.ended.resize(slot + 1, [0; 2]);
+        }
+        let ended = &mut self.ended[slot][usize::from(leg == Leg::Host)];
+        *ended = (*ended).max(self.turns[1]) + len as u64;
+        *ended
     }
 
     /// What was done just now opened `records` records. Each costs as much as some bytes do.
@@ -94,6 +126,38 @@ impl Share {
         self.bulk.len() + self.begun.len() + self.hellos.len()
     }
 }
+
+/// A long read that waits.
+#[derive(Debug)]
+struct Long {
+    /// Where it ends on the line of bytes.
+    ends: u64,
+    /// How many had come before it, and it.
+    come: u64,
+    key: SlotKey,
+    event: Event,
+}
+
+impl Ord for Long {
+    /// The greatest is next: who ends first, and of those who came first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.ends, other.come).cmp(&(self.ends, self.come))
+    }
+}
+
+impl PartialOrd for Long {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Long {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Long {}
 
 /// The buffer that an event holds, for events whose session is gone.
 #[must_use]
@@ -124,7 +188,6 @@ mod tests {
 
     use super::*;
     use crate::buf::{Class, Pool, PoolSizes};
-    use crate::event::Leg;
 
     fn key(slot: u32) -> SlotKey {
         SlotKey { slot: Slot(slot), generation: Generation(0) }
@@ -160,6 +223,31 @@ mod tests {
         let rest: Vec<u32> = std::iter::from_fn(|| share.next()).map(|(key, _)| key.slot.0).collect();
         assert_eq!(rest, [(3..10).skip(in_one_turn).collect::<Vec<_>>().as_slice(), &[2]].concat());
         assert!(!share.waiting());
+    }
+
+    #[test]
+    fn short_reads_have_their_turn_as_often_as_makes_the_bytes_equal() {
+        let mut pool = Pool::new(PoolSizes { bulk: 256, ..PoolSizes::default() });
+        let mut share = Share::new();
+        const LONG: usize = 240 * 1024;
+        const SHORT: usize = 16 * 1024;
+        let mut bytes = [0; 70];
+        let mut ready: Vec<u32> = (0..70).collect();
+        // The first two read much at a time; the short reads of the others fill a turn by themselves.
+        let len = |slot: u32| if slot < 2 { LONG } else { SHORT };
+        for _ in 0..150 {
+            for slot in ready.drain(..) {
+                assert!(share.sort(key(slot), Stage::Splice, read(&mut pool, len(slot))).is_none());
+            }
+            share.begin(1, 1024 * 1024);
+            while let Some((key, event)) = share.next() {
+                bytes[key.slot.0 as usize] += len(key.slot.0);
+                ready.push(key.slot.0);
+                buffer_of(event).into_iter().for_each(|buf| pool.give(buf));
+            }
+        }
+        let (least, most) = (bytes.iter().min().unwrap(), bytes.iter().max().unwrap());
+        assert!(*least > 5 * LONG && most - least <= LONG + SHORT, "{bytes:?}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! How long somebody who types waits for others, in virtual time: the real [`Share`], and a made-up worker for which each piece of work
-//! takes a time that is assumed below.
+//! takes a time that is assumed below. And how evenly those share who have much to say.
 //!
 //! ```text
 //!   keystrokes ─┐
@@ -49,6 +49,12 @@ struct Beside {
 struct Chance(u64);
 
 impl Chance {
+    /// A number from `least` to `most`.
+    fn within(&mut self, least: usize, most: usize) -> usize {
+        self.pause(1);
+        least + usize::try_from(self.0 >> 1).unwrap() % (most - least + 1)
+    }
+
     /// A pause before the next of `per_second` independent arrivals.
     fn pause(&mut self, per_second: u64) -> u64 {
         self.0 ^= self.0 << 13;
@@ -182,5 +188,47 @@ fn who_types_waits_for_a_turn_and_no_longer_whatever_others_do() {
             let idle = 1_000_000_000 - KEYS_PER_SECOND * KEY_NS;
             assert!(done * cost * 10 >= idle * 9, "{what}: {done} handshakes a second leave too much of the core unused");
         }
+    }
+}
+
+/// `SEED=7 cargo test -p sluice-flow --test share -- --nocapture` repeats one.
+#[test]
+fn bytes_are_shared_out_evenly_whatever_the_reads_are() {
+    let seeds: Vec<u64> = match std::env::var("SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (1..=20).collect(),
+    };
+    for seed in seeds {
+        let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut pool = Pool::new(PoolSizes { small: 8, large: 256, bulk: 64 });
+        let mut share = Share::new();
+        // Few have bulk buffers. The others, as many as fill more than a turn, go on with large ones.
+        let bulk = chance.within(1, 16);
+        let all = bulk + chance.within(120, 200);
+        let most = |at: usize| if at < bulk { Class::Bulk } else { Class::Large };
+        let mut bytes = vec![0; all];
+        let mut ready: Vec<usize> = (0..all).collect();
+        for _ in 0..2_000 {
+            for at in ready.drain(..) {
+                let class = most(at);
+                let n = chance.within(class.reads() / 2, class.reads());
+                let key = SlotKey { slot: Slot(u32::try_from(at).unwrap()), generation: Generation(0) };
+                assert!(share.sort(key, Stage::Splice, read(&mut pool, class, n)).is_none());
+            }
+            share.begin(1, Limits::default().bulk_bytes_per_turn);
+            while let Some((key, event)) = share.next() {
+                let at = usize::try_from(key.slot.0).unwrap();
+                let Event::Received { buf, .. } = &event else { unreachable!() };
+                bytes[at] += buf.len();
+                ready.push(at);
+                give_back(&mut pool, event);
+            }
+        }
+        let (least, most) = (bytes.iter().min().unwrap(), bytes.iter().max().unwrap());
+        println!("SEED={seed}: {bulk} of {all} read 256 KiB at a time; each had {least} to {most} bytes");
+        assert!(
+            *least > 20 * Class::Bulk.reads() && most - least <= Class::Bulk.reads() + Class::Large.reads(),
+            "SEED={seed}: {least} to {most}"
+        );
     }
 }
