@@ -19,6 +19,24 @@ pub const VALUES_MAX: usize = 64;
 /// Longest value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 256;
 
+/// Kinds of attributes of a name that have a word, and their numbers. All others are known by their numbers.
+pub const KINDS: [(&str, &str); 14] = [
+    ("CN", "2.5.4.3"),
+    ("SN", "2.5.4.4"),
+    ("SERIALNUMBER", "2.5.4.5"),
+    ("C", "2.5.4.6"),
+    ("L", "2.5.4.7"),
+    ("ST", "2.5.4.8"),
+    ("STREET", "2.5.4.9"),
+    ("O", "2.5.4.10"),
+    ("OU", "2.5.4.11"),
+    ("TITLE", "2.5.4.12"),
+    ("GN", "2.5.4.42"),
+    ("UID", "0.9.2342.19200300.100.1.1"),
+    ("DC", "0.9.2342.19200300.100.1.25"),
+    ("E", "1.2.840.113549.1.9.1"),
+];
+
 /// Name by which Windows logs its users in.
 const PRINCIPAL_NAME: &str = "1.3.6.1.4.1.311.20.2.3";
 
@@ -133,23 +151,7 @@ fn attributes(name: &X509Name<'_>) -> Vec<Attribute> {
 
 /// The word by which an attribute is known.
 fn word(numbers: &str) -> Option<&'static str> {
-    Some(match numbers {
-        "2.5.4.3" => "CN",
-        "2.5.4.4" => "SN",
-        "2.5.4.5" => "SERIALNUMBER",
-        "2.5.4.6" => "C",
-        "2.5.4.7" => "L",
-        "2.5.4.8" => "ST",
-        "2.5.4.9" => "STREET",
-        "2.5.4.10" => "O",
-        "2.5.4.11" => "OU",
-        "2.5.4.12" => "TITLE",
-        "2.5.4.42" => "GN",
-        "0.9.2342.19200300.100.1.1" => "UID",
-        "0.9.2342.19200300.100.1.25" => "DC",
-        "1.2.840.113549.1.9.1" => "E",
-        _ => return None,
-    })
+    KINDS.iter().find(|(_, known)| *known == numbers).map(|(word, _)| *word)
 }
 
 /// What is inside `[0]`.

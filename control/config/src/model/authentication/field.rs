@@ -1,11 +1,13 @@
 //! Where in a certificate something about its owner stands.
 
+use gate_proto::certificate::KINDS;
+
 use super::action::Cert;
 
 /// A place in a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CertField {
-    /// An attribute of its owner's name, in capitals: `CN`, or as numbers: `2.5.4.3`.
+    /// An attribute of its owner's name, by its word in capitals: `CN`; by its numbers if it has none: `1.2.3`.
     Subject(Box<str>),
     /// An attribute of its issuer's name.
     Issuer(Box<str>),
@@ -16,10 +18,6 @@ pub enum CertField {
     /// A name of a machine.
     Dns,
 }
-
-/// Attributes of names that are found by a word. Others are found by their numbers.
-pub const ATTRIBUTES: [&str; 14] =
-    ["CN", "OU", "O", "L", "ST", "C", "DC", "UID", "E", "SN", "GN", "SERIALNUMBER", "TITLE", "STREET"];
 
 impl CertField {
     /// From what an operator wrote: the part and the attribute, with a colon between them. `None`: there is no such place.
@@ -51,9 +49,12 @@ fn attribute(name: &str) -> Option<Box<str>> {
         "T" => "TITLE",
         other => other,
     };
+    if let Some((word, _)) = KINDS.iter().find(|(word, numbers)| [*word, *numbers].contains(&name)) {
+        return Some((*word).into());
+    }
     let is_number =
         name.contains('.') && name.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-    (is_number || ATTRIBUTES.contains(&name)).then(|| name.into())
+    is_number.then(|| name.into())
 }
 
 impl Cert {
@@ -81,7 +82,10 @@ mod tests {
             ("Subject:CN", subject("CN")),
             ("subject: cn ", subject("CN")),
             ("Subject:emailAddress", subject("E")),
-            ("Subject:0.9.2342.19200300.100.1.1", subject("0.9.2342.19200300.100.1.1")),
+            // As a certificate is read: what has a word has no numbers there.
+            ("Subject:0.9.2342.19200300.100.1.1", subject("UID")),
+            ("Issuer:2.5.4.3", Some(CertField::Issuer("CN".into()))),
+            ("Subject:1.2.3", subject("1.2.3")),
             ("Issuer:O", Some(CertField::Issuer("O".into()))),
             ("SubjectAltName:PrincipalName", Some(CertField::PrincipalName)),
             ("SubjectAltName:EmailAddress", Some(CertField::Email)),

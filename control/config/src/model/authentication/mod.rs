@@ -30,7 +30,7 @@ pub use client::{
     BadClientNames, CLIENT_EXPRESSION_CHARS_MAX, CLIENT_PARTS_MAX, CLIENT_STRINGS_MAX, ClientExpression, NotAClientExpression,
 };
 pub use expression::{CLASSIC_RULE_CHARS_MAX, EXPRESSION_CHARS_MAX, Expression, NotAnExpression};
-pub use field::{ATTRIBUTES as CERT_ATTRIBUTES, CertField};
+pub use field::CertField;
 pub use policy::{ClassicKind, ClassicRule, Policy, SchemaPolicy};
 
 use super::front::Front;
