@@ -18,6 +18,7 @@ use sluicegate_tests::chromium::Chromium;
 use sluicegate_tests::client::{self, Client, Opening};
 use sluicegate_tests::deadline::until;
 use sluicegate_tests::gateway::{Gateway, NAME, Wish};
+use sluicegate_tests::host::Host;
 use sluicegate_tests::rcgen;
 use sluicegate_tests::scanner::{Asked, Scanner};
 use sluicegate_tests::tools::output;
@@ -109,6 +110,11 @@ fn a_certificate_is_a_login(engine: &'static str) {
         assert_eq!(browser.go(&format!("{origin}{path}"), &[]).unwrap().status, 404, "{path}");
     }
     assert_eq!(browser.go(&format!("{origin}/nf/auth/doCert.do"), &["-X", "POST"]).unwrap().status, 404);
+    let host = Host::echo();
+    let ticket = gateway.ticket(host.address).single();
+    let mut client = Client::connect(gateway.address("av"), NAME, &gateway.tls).unwrap();
+    assert_ne!(client.present(&ticket, Opening::Pipelined).unwrap_or(1), 0, "nor a way to a host");
+    assert_eq!(gateway.connect().present(&ticket, Opening::Pipelined).unwrap(), 0, "which there is elsewhere");
 }
 
 #[test]
@@ -559,7 +565,8 @@ fn what_is_for_a_machine_opens_nothing_else() {
         &ca,
     );
     let (trusted, machine, user) = (gateway.ca.pem.as_str(), card(&ca, "pc1", 1), card(&users, "ann", 1));
-    let strange = card(&Ca::called("somebody else"), "ann", 1);
+    let (strange, host) = (card(&Ca::called("somebody else"), "ann", 1), Host::echo());
+    let ticket = gateway.ticket(host.address).single();
     let paths = ["/", "/vpn/index.html", "/logon/LogonPoint/index.html", "/epatype", "/epaq", "/portal"];
     let get = |tls: &_, path: &str| Web::over(Client::connect(gateway.public(), NAME, tls)?, &gateway).get(path);
     assert_eq!(get(&client::showing(trusted, &user, &[]), "/").unwrap().status, 302, "this is how it is meant");
@@ -574,8 +581,10 @@ fn what_is_for_a_machine_opens_nothing_else() {
         }
         assert_eq!(get(&tls, "/epadc").unwrap().status, 403);
         let mut client = Client::connect(gateway.public(), NAME, &tls).unwrap();
-        client.present(";40;STA01;0123456789ABCDEF0123456789ABCDEF", Opening::Pipelined).unwrap_err();
+        client.present(&ticket, Opening::Pipelined).unwrap_err();
     }
+    let mut client = Client::connect(gateway.public(), NAME, &client::showing(trusted, &user, &[])).unwrap();
+    assert_eq!(client.present(&ticket, Opening::Pipelined).unwrap(), 0, "the ticket is good");
     until("the ends to be counted", || (gateway.count("closed_unknown_opening") >= 3).then_some(()));
 }
 
