@@ -24,12 +24,12 @@ mod machine;
 #[expect(unsafe_code, reason = "std does not say who is at the other end of a Unix socket")]
 mod peer;
 mod poll;
+mod queue;
 mod report;
 mod ring;
 #[expect(unsafe_code, reason = "std lacks most socket options, sendmsg and connecting without waiting")]
 mod sock;
 mod spare;
-mod starved;
 #[expect(unsafe_code, reason = "std cannot make an eventfd")]
 mod wake;
 
@@ -46,6 +46,7 @@ pub use listen::bind;
 pub use machine::{give_large_memory_back, now, raise_descriptor_limit, used};
 pub use peer::{GROUPS_MAX, Peer, own_uid, peer};
 pub use poll::PollEngine;
+pub use queue::BULK_PER_TURN;
 pub use report::{Item, Outcome, Report};
 pub use ring::RingEngine;
 pub use wake::{Waker, eventfd};

@@ -14,7 +14,7 @@ use super::{PollEngine, Step};
 use crate::machine::now;
 use crate::sock::{self, Address, Half, Mode};
 use crate::spare::{ACCEPT_PAUSE, Trouble, trouble};
-use crate::{errno, starved};
+use crate::{errno, queue};
 
 /// Connections taken from one listener before others have their turn.
 const ACCEPTS_PER_STEP: usize = 64;
@@ -30,6 +30,9 @@ impl PollEngine {
             let Some(step) = self.run.pop_front() else { return };
             match step {
                 Step::Accept(index) => self.try_accept(index, happened, limit),
+                Step::Receive(key, leg) if self.holds(key) && self.bulk_left == 0 && self.slot(key).side(leg).wants_bulk() => {
+                    self.run.push_back(step);
+                }
                 Step::Receive(key, leg) if self.holds(key) => {
                     if let Some(event) = self.try_receive(key, leg) {
                         happened.push(Happening::Session { key, event });
@@ -119,7 +122,7 @@ impl PollEngine {
         let (class, mut buf) = match side.receive.take()? {
             Wish::Behind(buf) => (None, buf),
             Wish::Fed(class, buf) => (Some(class), buf),
-            Wish::Any(class) => match starved::take(&mut self.pool, class) {
+            Wish::Any(class) => match queue::take(&mut self.pool, class) {
                 Some(buf) => (Some(class), buf),
                 None => {
                     self.starve(key, leg, class);
@@ -145,6 +148,9 @@ impl PollEngine {
             }
             Ok(n) => {
                 buf.commit(n);
+                if buf.class() == Class::Bulk {
+                    self.bulk_left = self.bulk_left.saturating_sub(1);
+                }
                 // A stream gives all it has: less than was asked for means that it is empty now, and the next byte makes an edge.
                 side.readable = n == room || side.finished;
                 Some(Event::Received { leg, buf, more: side.readable })
@@ -175,7 +181,7 @@ impl PollEngine {
         self.slot(key).side_mut(leg).receive = Some(Wish::Any(class));
         // Not to be tried again until it is fed: as long as this is set, no edge puts it on the run list.
         self.slot(key).side_mut(leg).receive_queued = true;
-        self.starved.push(class, key, leg);
+        self.waiting.push(class, key, leg, None);
     }
 
     pub(super) fn send(&mut self, key: SlotKey, leg: Leg, chain: Chain) {

@@ -36,9 +36,9 @@ use crate::EngineSettings;
 use crate::doors::Doors;
 use crate::give_back::{forget, give_back};
 use crate::machine::now;
+use crate::queue::{BULK_PER_TURN, Ready, Waiting};
 use crate::sock::{self, Mode};
 use crate::spare::Spare;
-use crate::starved::Starved;
 use slot::{Slot, Wish};
 use token::{SLOTS_MAX, Source};
 
@@ -69,7 +69,9 @@ pub struct PollEngine {
     doors: Doors,
     wake: Option<File>,
     run: VecDeque<Step>,
-    starved: Starved,
+    waiting: Waiting,
+    /// Receives into the largest buffers that this turn may still make.
+    bulk_left: usize,
     /// What happened without the kernel's help, and so while nobody was listening.
     pending: VecDeque<Happening>,
     spare: Spare,
@@ -111,7 +113,8 @@ impl PollEngine {
             doors: Doors::default(),
             wake: None,
             run: VecDeque::new(),
-            starved: Starved::default(),
+            waiting: Waiting::default(),
+            bulk_left: 0,
             pending: VecDeque::new(),
             spare: Spare::new(),
             tally: Tally::default(),
@@ -165,8 +168,10 @@ impl PollEngine {
     }
 
     /// Wakes receives for which there is a buffer again.
-    fn feed_starved(&mut self) {
-        while let Some((key, leg, buf)) = self.starved.next(&mut self.pool) {
+    fn feed_waiting(&mut self) {
+        // Only those wait here that found no buffer; who waits for a turn stays on the run list.
+        let mut any = usize::MAX;
+        while let Some(Ready { key, leg, buf, .. }) = self.waiting.next(&mut self.pool, &mut any) {
             let side = self.slot(key).side_mut(leg);
             match side.receive.take() {
                 Some(Wish::Any(class)) => side.receive = Some(Wish::Fed(class, buf)),
@@ -374,7 +379,7 @@ impl Engine for PollEngine {
             self.tally.stale += 1;
             return;
         }
-        self.starved.forget(key);
+        self.waiting.forget(key, &mut self.pool);
         let slot = &mut self.slots[key.slot.0 as usize];
         slot.taken = false;
         for leg in [Leg::Client, Leg::Host] {
@@ -389,7 +394,8 @@ impl Engine for PollEngine {
         let limit = happened.len() + HAPPENINGS_PER_TURN;
         let before = happened.len();
         self.doors.next_turn();
-        self.feed_starved();
+        self.bulk_left = BULK_PER_TURN;
+        self.feed_waiting();
         self.drain_pending(happened, limit - happened.len());
         self.work(happened, limit);
 

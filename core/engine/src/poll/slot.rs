@@ -80,6 +80,15 @@ pub(crate) enum End {
 }
 
 impl Side {
+    /// Whether its receive is a long one.
+    pub(crate) fn wants_bulk(&self) -> bool {
+        match &self.receive {
+            Some(Wish::Any(class)) => *class == Class::Bulk,
+            Some(Wish::Fed(_, buf) | Wish::Behind(buf)) => buf.class() == Class::Bulk,
+            None => false,
+        }
+    }
+
     pub(crate) fn new(socket: Option<OwnedFd>) -> Self {
         Self {
             socket,

@@ -47,9 +47,9 @@ impl RingEngine {
         slot.tenancy = Tenancy::Leaving;
         for leg in [Leg::Client, Leg::Host] {
             let side = slot.side_mut(leg);
-            if side.receive == Receive::Starved {
+            if side.receive == Receive::Waiting {
                 side.receive = Receive::None;
-                self.starved.forget(key);
+                self.waiting.forget(key, &mut self.pool);
             }
             let Some(socket) = &side.socket else { continue };
             if side.in_flight() == 0 {

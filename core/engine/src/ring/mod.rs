@@ -53,10 +53,10 @@ use crate::EngineSettings;
 use crate::doors::Doors;
 use crate::give_back::{forget, give_back};
 use crate::machine::now;
+use crate::queue::{BULK_PER_TURN, Waiting};
 use crate::report::{Outcome, Report};
 use crate::sock::{self, Mode};
 use crate::spare::Spare;
-use crate::starved::Starved;
 
 /// Slots that an engine may have: the same as the other engine's.
 const SLOTS_MAX: u32 = 1 << 24;
@@ -71,7 +71,9 @@ pub struct RingEngine {
     pool: Pool,
     /// Receives under way that will take a buffer of each class from its group.
     armed: [usize; 3],
-    starved: Starved,
+    waiting: Waiting,
+    /// Receives into the largest buffers that this turn may still make.
+    bulk_left: usize,
     listeners: Vec<Option<Listener>>,
     accepting: bool,
     accept_many: bool,
@@ -144,7 +146,8 @@ impl RingEngine {
             slots: Vec::with_capacity(settings.sessions as usize),
             pool: Pool::new(settings.pool),
             armed: [0; 3],
-            starved: Starved::default(),
+            waiting: Waiting::default(),
+            bulk_left: 0,
             listeners: Vec::new(),
             accepting: true,
             accept_many: accept::many(report),
@@ -316,13 +319,16 @@ impl Engine for RingEngine {
     fn turn(&mut self, wait: Option<Duration>, happened: &mut Vec<Happening>) -> Result<(), EngineFault> {
         let limit = happened.len() + HAPPENINGS_PER_TURN;
         self.doors.next_turn();
-        self.feed_starved();
+        self.bulk_left = BULK_PER_TURN;
+        self.feed_waiting();
         self.fill_groups();
         let chores = self.chores();
 
         let n = self.pending.len().min(HAPPENINGS_PER_TURN);
         happened.extend(self.pending.drain(..n));
-        let wait = if n > 0 { Some(Duration::ZERO) } else { [wait, chores].into_iter().flatten().min() };
+        // Whoever waits for its turn has bytes that are there.
+        let busy = n > 0 || self.bulk_left == 0 && !self.waiting.is_empty();
+        let wait = if busy { Some(Duration::ZERO) } else { [wait, chores].into_iter().flatten().min() };
         self.enter(wait)?;
 
         let mut reaped = std::mem::take(&mut self.reaped);

@@ -17,7 +17,8 @@ use super::op::{Hint, Op, Place};
 use super::push::Completion;
 use super::slot::{End, Receive};
 use super::{RingEngine, class_index, group};
-use crate::{errno, starved};
+use crate::queue::Ready;
+use crate::{errno, queue};
 
 impl RingEngine {
     pub(super) fn receive(&mut self, key: SlotKey, leg: Leg, into: Into) {
@@ -45,12 +46,24 @@ impl RingEngine {
         let at = Place { key, leg };
         match into {
             Into::Any(class) => self.arm_any(at, class),
+            Into::Behind(buf) if buf.class() == Class::Bulk && self.slot(key).side(leg).hint == Hint::More => {
+                self.wait(at, Class::Bulk, Some(buf));
+            }
             Into::Behind(buf) => self.arm_into(at, buf, false),
         }
     }
 
-    /// Has the kernel choose a buffer when bytes are there.
+    fn wait(&mut self, at: Place, class: Class, lent: Option<Buf>) {
+        self.slot(at.key).side_mut(at.leg).receive = Receive::Waiting;
+        self.waiting.push(class, at.key, at.leg, lent);
+    }
+
+    /// Has the kernel choose a buffer when bytes are there. A long read of what is known to be there waits for its turn.
     fn arm_any(&mut self, at: Place, wanted: Class) {
+        if wanted == Class::Bulk && self.slot(at.key).side(at.leg).hint == Hint::More {
+            self.wait(at, wanted, None);
+            return;
+        }
         let smaller = Class::ALL.into_iter().rev().filter(|c| *c <= wanted);
         // If there is none at all now, there may be when bytes come.
         let class = smaller.into_iter().find(|c| self.has_buffer(*c)).unwrap_or(wanted);
@@ -78,12 +91,12 @@ impl RingEngine {
         side.receive = Receive::Armed(self.queue.start(socket.as_fd(), op));
     }
 
-    /// Hands buffers that have come back to those who starve for one.
-    pub(super) fn feed_starved(&mut self) {
-        while let Some((key, leg, buf)) = self.starved.next(&mut self.pool) {
-            debug_assert!(self.slot(key).side(leg).receive == Receive::Starved, "only such are in that queue");
+    /// Lets those go on who wait, as far as buffers and this turn's allowance go.
+    pub(super) fn feed_waiting(&mut self) {
+        while let Some(Ready { key, leg, buf, fed }) = self.waiting.next(&mut self.pool, &mut self.bulk_left) {
+            debug_assert!(self.slot(key).side(leg).receive == Receive::Waiting, "only such are in that queue");
             // Straight into this buffer: nobody who came later can take it.
-            self.arm_into(Place { key, leg }, buf, true);
+            self.arm_into(Place { key, leg }, buf, fed);
         }
     }
 
@@ -92,7 +105,8 @@ impl RingEngine {
     pub(super) fn fill_groups(&mut self) {
         for class in Class::ALL {
             let half = (self.settings.pool.of(class) / 2).max(1);
-            let wanted = self.armed[class_index(class)].min(usize::from(group::entries(class))).min(half);
+            let most = if class == Class::Bulk { self.bulk_left } else { usize::from(group::entries(class)) };
+            let wanted = self.armed[class_index(class)].min(most).min(half);
             while self.queue.group(class).len() < wanted {
                 let Some(buf) = self.pool.shelve(class) else { break };
                 self.queue.group(class).put(buf);
@@ -133,8 +147,13 @@ impl RingEngine {
     /// Bytes are there, but the group of `class` was empty. The pool may have more than lies ready; then smaller groups are tried,
     /// each once; then it waits.
     fn without_buffer(&mut self, at: Place, class: Class, wanted: Class) {
-        if self.starved.is_empty()
-            && let Some(buf) = starved::take(&mut self.pool, wanted)
+        self.slot(at.key).side_mut(at.leg).hint = Hint::More;
+        if wanted == Class::Bulk && self.pool.left(wanted) > 0 {
+            self.wait(at, wanted, None);
+            return;
+        }
+        if self.waiting.is_empty()
+            && let Some(buf) = queue::take(&mut self.pool, wanted)
         {
             self.arm_into(at, buf, true);
             return;
@@ -145,8 +164,7 @@ impl RingEngine {
             return;
         }
         self.tally.starved += 1;
-        self.slot(at.key).side_mut(at.leg).receive = Receive::Starved;
-        self.starved.push(wanted, at.key, at.leg);
+        self.wait(at, wanted, None);
     }
 
     /// What a receive brought, as an event. `ours`: the buffer is the pool's and not lent by the session.

@@ -77,8 +77,8 @@ pub(crate) enum Receive {
     None,
     /// With the kernel.
     Armed(Token),
-    /// In the queue for buffers.
-    Starved,
+    /// In the queue for buffers and turns.
+    Waiting,
 }
 
 /// How receiving ended.
@@ -106,7 +106,7 @@ impl Side {
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Token> + use<> {
         let receive = match self.receive {
             Receive::Armed(token) => Some(token),
-            Receive::None | Receive::Starved => None,
+            Receive::None | Receive::Waiting => None,
         };
         [receive, self.send, self.connect].into_iter().flatten()
     }

@@ -93,7 +93,8 @@ both! {
     starving:
         a_smaller_buffer_serves
         who_starves_is_fed_in_order
-        an_idle_session_holds_no_buffer;
+        an_idle_session_holds_no_buffer
+        long_reads_take_turns;
     turning:
         a_turn_returns_when_its_time_has_come
         a_turn_without_waiting_returns

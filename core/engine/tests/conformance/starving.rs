@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use sluice_engine::{Choice, EngineSettings};
+use sluice_engine::{BULK_PER_TURN, Choice, EngineSettings};
 use sluice_flow::buf::{Class, PoolSizes};
 use sluice_flow::event::{Event, Leg};
 use sluice_flow::port::Engine as _;
@@ -97,5 +97,41 @@ pub(crate) fn an_idle_session_holds_no_buffer(choice: Choice) {
         let event = bench.event(key);
         assert!(matches!(event, Event::Eof { kept: None, .. }), "{event:?}");
     }
+    bench.assert_nothing_lent();
+}
+
+/// Whoever has much to read waits until it is his turn, few have theirs at once, and nobody has two before all have had one.
+pub(crate) fn long_reads_take_turns(choice: Choice) {
+    let mut bench = Bench::with(choice, &EngineSettings { pool: PoolSizes { small: 64, large: 64, bulk: 64 }, ..settings() });
+    let mut sessions: Vec<_> = (0..3 * BULK_PER_TURN + 1).map(|_| bench.session()).collect();
+    for (key, client) in &mut sessions {
+        client.set_nonblocking(true).unwrap();
+        // As much as the kernel takes, which is more than one read.
+        while client.write(&[7; 64 * 1024]).is_ok() {}
+        // From this the engine knows that more is there.
+        bench.receive(*key, Leg::Client, Class::Small);
+        let buf = bench.received(*key, Leg::Client);
+        assert_eq!(buf.len(), Class::Small.payload());
+        bench.engine.pool().give(buf);
+    }
+    let keys: Vec<_> = sessions.iter().map(|(key, _)| *key).collect();
+    keys.iter().for_each(|key| bench.receive(*key, Leg::Client, Class::Bulk));
+    let mut order = Vec::new();
+    while order.len() < 2 * keys.len() {
+        bench.turn(None);
+        let mut read: Vec<_> = keys.iter().copied().filter(|key| bench.has_events(*key)).collect();
+        assert!(read.len() <= BULK_PER_TURN, "{} long reads in a turn", read.len());
+        read.sort_by_key(|key| (order.iter().filter(|k| *k == key).count(), key.slot));
+        for key in read {
+            let buf = bench.received(key, Leg::Client);
+            assert_eq!(buf.class(), Class::Bulk);
+            bench.engine.pool().give(buf);
+            order.push(key);
+            if order.len() <= keys.len() {
+                bench.receive(key, Leg::Client, Class::Bulk);
+            }
+        }
+    }
+    assert_eq!(order, [keys.as_slice(), &keys].concat());
     bench.assert_nothing_lent();
 }

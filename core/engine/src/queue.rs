@@ -1,0 +1,183 @@
+//! Receives that wait: for a buffer, or for their turn.
+//!
+//! ```text
+//!   no buffer left ────────────────┐
+//!                                  ├─► one queue per class ─► next: the longest waiting that can be served ─► into this buffer
+//!   long reads beyond the allowance┘                              └─ BULK_PER_TURN of the largest class a turn
+//! ```
+//!
+//! What is received is opened, sealed and sent from where it lies, so it should still be in the processor's cache then. If all streams that have
+//! something were read at once, as one enter or one call of epoll would have it, each buffer would be gone from there before its turn comes,
+//! twice. So few long reads are made at a time, one after the other in the order in which they were asked for, and each is passed on before
+//! others are made. That is round robin between streams, too.
+//!
+//! A receive that asks for a class is content with a smaller one, so each class has a queue of its own, and whoever has waited
+//! longest among those that can be served is served first. Nothing here runs on a timer: the engine looks when a turn begins,
+//! since buffers come back between turns.
+
+use std::collections::VecDeque;
+
+use sluice_flow::buf::{Buf, Class, Pool};
+use sluice_flow::event::Leg;
+use sluice_flow::port::SlotKey;
+
+/// Most receives into buffers of the largest class that are made in a turn: a MiB, which is what the second-level cache of a server's core
+/// holds. What it brings is measured in `docs/performance.md`.
+pub const BULK_PER_TURN: usize = 4;
+
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    queues: [VecDeque<One>; 3],
+    /// Counts up with each arrival: who has waited longest has the smallest.
+    arrivals: u64,
+}
+
+#[derive(Debug)]
+struct One {
+    arrival: u64,
+    key: SlotKey,
+    leg: Leg,
+    /// Where to receive, if the session has lent that.
+    lent: Option<Buf>,
+}
+
+/// A receive whose turn it is.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) key: SlotKey,
+    pub(crate) leg: Leg,
+    pub(crate) buf: Buf,
+    /// The buffer is the pool's, and not lent by the session.
+    pub(crate) fed: bool,
+}
+
+/// A buffer of `class`, or the largest smaller one that is to be had.
+pub(crate) fn take(pool: &mut Pool, class: Class) -> Option<Buf> {
+    Class::ALL.into_iter().rev().filter(|c| *c <= class).find_map(|c| pool.take(c))
+}
+
+impl Waiting {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queues.iter().all(VecDeque::is_empty)
+    }
+
+    /// Queues the receive on `leg` of `key`, which wants a buffer of `class` or has `lent` one of it. There is at most one for each leg,
+    /// which bounds the queues.
+    pub(crate) fn push(&mut self, class: Class, key: SlotKey, leg: Leg, lent: Option<Buf>) {
+        self.arrivals += 1;
+        let one = One { arrival: self.arrivals, key, leg, lent };
+        self.queue(class).push_back(one);
+    }
+
+    /// The longest waiting among those for which there is a buffer and, for the largest class, some of the allowance `bulk_left`.
+    pub(crate) fn next(&mut self, pool: &mut Pool, bulk_left: &mut usize) -> Option<Ready> {
+        if self.is_empty() {
+            return None;
+        }
+        let has_buffer = |class| Class::ALL.iter().any(|c| *c <= class && pool.left(*c) > 0);
+        let class = Class::ALL
+            .into_iter()
+            .filter(|class| *class != Class::Bulk || *bulk_left > 0)
+            .filter_map(|class| self.queue(class).front().map(|w| (w.arrival, class, w.lent.is_some() || has_buffer(class))))
+            .filter(|(.., can_be_served)| *can_be_served)
+            .min_by_key(|(arrival, ..)| *arrival)?
+            .1;
+        let waiting = self.queue(class).pop_front()?;
+        let fed = waiting.lent.is_none();
+        let buf = waiting.lent.or_else(|| take(pool, class))?;
+        *bulk_left -= usize::from(class == Class::Bulk);
+        Some(Ready { key: waiting.key, leg: waiting.leg, buf, fed })
+    }
+
+    /// Forgets the receives of `key`, and gives back what they have.
+    pub(crate) fn forget(&mut self, key: SlotKey, pool: &mut Pool) {
+        for queue in &mut self.queues {
+            for waiting in queue.iter_mut().filter(|w| w.key == key) {
+                waiting.lent.take().into_iter().for_each(|buf| pool.give(buf));
+            }
+            queue.retain(|w| w.key != key);
+        }
+    }
+
+    fn queue(&mut self, class: Class) -> &mut VecDeque<One> {
+        match class {
+            Class::Small => &mut self.queues[0],
+            Class::Large => &mut self.queues[1],
+            Class::Bulk => &mut self.queues[2],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_flow::buf::PoolSizes;
+    use sluice_flow::port::{Generation, Slot};
+
+    use super::*;
+
+    fn key(slot: u32) -> SlotKey {
+        SlotKey { slot: Slot(slot), generation: Generation(0) }
+    }
+
+    #[test]
+    fn who_waits_longest_and_can_be_served_is_next() {
+        let mut pool = Pool::new(PoolSizes { small: 1, large: 1, bulk: 0 });
+        let (small, large) = (pool.take(Class::Small).unwrap(), pool.take(Class::Large).unwrap());
+        let mut queue = Waiting::default();
+        let next = |queue: &mut Waiting, pool: &mut Pool| queue.next(pool, &mut 9).map(|ready| (ready.key, ready.buf));
+        queue.push(Class::Small, key(1), Leg::Client, None);
+        queue.push(Class::Large, key(2), Leg::Client, None);
+        queue.push(Class::Bulk, key(3), Leg::Host, None);
+        assert!(next(&mut queue, &mut pool).is_none());
+
+        pool.give(large);
+        let (who, large) = next(&mut queue, &mut pool).unwrap();
+        assert_eq!((who, large.class()), (key(2), Class::Large), "the first cannot use a large buffer");
+        pool.give(small);
+        let (who, small) = next(&mut queue, &mut pool).unwrap();
+        assert_eq!(who, key(1));
+        pool.give(small);
+        let (who, small) = next(&mut queue, &mut pool).unwrap();
+        assert_eq!((who, small.class()), (key(3), Class::Small));
+        assert!(queue.is_empty());
+        pool.give(small);
+        pool.give(large);
+    }
+
+    #[test]
+    fn long_reads_come_one_after_the_other_and_hold_nobody_else_up() {
+        let mut pool = Pool::new(PoolSizes::default());
+        let mut queue = Waiting::default();
+        let lent = pool.take(Class::Bulk).unwrap();
+        queue.push(Class::Bulk, key(1), Leg::Host, None);
+        queue.push(Class::Bulk, key(2), Leg::Client, Some(lent));
+        queue.push(Class::Bulk, key(3), Leg::Host, None);
+        queue.push(Class::Small, key(4), Leg::Client, None);
+        let mut turn = |queue: &mut Waiting| {
+            let mut left = 2;
+            let ready: Vec<Ready> = std::iter::from_fn(|| queue.next(&mut pool, &mut left)).collect();
+            let who: Vec<_> = ready.iter().map(|ready| (ready.key.slot.0, ready.fed)).collect();
+            ready.into_iter().for_each(|ready| pool.give(ready.buf));
+            who
+        };
+        assert_eq!(turn(&mut queue), [(1, true), (2, false), (4, true)]);
+        assert_eq!(turn(&mut queue), [(3, true)]);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn the_released_are_forgotten_and_what_they_lent_is_given_back() {
+        let mut pool = Pool::new(PoolSizes::default());
+        let mut queue = Waiting::default();
+        let lent = pool.take(Class::Bulk).unwrap();
+        queue.push(Class::Small, key(1), Leg::Client, None);
+        queue.push(Class::Bulk, key(1), Leg::Host, Some(lent));
+        queue.push(Class::Bulk, key(2), Leg::Host, None);
+        queue.forget(key(1), &mut pool);
+        assert_eq!(pool.lent(Class::Bulk), 0);
+        let ready = queue.next(&mut pool, &mut 1).unwrap();
+        assert_eq!(ready.key, key(2));
+        assert!(queue.is_empty());
+        pool.give(ready.buf);
+    }
+}
