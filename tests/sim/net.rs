@@ -14,7 +14,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use sluice_flow::buf::{Buf, Chain, Class, Pool, PoolSizes};
+use sluice_flow::buf::{Buf, Chain, Class, Pool, PoolSizes, Then};
 use sluice_flow::event::{Doing, Event, Fault, Leg};
 use sluice_flow::intent::{Intent, Into};
 use sluice_flow::port::{Door, Engine, EngineFault, Happening, Tally};
@@ -460,6 +460,7 @@ impl Engine for Sim {
                 assert!(chain.bytes() > 0, "an empty send");
                 let ops = tenant.ops(leg);
                 assert!(!ops.finished, "a send behind FIN on the {leg:?} leg");
+                ops.finished = chain.follows() == Then::Fin;
                 assert!(ops.send.replace(chain).is_none(), "two sends in flight on the {leg:?} leg");
             }
             Intent::Connect(_) => {

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use libc::{c_int, c_void, socklen_t};
-use sluice_flow::buf::{Chain, PARTS_MAX};
+use sluice_flow::buf::{Chain, PARTS_MAX, Then};
 use sluice_flow::event::Leg;
 
 use crate::SocketSettings;
@@ -334,7 +334,15 @@ pub(crate) fn send(fd: BorrowedFd<'_>, chain: &Chain) -> io::Result<usize> {
     message.msg_iovlen = n;
     // SAFETY: sendmsg demands a message whose iovecs are initialised, which the first `n` are, and point to readable bytes, which
     // are those of `chain`, borrowed for the time of the call. There is neither name nor control data.
-    counted(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) })
+    counted(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL | more(chain)) })
+}
+
+/// The flag for what follows `chain`: the kernel may wait for it. FIN is said behind the send and takes along what waits.
+pub(crate) fn more(chain: &Chain) -> c_int {
+    match chain.follows() {
+        Then::Open => 0,
+        Then::More | Then::Fin => libc::MSG_MORE,
+    }
 }
 
 /// A message header that points to nothing.

@@ -80,8 +80,9 @@ struct Body {
     start: usize,
     end: usize,
     class: Class,
-    /// Of a chain: how many slices, and how many bytes in them.
+    /// Of a chain: how many slices, how many bytes in them, and what follows them.
     len: u8,
+    then: Then,
     bytes: usize,
     parts: [(u32, u32); PARTS_MAX],
 }
@@ -90,7 +91,7 @@ impl Buf {
     fn new(class: Class) -> Self {
         let mem = vec![0; HEADROOM + class.payload() + TAILROOM].into_boxed_slice();
         let (start, end) = (HEADROOM, HEADROOM);
-        Self(Box::new(Body { mem, start, end, class, len: 0, bytes: 0, parts: [(0, 0); PARTS_MAX] }))
+        Self(Box::new(Body { mem, start, end, class, len: 0, then: Then::Open, bytes: 0, parts: [(0, 0); PARTS_MAX] }))
     }
 
     /// Its size class.
@@ -219,6 +220,18 @@ impl Buf {
 /// How many slices one chain may have. A bulk buffer full of records of the largest size makes seventeen.
 pub const PARTS_MAX: usize = 20;
 
+/// What follows the bytes of a chain, as far as whoever sends them knows: the kernel can then save a packet, and the other side a wake-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Then {
+    /// Nobody knows: they are to go at once.
+    #[default]
+    Open,
+    /// More, soon: they may wait for it, for a fifth of a second at most.
+    More,
+    /// Nothing for ever: FIN goes with them. [`crate::intent::Intent::Finish`] must not be asked for any more.
+    Fin,
+}
+
 /// Bytes to send: slices of one buffer, in order. What lies between them (headers and tags of opened records) is skipped.
 #[derive(Debug)]
 pub struct Chain(Box<Body>);
@@ -251,6 +264,7 @@ impl Chain {
 
     fn empty(Buf(mut body): Buf) -> Self {
         body.len = 0;
+        body.then = Then::Open;
         body.bytes = 0;
         Self(body)
     }
@@ -265,6 +279,19 @@ impl Chain {
         body.parts[usize::from(body.len)] = part;
         body.len += 1;
         body.bytes += n;
+    }
+
+    /// The same, with `then` behind it.
+    #[must_use]
+    pub fn then(mut self, then: Then) -> Self {
+        self.0.then = then;
+        self
+    }
+
+    /// What follows it.
+    #[must_use]
+    pub fn follows(&self) -> Then {
+        self.0.then
     }
 
     /// Size class of its buffer.

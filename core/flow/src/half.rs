@@ -15,7 +15,7 @@ use sluice_link::reason::Reason;
 use sluice_link::snapshot::RecordSizes;
 use sluice_link::time::Moment;
 
-use crate::buf::{Buf, Chain, Class, Pool};
+use crate::buf::{Buf, Chain, Class, Pool, Then};
 use crate::event::Leg;
 use crate::intent::{Intent, Into};
 use crate::limits::{
@@ -278,11 +278,13 @@ impl Half {
                 return Err(Broken::Seal(fault));
             }
             self.said = true;
-            out.push(Chain::whole(buf), turn.out);
+            out.push(Chain::whole(buf).then(Then::Fin), turn.out);
         }
         if out.is_idle() {
             self.passed = true;
-            turn.out.push(Intent::Finish(self.destination()));
+            if !out.says_fin() {
+                turn.out.push(Intent::Finish(self.destination()));
+            }
         }
         Ok(())
     }

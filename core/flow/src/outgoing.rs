@@ -8,7 +8,7 @@
 //! Two sends on one stream could be reordered or cut, so one flies at a time. A second is prepared while it does, but only when
 //! little is flying: so that the kernel never waits for us, and a direction never holds more than about one buffer.
 
-use crate::buf::{Chain, Pool};
+use crate::buf::{Chain, Pool, Then};
 use crate::event::Leg;
 use crate::intent::Intent;
 use crate::limits::LOW_MARK_BYTES;
@@ -19,11 +19,13 @@ pub(crate) struct Outgoing {
     /// Bytes of the chain that the engine has; 0 if it has none.
     flying: usize,
     next: Option<Chain>,
+    /// FIN goes with what was pushed last.
+    fin: bool,
 }
 
 impl Outgoing {
     pub(crate) fn new(leg: Leg) -> Self {
-        Self { leg, flying: 0, next: None }
+        Self { leg, flying: 0, next: None, fin: false }
     }
 
     /// One more chain may be pushed.
@@ -41,6 +43,11 @@ impl Outgoing {
         self.flying == 0 && self.next.is_none()
     }
 
+    /// FIN has gone out, or goes out, with the last bytes: nobody need ask for it.
+    pub(crate) fn says_fin(&self) -> bool {
+        self.fin
+    }
+
     /// Sends `chain`, now or behind what is flying.
     ///
     /// # Panics
@@ -48,6 +55,7 @@ impl Outgoing {
     pub(crate) fn push(&mut self, chain: Chain, out: &mut Vec<Intent>) {
         assert!(self.next.is_none(), "two chains behind one send");
         assert!(chain.bytes() > 0, "an empty chain");
+        self.fin |= chain.follows() == Then::Fin;
         if self.flying == 0 {
             self.flying = chain.bytes();
             out.push(Intent::Send { leg: self.leg, chain });

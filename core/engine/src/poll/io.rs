@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use sluice_flow::buf::{Chain, Class};
+use sluice_flow::buf::{Chain, Class, Then};
 use sluice_flow::event::{Doing, Event, Fault, Leg};
 use sluice_flow::intent::{Into, Peer};
 use sluice_flow::port::{Happening, SlotKey};
@@ -195,6 +195,7 @@ impl PollEngine {
         };
         match fault {
             None => {
+                side.finish_after_send |= chain.follows() == Then::Fin;
                 side.send = Some(chain);
                 self.queue(key, leg);
             }

@@ -88,7 +88,7 @@ impl Outgoing {
     /// The entry that sends what is left. It points into `self`, which is boxed and must stay where it is until the completion.
     fn entry(&mut self, fd: types::Fd) -> squeue::Entry {
         // All of it in one completion, if possible: the kernel goes on by itself after a short send.
-        let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL | self.chain.as_ref().map_or(0, sock::more);
         let mut n = 0;
         for (to, slice) in self.slices.iter_mut().zip(self.chain.iter().flat_map(Chain::slices)) {
             *to = sock::io_slice(slice);

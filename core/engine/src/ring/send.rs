@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd as _;
 
-use sluice_flow::buf::Chain;
+use sluice_flow::buf::{Chain, Then};
 use sluice_flow::event::{Doing, Event, Fault, Leg};
 use sluice_flow::port::{Happening, SlotKey};
 
@@ -32,6 +32,7 @@ impl RingEngine {
             self.tell(key, Event::Sent { leg });
             return;
         }
+        self.slot(key).side_mut(leg).finish_after_send |= chain.follows() == Then::Fin;
         let outgoing = match self.outgoing.pop() {
             Some(mut kept) => {
                 kept.load(chain);

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::thread;
 
 use sluice_engine::Choice;
-use sluice_flow::buf::{Chain, Class};
+use sluice_flow::buf::{Chain, Class, Then};
 use sluice_flow::event::{Doing, Event, Fault, Leg};
 use sluice_flow::intent::{Intent, Into};
 use sluice_flow::port::Engine as _;
@@ -163,6 +163,44 @@ pub(crate) fn finishing_waits_for_the_send(choice: Choice) {
     let got = reading.join().unwrap();
     assert_eq!(got.len(), Class::Bulk.payload());
     assert!(got.iter().all(|b| *b == rounds - 1));
+    bench.release(key);
+    bench.assert_nothing_lent();
+}
+
+pub(crate) fn the_last_bytes_take_fin_along(choice: Choice) {
+    let mut bench = Bench::new(choice);
+    let (key, mut client) = bench.session();
+    for (text, then) in [("behind this ", Then::Open), ("there is nothing", Then::Fin)] {
+        let chain = Chain::whole(bench.filled(text.as_bytes())).then(then);
+        bench.engine.act(key, Intent::Send { leg: Leg::Client, chain });
+        bench.expect_sent(key, Leg::Client);
+    }
+    let mut got = String::new();
+    client.read_to_string(&mut got).unwrap();
+    assert_eq!(got, "behind this there is nothing");
+    // The other direction goes on.
+    client.write_all(b"and you?").unwrap();
+    bench.expect_bytes(key, Leg::Client, b"and you?");
+    bench.release(key);
+    bench.assert_nothing_lent();
+}
+
+pub(crate) fn what_may_wait_comes_all_the_same(choice: Choice) {
+    let mut bench = Bench::new(choice);
+    let (key, mut client) = bench.session();
+    // Once with something behind it, which takes it along, and once without.
+    for texts in [&["one, ", "two"][..], &["three"]] {
+        for text in texts {
+            let then = if *text == "two" { Then::Open } else { Then::More };
+            let chain = Chain::whole(bench.filled(text.as_bytes())).then(then);
+            bench.engine.act(key, Intent::Send { leg: Leg::Client, chain });
+            bench.expect_sent(key, Leg::Client);
+        }
+        let whole = texts.concat();
+        let mut got = vec![0; whole.len()];
+        client.read_exact(&mut got).unwrap();
+        assert_eq!(got, whole.as_bytes());
+    }
     bench.release(key);
     bench.assert_nothing_lent();
 }

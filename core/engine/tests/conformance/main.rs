@@ -70,6 +70,8 @@ both! {
         a_lent_buffer_comes_back_at_the_end
         a_reset_fails_the_receive
         finishing_waits_for_the_send
+        the_last_bytes_take_fin_along
+        what_may_wait_comes_all_the_same
         an_aborted_leg_is_reset
         sending_to_nobody_fails;
     connecting:

@@ -14,7 +14,7 @@ use sluice_link::reason::Reason;
 use sluice_link::time::Moment;
 use sluice_proto::socks5::{Answer, Reply};
 
-use crate::buf::{Buf, Chain, Class};
+use crate::buf::{Buf, Chain, Class, Then};
 use crate::event::{Event, Leg};
 use crate::half::{Broken, take};
 use crate::intent::{Intent, Into};
@@ -162,13 +162,15 @@ impl Drain {
             match self.words(turn) {
                 // rustls has no alert for some faults.
                 Some(words) if words.is_empty() => turn.pool.give(words),
-                Some(words) => self.out.push(Chain::whole(words), turn.out),
+                Some(words) => self.out.push(Chain::whole(words).then(Then::Fin), turn.out),
                 None => return self.end(turn),
             }
         }
         if !self.finished && matches!(self.say, Say::Nothing) && self.out.is_idle() {
             self.finished = true;
-            turn.out.push(Intent::Finish(Leg::Client));
+            if !self.out.says_fin() {
+                turn.out.push(Intent::Finish(Leg::Client));
+            }
         }
         if (self.gone && self.finished) || self.discarded > DISCARD_BYTES_MAX {
             return self.end(turn);

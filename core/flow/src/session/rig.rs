@@ -19,7 +19,7 @@ use sluice_link::time::Moment;
 use zeroize::Zeroizing;
 
 use super::{Arrival, Next, Session, Stage, Summary, Turn};
-use crate::buf::{Buf, Chain, Class, Pool, PoolSizes};
+use crate::buf::{Buf, Chain, Class, Pool, PoolSizes, Then};
 use crate::event::{Doing, Event, Fault, Leg};
 use crate::intent::{Intent, Into, Peer};
 use crate::tls::{Served, TicketKeys};
@@ -319,6 +319,7 @@ impl Rig {
                     assert!(chain.bytes() > 0);
                     let asked = self.leg(leg);
                     assert!(!asked.finished, "a send behind FIN on the {leg:?} leg");
+                    asked.finished = chain.follows() == Then::Fin;
                     assert!(asked.send.replace(chain).is_none(), "two sends on the {leg:?} leg");
                 }
                 Intent::Connect(peer) => assert!(self.dialled.replace(peer).is_none(), "dialled twice"),

@@ -6,12 +6,12 @@
 //!      └── Sent ─────────┴─ Done ────► send, take the keys over; what is left in the buffer is for them
 //! ```
 
-use crate::buf::{Buf, Chain, Class};
+use crate::buf::{Buf, Chain, Class, Then};
 use crate::event::Leg;
 use crate::half::take;
 use crate::intent::{Intent, Into};
 use crate::outgoing::Outgoing;
-use crate::tls::{Established, Handshake, Progress, TlsFault};
+use crate::tls::{Established, Handshake, Progress, TlsFault, Version};
 
 use super::Turn;
 
@@ -93,11 +93,14 @@ impl Shake {
                     return Shaken::Failed { fault, out: self.out, receiving: self.receiving, alert: out };
                 }
             };
+            if let Progress::Done = progress {
+                return self.finish(out, incoming, turn);
+            }
             if let Some(out) = out {
                 self.out.push(Chain::whole(out), turn.out);
             }
             match progress {
-                Progress::Flush => self.incoming = incoming,
+                Progress::Done | Progress::Flush => self.incoming = incoming,
                 Progress::Waiting => {
                     if let Some(buf) = incoming {
                         turn.pool.give(buf);
@@ -106,21 +109,30 @@ impl Shake {
                     turn.out.push(Intent::Receive { leg: self.leg, into: Into::Any(Class::Small) });
                     return Shaken::On(self);
                 }
-                Progress::Done => {
-                    let Self { tls, out, receiving, .. } = self;
-                    return match tls.finish() {
-                        Ok(established) => Shaken::Done { established, out, receiving, left: incoming },
-                        Err(fault) => {
-                            if let Some(buf) = incoming {
-                                turn.pool.give(buf);
-                            }
-                            Shaken::Failed { fault, out, receiving, alert: None }
-                        }
-                    };
-                }
             }
         }
         Shaken::On(self)
+    }
+
+    /// The keys are there. `last` is what we have to say in the handshake still, `left` what came behind it.
+    fn finish(self, last: Option<Buf>, left: Option<Buf>, turn: &mut Turn<'_>) -> Shaken {
+        let Self { tls, leg, mut out, receiving, .. } = self;
+        let finished = tls.finish();
+        if let Some(last) = last {
+            // Behind a client's last flight of TLS 1.3 we have nothing to say but a ticket, which nobody waits for: it goes with our first answer.
+            let is_ticket =
+                leg == Leg::Client && finished.as_ref().is_ok_and(|established| established.facts.version == Version::Tls13);
+            out.push(Chain::whole(last).then(if is_ticket { Then::More } else { Then::Open }), turn.out);
+        }
+        match finished {
+            Ok(established) => Shaken::Done { established, out, receiving, left },
+            Err(fault) => {
+                if let Some(buf) = left {
+                    turn.pool.give(buf);
+                }
+                Shaken::Failed { fault, out, receiving, alert: None }
+            }
+        }
     }
 
     /// Gives back what it holds: the leg is lost or given up.
