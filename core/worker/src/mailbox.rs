@@ -97,15 +97,13 @@ impl Asks {
         Self { queue: ArrayQueue::new(ASK_CAPACITY), bell: Bell::new(Eventfd(waker)) }
     }
 
-    /// A worker's end. Gives the message back if the queue is to be taken for full.
+    /// A worker's end. Gives the message back if the queue is to be taken for full. Control learns of it when its bell is rung.
     #[expect(clippy::result_large_err, reason = "giving the message back is the point, and a box would be an allocation each")]
     fn push(&self, ask: Ask) -> Result<(), Ask> {
         if self.queue.len() >= ASK_FULL {
             return Err(ask);
         }
-        self.queue.push(ask)?;
-        self.bell.ring();
-        Ok(())
+        self.queue.push(ask)
     }
 
     /// Control's end.
@@ -186,13 +184,16 @@ pub(crate) struct Mailbox {
     taken: u64,
     /// Reports that control must get and that have not found room yet.
     owed: VecDeque<Ask>,
+    /// Something was sent since the bell was rung last.
+    unheard: bool,
 }
 
 /// Makes the ring of one worker: control's end and the worker's.
 pub(crate) fn ring(asks: Arc<Asks>, waker: Waker) -> (Slit, Mailbox, Arc<Bell<Eventfd>>) {
     let (producer, consumer) = rtrb::RingBuffer::new(TELL_CAPACITY);
     let bell = Arc::new(Bell::new(Eventfd(waker)));
-    let mailbox = Mailbox { asks, ring: consumer, bell: bell.clone(), open: 0, sent: 0, taken: 0, owed: VecDeque::new() };
+    let mailbox =
+        Mailbox { asks, ring: consumer, bell: bell.clone(), open: 0, sent: 0, taken: 0, owed: VecDeque::new(), unheard: false };
     (Slit { ring: producer, bell: bell.clone(), put: Arc::default() }, mailbox, bell)
 }
 
@@ -203,6 +204,7 @@ impl Mailbox {
             return Err(ControlBehind);
         }
         self.asks.push(Ask::Redeem(redeem)).map_err(|_| ControlBehind)?;
+        self.unheard = true;
         self.sent += 1;
         self.open += 1;
         Ok(())
@@ -223,6 +225,7 @@ impl Mailbox {
     fn push(&mut self, ask: Ask) -> Option<Ask> {
         let unsent = self.asks.push(ask).err();
         self.sent += u64::from(unsent.is_none());
+        self.unheard |= unsent.is_none();
         unsent
     }
 
@@ -230,6 +233,14 @@ impl Mailbox {
     pub(crate) fn mention(&mut self, closed: Closed) {
         if self.owed.is_empty() {
             let _ = self.push(Ask::Closed(closed));
+        }
+    }
+
+    /// Wakes control if there is something for it: once for all that a turn has sent, so that the two do not take the processor from each
+    /// other for every word.
+    pub(crate) fn ring(&mut self) {
+        if std::mem::take(&mut self.unheard) {
+            self.asks.bell.ring();
         }
     }
 

@@ -192,6 +192,7 @@ impl<E: Engine> Worker<E> {
         self.deadlines();
         self.endings();
         self.numbers();
+        self.mail.ring();
         self.turns.record((self.clock)().since(self.now));
         Ok(())
     }
@@ -199,6 +200,7 @@ impl<E: Engine> Worker<E> {
     /// How long the engine may sleep: not at all while anything is left to do.
     fn wait(&mut self) -> Option<Duration> {
         let settled = self.mail.settle();
+        self.mail.ring();
         let stopping = self.stopping();
         let busy = self.share.waiting() || !self.ending.is_empty();
         if busy || !self.mail.may_sleep(|| self.balance.nothing_handed() && (stopping || !self.stop.load(Ordering::Acquire))) {
