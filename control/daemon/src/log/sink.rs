@@ -9,6 +9,11 @@ use std::time::Duration;
 const LINES_MAX: usize = 4096;
 /// How long an end waits for what has been logged; a reader that takes nothing for so long gets nothing.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
+/// How long the writer lets lines gather after it has written some: where many come, one wake-up and one write serve all of them. A line
+/// that comes alone is written at once.
+const GATHER_TIME: Duration = Duration::from_millis(10);
+/// Bytes from which on a piece is written though more wait.
+const WRITE_BYTES: usize = 64 * 1024;
 
 /// What waits, held only to move lines in or out, never while writing.
 #[derive(Default)]
@@ -18,6 +23,10 @@ struct Waiting {
     lost: u64,
     /// The writer has taken lines that it has not written yet.
     writing: bool,
+    /// The writer has nothing to do, and wants to be woken.
+    idle: bool,
+    /// Somebody waits for what there is.
+    hurry: bool,
     /// No more will come.
     closed: bool,
 }
@@ -25,8 +34,10 @@ struct Waiting {
 #[derive(Default)]
 struct Queue {
     waiting: Mutex<Waiting>,
-    /// Something waits, or no more will come.
+    /// Something waits, or no more will come, and the writer is idle.
     put: Condvar,
+    /// Somebody cannot wait until lines have gathered.
+    hurry: Condvar,
     /// Nothing waits and nothing is being written.
     written: Condvar,
 }
@@ -67,14 +78,23 @@ impl Sink {
             lost => waiting.lines.push_back(format!("… {lost} log lines were lost here: nobody read them in time\n")),
         }
         waiting.lines.push_back(line);
+        let wake = std::mem::take(&mut waiting.idle);
         drop(waiting);
-        self.0.put.notify_one();
+        if wake {
+            self.0.put.notify_one();
+        }
     }
 
     /// Waits, up to a bound, until everything before has been written.
     pub(super) fn flush(&self) {
-        let busy = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
-        drop(self.0.written.wait_timeout_while(self.0.lock(), FLUSH_TIME, busy));
+        let busy = |waiting: &mut Waiting| {
+            waiting.hurry = waiting.writing || !waiting.lines.is_empty();
+            waiting.hurry
+        };
+        self.0.lock().hurry = true;
+        self.0.hurry.notify_one();
+        let waited = self.0.written.wait_timeout_while(self.0.lock(), FLUSH_TIME, busy);
+        waited.unwrap_or_else(PoisonError::into_inner).0.hurry = false;
     }
 }
 
@@ -82,13 +102,18 @@ impl Drop for Sink {
     fn drop(&mut self) {
         self.0.lock().closed = true;
         self.0.put.notify_one();
+        self.0.hurry.notify_one();
     }
 }
 
 /// The writer thread. An error of the reader's is nobody's here: there is no one left to tell.
 fn write_all(mut to: impl Write, queue: &Queue) {
+    let mut piece = String::new();
     loop {
-        let nothing = |waiting: &mut Waiting| waiting.lines.is_empty() && !waiting.closed;
+        let nothing = |waiting: &mut Waiting| {
+            waiting.idle = waiting.lines.is_empty() && !waiting.closed;
+            waiting.idle
+        };
         let mut waiting = queue.put.wait_while(queue.lock(), nothing).unwrap_or_else(PoisonError::into_inner);
         let lines = std::mem::take(&mut waiting.lines);
         if lines.is_empty() {
@@ -97,11 +122,19 @@ fn write_all(mut to: impl Write, queue: &Queue) {
         waiting.writing = true;
         drop(waiting);
         for line in lines {
-            let _ = to.write_all(line.as_bytes());
+            piece.push_str(&line);
+            if piece.len() >= WRITE_BYTES {
+                let _ = to.write_all(piece.as_bytes());
+                piece.clear();
+            }
         }
-        let _ = to.flush();
-        queue.lock().writing = false;
+        let _ = to.write_all(piece.as_bytes()).and_then(|()| to.flush());
+        piece.clear();
+        let mut waiting = queue.lock();
+        waiting.writing = false;
         queue.written.notify_all();
+        let patient = |waiting: &mut Waiting| !waiting.hurry && !waiting.closed;
+        drop(queue.hurry.wait_timeout_while(waiting, GATHER_TIME, patient));
     }
 }
 
