@@ -14,6 +14,7 @@ use crate::{Pattern, wish};
 
 on_each_engine_and_with_rustls!(
     a_bad_tag_ends_its_session_with_the_alert_for_it,
+    a_fatal_alert_ends_both_sides_without_an_answer,
     a_record_cut_by_fin_is_not_delivered,
     a_reset_in_mid_stream_delivers_a_prefix,
     empty_records_in_a_row_are_counted,
@@ -132,6 +133,18 @@ fn a_bad_tag_ends_its_session_with_the_alert_for_it(wish: Wish) {
     assert_eq!(client.open(&told_us).last(), Some(&(ContentType::Alert, vec![2, 20])));
     assert_eq!(told.recv_timeout(PATIENCE).unwrap(), b"");
     counted(&gateway, "closed_tls_broken", 1);
+}
+
+/// Whoever gives up says why, and is not answered; the host does not take what came for complete.
+fn a_fatal_alert_ends_both_sides_without_an_answer(wish: Wish) {
+    let (gateway, (host, told)) = (wish.start(), witness_host());
+    let mut client = by_hand(&gateway, &host);
+    let last = [client.data(b"good"), client.seal(ContentType::Alert, &[2, 80])].concat();
+    client.send(&last).unwrap();
+    let told_us = until_end(&client.tcp);
+    assert!(client.open(&told_us).iter().all(|(typ, _)| *typ != ContentType::Alert));
+    assert!(b"good".starts_with(&told.recv_timeout(PATIENCE).unwrap()));
+    counted(&gateway, "closed_tls_alert", 1);
 }
 
 /// T08: nothing of a record is passed on before its tag has been checked.

@@ -677,3 +677,35 @@ fn records_are_small_after_a_pause_and_never_larger_than_said() {
     }
     assert_eq!(rig.records_at_client.iter().max(), Some(&(16_000 + 17)), "without a ramp a record is as long as what came");
 }
+
+#[test]
+fn a_key_that_cannot_be_changed_ends_its_session_in_order_when_it_is_spent() {
+    let mut rig = Rig::at_listener(|listener| listener.tls.tls13 = false);
+    rig.keys_spent_after(u64::MAX, 100);
+    // 11 blocks each, and one before.
+    for round in 0..9 {
+        rig.host_writes(&[7; 160]);
+        assert_eq!(rig.take_at_client(), [7; 160], "{round}");
+    }
+    assert_eq!(rig.stage(), Some(Stage::Splice));
+    rig.host_writes(b"one too many");
+    assert_eq!((rig.take_at_client(), rig.told_goodbye), (vec![], true));
+    assert!(rig.finished(Leg::Host));
+    rig.eof(Leg::Client);
+    assert_eq!(rig.reason(), Some(Reason::KeySpent));
+}
+
+#[test]
+fn keys_that_can_be_changed_are_and_nobody_notices() {
+    let mut rig = Rig::spliced();
+    rig.keys_spent_after(10, u64::MAX);
+    for round in 0..200_u8 {
+        let said = vec![round; 1 + usize::from(round) * 300];
+        rig.host_writes(&said);
+        assert!(rig.take_at_client() == said, "{round}");
+        rig.client_writes(&said);
+    }
+    assert_eq!(rig.at_host.len(), (0..200).map(|round| 1 + round * 300).sum::<usize>());
+    // A record with a KeyUpdate is 5 bytes, a type and a tag.
+    assert!(rig.records_at_client.iter().filter(|len| **len == 22).count() >= 20);
+}

@@ -18,7 +18,7 @@ use sluice_link::tell::{HostTls, Refusal, Target};
 use sluice_link::time::Moment;
 use zeroize::Zeroizing;
 
-use super::{Arrival, Next, Session, Stage, Summary, Turn};
+use super::{Arrival, Next, Session, Stage, State, Summary, Turn};
 use crate::buf::{Buf, Chain, Class, Pool, PoolSizes, Then};
 use crate::event::{Doing, Event, Fault, Leg};
 use crate::intent::{Intent, Into, Peer};
@@ -248,6 +248,12 @@ impl Rig {
 
     pub(super) fn stage(&self) -> Option<Stage> {
         self.session.as_ref().map(Session::stage)
+    }
+
+    /// Keys towards the client protect no more than so many records and blocks from now on.
+    pub(super) fn keys_spent_after(&mut self, records: u64, blocks: u64) {
+        let Some(Session(State::Splice(splice))) = &mut self.session else { panic!("no bytes flow") };
+        splice.client().spend_after(records, blocks);
     }
 
     pub(super) fn is_proven(&self) -> bool {

@@ -437,4 +437,10 @@ impl Splice {
     pub(super) fn facts(&self) -> &Facts {
         &self.facts
     }
+
+    /// The client's keys, to wear them out.
+    #[cfg(test)]
+    pub(super) fn client(&mut self) -> &mut Records {
+        &mut self.client
+    }
 }

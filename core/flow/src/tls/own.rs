@@ -373,6 +373,11 @@ mod hooks {
             self.sealing = self.rekey.as_deref_mut().unwrap().sealing().unwrap();
         }
 
+        /// Whether its keys may protect a limited amount only.
+        pub(in crate::tls) fn wears_off(&self) -> bool {
+            self.sealing.wears_off()
+        }
+
         /// Records sealed with the present key.
         pub(in crate::tls) fn sealed_with_this_key(&self) -> u64 {
             self.sealing.records()

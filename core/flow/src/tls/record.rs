@@ -237,8 +237,14 @@ impl Default for Parts {
 #[cfg(test)]
 mod hooks {
     use super::{Engine, Own, Records};
+    use crate::tls::rekey::KeyLimits;
 
     impl Records {
+        /// Lets our engine's keys protect no more than so many records and blocks.
+        pub(crate) fn spend_after(&mut self, records: u64, blocks: u64) {
+            self.inner().limit(KeyLimits { records, blocks });
+        }
+
         /// Our engine.
         pub(in crate::tls) fn inner(&mut self) -> &mut Own {
             let Engine::Own(own) = &mut self.0.engine else { panic!("these records are rustls's") };

@@ -21,6 +21,8 @@ use super::secret::{KeyFault, OpeningKey, SealingKey};
 pub(super) const KEY_RECORDS_MAX: u64 = 1 << 23;
 /// Blocks of 16 bytes (and one for each record) that one AES-GCM key seals before it is changed: 256 GiB.
 pub(super) const KEY_BLOCKS_MAX: u64 = 1 << 34;
+// RFC 8446, section 5.5: 2^24.5 records of 2^14 bytes, which are 2^10 blocks and more.
+const _: () = assert!(KEY_BLOCKS_MAX <= 1 << (24 + 10));
 /// KeyUpdates or session tickets in a row without application data between them.
 const DATALESS_MAX: u8 = 32;
 /// KeyUpdates within [`WINDOW`].

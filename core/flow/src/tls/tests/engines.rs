@@ -80,6 +80,32 @@ fn a_stream_cut_anywhere_is_the_same_stream() {
 }
 
 #[test]
+fn key_changes_may_be_cut_anywhere_too() {
+    for engine in ENGINES {
+        let (mut server, mut client) = meet_by(engine, true);
+        let mut now = START;
+        let mut cut = 0;
+        loop {
+            let mut out = buf(Class::Small);
+            client.seal_into(b"before", &mut out).unwrap();
+            client.inner().update_key(true, &mut out);
+            client.seal_into(b"after", &mut out).unwrap();
+            let wire = out.filled();
+            if cut > wire.len() {
+                break;
+            }
+            let (mut got, first) = open_at(&mut server, &wire[..cut], now).unwrap();
+            let (rest, second) = open_at(&mut server, &wire[first.rest..], now).unwrap();
+            got.extend(rest);
+            assert_eq!((&got[..], first.key_updates + second.key_updates), (&b"beforeafter"[..], 1), "{engine:?} cut at {cut}");
+            assert_eq!(open_at(&mut client, &sealed(&mut server, b"answer"), now).unwrap().0, b"answer");
+            now = now + Duration::from_secs(1);
+            cut += 1;
+        }
+    }
+}
+
+#[test]
 fn padding_is_taken_off_however_much_there_is() {
     for engine in ENGINES {
         let (mut server, mut client) = meet_by(engine, true);

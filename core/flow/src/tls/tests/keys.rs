@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustls::crypto::aws_lc_rs::cipher_suite::*;
-use rustls::version::TLS13;
+use rustls::version::{TLS12, TLS13};
 
 use super::super::rekey::KeyLimits;
 use super::super::secret::content;
@@ -24,6 +24,23 @@ fn pair_of(suite: SupportedCipherSuite) -> (Records, ClientConnection) {
 fn ours() -> (Records, Records) {
     let (server, client) = meet_ourselves(&serve(tls(&[&ECDSA])), &hosts(&ECDSA));
     (server.records, client.records)
+}
+
+/// What rustls knows of the suites: we change keys long before it would, and never where it would not.
+#[test]
+fn our_bounds_are_within_those_of_rustls() {
+    for suite in ALL_CIPHER_SUITES {
+        let (limit, version) = match suite {
+            SupportedCipherSuite::Tls12(suite) => (suite.common.confidentiality_limit, &TLS12),
+            SupportedCipherSuite::Tls13(suite) => (suite.common.confidentiality_limit, &TLS13),
+        };
+        let config = Arc::new(client_config(&[&ECDSA, &RSA], &[*suite], &[version]));
+        let mut theirs = client(&config, NAME);
+        let mut ours = meet_client(&serve(tls(&[&ECDSA, &RSA])), &mut theirs).unwrap().established.records;
+        let wears_off = ours.inner().wears_off();
+        assert_eq!(wears_off, limit < u64::MAX, "{suite:?}");
+        assert!(!wears_off || 2 * KeyLimits::STANDARD.records <= limit, "{suite:?}: {limit}");
+    }
 }
 
 #[test]

@@ -105,6 +105,31 @@ fn as_client_every_suite_and_with_tickets_behind_the_handshake() {
 }
 
 #[test]
+fn tickets_in_pieces_may_be_cut_anywhere() {
+    for engine in ENGINES {
+        for step in [1, 7, 100] {
+            let mut config = server_config(&ECDSA, &[TLS13_AES_128_GCM_SHA256], &[&TLS13]);
+            config.send_tls13_tickets = 4;
+            config.max_fragment_size = Some(64);
+            let mut theirs = ServerConnection::new(config.into()).unwrap();
+            let Met { mut established, rest } = meet_host_by(engine, &hosts(&ECDSA), NAME, &mut theirs).unwrap();
+            let mut wire = rest;
+            wire.extend(theirs_sealed(&mut theirs, b"and then the host speaks"));
+            let (mut got, mut held) = (Vec::new(), Vec::new());
+            for piece in wire.chunks(step) {
+                held.extend_from_slice(piece);
+                let (plain, opened) = open_all(&mut established.records, &held).unwrap();
+                got.extend(plain);
+                held.drain(..opened.rest);
+                // In between somebody may speak.
+                assert_eq!(push(&mut theirs, &sealed(&mut established.records, b"up")).unwrap(), b"up");
+            }
+            assert_eq!(got, b"and then the host speaks", "{engine:?}, {step} bytes at a time");
+        }
+    }
+}
+
+#[test]
 fn resumed_sessions_converse_too() {
     for (engine, suite, pair) in cases() {
         let served = serve_by(engine, pair);

@@ -158,6 +158,13 @@ fn only_so_many_empty_records_in_a_row() {
 }
 
 #[test]
+fn padding_does_not_make_empty_records_any_fuller() {
+    let padded = [&[content::DATA][..], &[0; 1000]].concat();
+    assert_eq!(open_inner(&vec![&padded[..]; 32]).unwrap().1.records, 32);
+    assert_eq!(open_inner(&vec![&padded[..]; 33]), Err(RecordFault::TooManyEmpty));
+}
+
+#[test]
 fn alerts_end_a_session_with_what_they_say() {
     assert!(open_inner(&[&[1, 0, content::ALERT]]).unwrap().1.closed);
     assert!(open_inner(&[&[2, 0, content::ALERT]]).unwrap().1.closed, "the level means nothing");
