@@ -77,12 +77,15 @@ pub fn give_large_memory_back() {
     }
 }
 
-/// Major and minor number of the running kernel; zeroes if it does not say.
+/// Major and minor number of the running kernel; zeroes if it does not say. For tests of what must be known to it: the engines do not ask for
+/// a number, they try.
+#[cfg(test)]
 pub(crate) fn kernel_version() -> (u32, u32) {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     parse_version(&release)
 }
 
+#[cfg(test)]
 fn parse_version(release: &str) -> (u32, u32) {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or_default());
     (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())

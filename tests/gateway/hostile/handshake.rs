@@ -18,6 +18,7 @@ on_each_engine!(
     who_does_not_finish_a_hello_is_closed_in_time,
     a_source_that_never_finishes_has_its_share_and_no_more,
     who_stops_in_the_handshake_is_closed_in_time,
+    a_flood_of_connections_comes_in_as_fast_as_turns_go_and_no_faster,
 );
 
 /// The most bytes that a hello may have, record headers included.
@@ -127,4 +128,32 @@ fn who_stops_in_the_handshake_is_closed_in_time(engine: &'static str) {
         assert_eq!(until_end(tcp).first(), Some(&HANDSHAKE), "the server's flight, then the end");
     }
     counted(&gateway, "closed_tls_timeout", 20);
+}
+
+/// T23: what a connection costs is in front of somebody's keystroke a few times, and not two thousand times. By the gateway's own count of turns:
+/// that many connections, waiting when it looks, have come in over so many turns.
+fn a_flood_of_connections_comes_in_as_fast_as_turns_go_and_no_faster(engine: &'static str) {
+    const FLOOD: u64 = 2_000;
+    /// As `sluice_flow::port::ACCEPTS_PER_TURN`: from outside it is a promise, not a constant.
+    const A_TURN: u64 = 2;
+    let gateway = wish(engine).line("set ns limits -unprovenPerSource 10000 -handshakeTimeoutMs 60000").start();
+    let host = Host::echo();
+    let descriptors = gateway.descriptors();
+    let mut witness = gateway.launch(host.address);
+    let before = gateway.counters();
+    gateway.signal("STOP");
+    // The kernel lets them in, and they wait.
+    let crowd: Vec<_> = (0..FLOOD).map(|_| raw(&gateway)).collect();
+    witness.stream.write_all(b"key").unwrap();
+    gateway.signal("CONT");
+    witness.stream.read_exact(&mut [0; 3]).unwrap();
+    let after = until("all of them to be in", || {
+        let counters = gateway.counters();
+        (counters["accepted"] == before["accepted"] + FLOOD).then_some(counters)
+    });
+    let turns = after["turns"] - before["turns"];
+    assert!(turns * A_TURN >= FLOOD, "{FLOOD} came in {turns} turns");
+    still_served(&mut witness);
+    drop((crowd, witness));
+    gateway.settles_at(descriptors);
 }

@@ -16,9 +16,6 @@ use crate::sock::{self, Address, Half, Mode};
 use crate::spare::{ACCEPT_PAUSE, Trouble, trouble};
 use crate::{errno, queue};
 
-/// Connections taken from one listener before others have their turn.
-const ACCEPTS_PER_STEP: usize = 64;
-
 impl PollEngine {
     /// Works through the run list until it is empty or `limit` things have happened. What a step puts on the list waits for the
     /// next turn, so that one pass ends.
@@ -29,7 +26,7 @@ impl PollEngine {
             }
             let Some(step) = self.run.pop_front() else { return };
             match step {
-                Step::Accept(index) => self.try_accept(index, happened, limit),
+                Step::Accept(index) => self.try_accept(index, happened),
                 Step::Receive(key, leg) if self.holds(key) && self.bulk_left == 0 && self.slot(key).side(leg).wants_bulk() => {
                     self.run.push_back(step);
                 }
@@ -308,41 +305,36 @@ impl PollEngine {
         self.connect_failed(key, fault);
     }
 
-    fn try_accept(&mut self, index: usize, happened: &mut Vec<Happening>, limit: usize) {
+    /// One connection: whoever comes waits in the kernel's backlog, and not in front of those who are here.
+    fn try_accept(&mut self, index: usize, happened: &mut Vec<Happening>) {
         let Some(Some(listener)) = self.listeners.get_mut(index) else { return };
         listener.queued = false;
         if !self.accepting {
             return;
         }
-        for _ in 0..ACCEPTS_PER_STEP {
-            if happened.len() >= limit {
-                break;
-            }
-            match sock::accept(listener.socket.as_fd(), Mode::NonBlocking) {
-                Ok(socket) => {
-                    let at = socket.as_fd();
-                    let (Ok(client), Ok(local)) = (sock::peer_address(at), sock::local_address(at)) else {
-                        // It was reset while it waited; nobody is there to talk to.
-                        continue;
-                    };
+        match sock::accept(listener.socket.as_fd(), Mode::NonBlocking) {
+            Ok(socket) => {
+                let at = socket.as_fd();
+                // Without an address it was reset while it waited; nobody is there to talk to.
+                if let (Ok(client), Ok(local)) = (sock::peer_address(at), sock::local_address(at)) {
                     let door = self.doors.open(socket);
                     happened.push(Happening::Accepted { listener: listener.id, door, client, local });
                 }
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                    listener.ready = false;
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                listener.ready = false;
+                return;
+            }
+            Err(e) => match trouble(e.raw_os_error().unwrap_or_default()) {
+                Trouble::None => {}
+                trouble @ (Trouble::RanOut | Trouble::Strange) => {
+                    if trouble == Trouble::RanOut {
+                        self.spare.shed(listener.socket.as_fd());
+                    }
+                    listener.paused = Some(now() + ACCEPT_PAUSE);
                     return;
                 }
-                Err(e) => match trouble(e.raw_os_error().unwrap_or_default()) {
-                    Trouble::None => {}
-                    trouble @ (Trouble::RanOut | Trouble::Strange) => {
-                        if trouble == Trouble::RanOut {
-                            self.spare.shed(listener.socket.as_fd());
-                        }
-                        listener.paused = Some(now() + ACCEPT_PAUSE);
-                        return;
-                    }
-                },
-            }
+            },
         }
         self.queue_accept(index);
     }

@@ -1,7 +1,8 @@
-//! Accepting: one operation that goes on, or one after the other.
+//! Accepting: one after the other, so that a listener gives at most one connection a turn.
 //!
-//! Going on ("multishot") gave invalid descriptors under load on kernels 6.6 to 6.8-rc with deferred task running, so older ones
-//! accept one by one. Either way the completion has no address; two calls ask the socket.
+//! An operation that goes on ("multishot") brings whoever waits at once: a flood of connections is then in front of the keystrokes of those
+//! who are here. One by one the flood waits in the kernel's backlog, and comes in as fast as turns, and with them handshakes, go.
+//! `docs/scale.md` has what that costs. The completion has no address; two calls ask the socket.
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -14,16 +15,12 @@ use super::op::Op;
 use super::push::Accepted;
 use super::token::Token;
 use crate::doors;
-use crate::machine::{kernel_version, now};
-use crate::report::{Outcome, Report};
+use crate::machine::now;
 use crate::sock::{self, Mode};
 use crate::spare::{ACCEPT_PAUSE, Trouble, trouble};
 
 /// Listeners that an engine may have, closing ones included.
 pub(crate) const LISTENERS_MAX: usize = 1024;
-
-/// The first kernel on which accepting many at once is trusted.
-const MANY_SINCE: (u32, u32) = (6, 8);
 
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -36,15 +33,6 @@ pub(crate) struct Listener {
     closing: bool,
     /// Left alone until then, since descriptors had run out.
     pub(super) paused: Option<Moment>,
-}
-
-/// Whether this kernel may accept many at once.
-pub(crate) fn many(report: &mut Report) -> bool {
-    let (major, minor) = kernel_version();
-    let many = (major, minor) >= MANY_SINCE;
-    let outcome = if many { Outcome::Works } else { Outcome::Without };
-    report.note("multishot accept", outcome, format!("kernel {major}.{minor}"));
-    many
 }
 
 impl RingEngine {
@@ -96,7 +84,7 @@ impl RingEngine {
             && listener.armed.is_none()
             && listener.paused.is_none()
         {
-            let op = Op::Accept { listener: index, many: self.accept_many };
+            let op = Op::Accept { listener: index };
             listener.armed = Some(self.queue.start(listener.socket.as_fd(), op));
         }
     }
@@ -111,14 +99,12 @@ impl RingEngine {
         }
     }
 
-    /// What an accept brought. Unless it goes on, its listener is looked after.
-    pub(super) fn accepted(&mut self, accepted: Accepted, goes_on: bool) -> Option<Happening> {
+    /// What an accept brought; the next one follows it.
+    pub(super) fn accepted(&mut self, accepted: Accepted) -> Option<Happening> {
         let Accepted { listener, socket } = accepted;
         let errno = socket.as_ref().err().copied();
         let happening = socket.ok().and_then(|socket| self.admit(listener, socket));
-        if !goes_on {
-            self.accept_ended(listener, errno);
-        }
+        self.accept_ended(listener, errno);
         happening
     }
 
@@ -137,7 +123,7 @@ impl RingEngine {
         Some(Happening::Accepted { listener: id, door, client, local })
     }
 
-    /// The accept of the listener at `index` will bring no more.
+    /// The accept of the listener at `index` has ended.
     fn accept_ended(&mut self, index: usize, errno: Option<i32>) {
         let Some(Some(listener)) = self.listeners.get_mut(index) else { return };
         listener.armed = None;
@@ -171,55 +157,5 @@ impl RingEngine {
             }
         }
         next
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-    use std::net::TcpStream;
-    use std::time::Duration;
-
-    use sluice_flow::port::Engine as _;
-
-    use super::super::ladder::Rung;
-    use super::*;
-    use crate::{EngineSettings, bind};
-
-    /// As on kernels where accepting many at once is not trusted.
-    #[test]
-    fn one_by_one_serves_everybody_too() {
-        if std::env::var_os("SLUICE_NO_URING").is_some_and(|v| v == "1") {
-            return;
-        }
-        let settings = EngineSettings { sessions: 4, ..EngineSettings::default() };
-        let mut engine = RingEngine::new(&Rung::ALL, &settings, &mut Report::default()).unwrap();
-        engine.accept_many = false;
-        let socket = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let addr = socket.local_addr().unwrap();
-        engine.listen(ListenerId(0), socket).unwrap();
-        let clients: Vec<_> = (0..50).map(|_| TcpStream::connect(addr).unwrap()).collect();
-        let mut waiting: HashSet<_> = clients.iter().map(|c| c.local_addr().unwrap()).collect();
-        let end = now() + Duration::from_secs(60);
-        while !waiting.is_empty() {
-            assert!(now() < end, "{} wait", waiting.len());
-            let mut happened = Vec::new();
-            engine.turn(Some(Duration::from_millis(20)), &mut happened).unwrap();
-            for happening in happened {
-                match happening {
-                    Happening::Accepted { door, client, .. } => {
-                        assert!(waiting.remove(&client));
-                        engine.refuse(door);
-                    }
-                    other @ (Happening::Session { .. } | Happening::Released(_) | Happening::Woken) => panic!("{other:?}"),
-                }
-            }
-        }
-        assert!(engine.listeners[0].as_ref().is_some_and(|l| l.armed.is_some()));
-        engine.unlisten(ListenerId(0));
-        while engine.listeners[0].is_some() {
-            assert!(now() < end);
-            engine.turn(Some(Duration::from_millis(20)), &mut Vec::new()).unwrap();
-        }
     }
 }

@@ -76,7 +76,6 @@ pub struct RingEngine {
     bulk_left: usize,
     listeners: Vec<Option<Listener>>,
     accepting: bool,
-    accept_many: bool,
     doors: Doors,
     spare: Spare,
     wake: Option<OwnedFd>,
@@ -150,7 +149,6 @@ impl RingEngine {
             bulk_left: 0,
             listeners: Vec::new(),
             accepting: true,
-            accept_many: accept::many(report),
             doors: Doors::default(),
             spare: Spare::new(),
             wake: None,
@@ -200,12 +198,10 @@ impl RingEngine {
         }
         let token = Token::of(completion.user_data);
         if let Some(accepted) = self.queue.claim(&mut completion) {
-            if !completion.goes_on() {
-                self.queue.finish(token);
-            }
-            return self.accepted(accepted, completion.goes_on());
+            self.queue.finish(token);
+            return self.accepted(accepted);
         }
-        // No other operation of ours goes on, and one that has ended is not in the table any more.
+        // No operation of ours goes on, and one that has ended is not in the table any more.
         let Some(op) = self.queue.finish(token) else {
             self.tally.stale += 1;
             return None;

@@ -30,8 +30,8 @@ pub(crate) enum Hint {
 /// An operation with all that it points to.
 #[derive(Debug)]
 pub(crate) enum Op {
-    /// Accept at the listener with this index, once or until told otherwise.
-    Accept { listener: usize, many: bool },
+    /// Accept at the listener with this index.
+    Accept { listener: usize },
     /// Receive into whichever buffer of that class is ready. The wish may have been for a larger one.
     ReceiveAny { at: Place, class: Class, wanted: Class, hint: Hint },
     /// Receive into this one. `fed`: it is the pool's, given after waiting for one; else the session has lent it.
@@ -108,8 +108,7 @@ impl Op {
     /// The entry for the kernel. It points to what `self` owns on the heap, and which must stay there until the completion.
     pub(super) fn entry(&mut self, fd: types::Fd) -> squeue::Entry {
         match self {
-            Self::Accept { many: true, .. } => opcode::AcceptMulti::new(fd).flags(libc::SOCK_CLOEXEC).build(),
-            Self::Accept { many: false, .. } => opcode::Accept::new(fd, null_mut(), null_mut()).flags(libc::SOCK_CLOEXEC).build(),
+            Self::Accept { .. } => opcode::Accept::new(fd, null_mut(), null_mut()).flags(libc::SOCK_CLOEXEC).build(),
             Self::ReceiveAny { class, hint, .. } => opcode::Recv::new(fd, null_mut(), length(class.payload()))
                 .buf_group(group::number(*class))
                 .ioprio(priority(*hint))

@@ -40,11 +40,6 @@ pub(crate) struct Completion {
 }
 
 impl Completion {
-    /// The operation goes on.
-    pub(crate) fn goes_on(&self) -> bool {
-        cqueue::more(self.flags)
-    }
-
     /// The socket had more.
     pub(crate) fn left_some(&self) -> bool {
         cqueue::sock_nonempty(self.flags)
@@ -158,7 +153,7 @@ impl Queue {
     pub(crate) fn claim(&self, completion: &mut Completion) -> Option<Accepted> {
         let token = Token::of(completion.user_data);
         let entry = self.table.get(token.index as usize).filter(|e| e.sequence == token.sequence)?;
-        let Some(Op::Accept { listener, .. }) = &entry.op else { return None };
+        let Some(Op::Accept { listener }) = &entry.op else { return None };
         let result = std::mem::replace(&mut completion.result, -libc::EBADF);
         let socket = if result < 0 {
             Err(-result)
@@ -307,9 +302,7 @@ impl Queue {
         }
         // Whoever came in at the last moment is let out at once.
         drop(self.claim(&mut completion));
-        if !completion.goes_on() {
-            self.finish(Token::of(completion.user_data));
-        }
+        self.finish(Token::of(completion.user_data));
     }
 }
 

@@ -10,7 +10,7 @@ use sluice_engine::{AnyEngine, Choice, EngineSettings};
 use sluice_flow::buf::{Buf, Chain, Class, PoolSizes};
 use sluice_flow::event::{Event, Leg};
 use sluice_flow::intent::{Intent, Into, Peer};
-use sluice_flow::port::{Door, Engine as _, Generation, Happening, ListenerId, Slot, SlotKey};
+use sluice_flow::port::{ACCEPTS_PER_TURN, Door, Engine as _, Generation, Happening, ListenerId, Slot, SlotKey};
 
 /// After so much time a state that was waited for will not come.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -74,11 +74,12 @@ impl Bench {
         Self { engine, visitors: VecDeque::new(), events: HashMap::new(), released: Vec::new(), woken: 0, next_slot: 0 }
     }
 
-    /// One turn, sorted. Answers with how much happened.
+    /// One turn, sorted. Answers with how much happened. No listener may bring more than its share.
     pub(crate) fn turn(&mut self, wait: Option<Duration>) -> usize {
         let mut happened = Vec::new();
         self.engine.turn(wait, &mut happened).unwrap();
         let n = happened.len();
+        let before = self.visitors.len();
         for happening in happened {
             match happening {
                 Happening::Accepted { listener, door, client, local } => {
@@ -89,6 +90,11 @@ impl Bench {
                 Happening::Woken => self.woken += 1,
             }
         }
+        let mut came = HashMap::new();
+        for visitor in self.visitors.iter().skip(before) {
+            *came.entry(visitor.listener).or_insert(0) += 1;
+        }
+        assert!(came.values().all(|came| *came <= ACCEPTS_PER_TURN), "{came:?} in one turn");
         n
     }
 
