@@ -39,7 +39,7 @@ impl Case {
 
 /// All of it, in order.
 pub(super) fn cases(quick: bool) -> Vec<Case> {
-    let bulk = |name, args| case(name, args, "CPU s/GiB", cpu_seconds);
+    let bulk = |name, args| Case { guest: Some(Kind::Copy), ..case(name, args, "CPU s/GiB", cpu_seconds) };
     let each = |name, args| case(name, args, "CPU µs each", cpu_micros);
     vec![
         // First, since memory that a process has kept from earlier work would hide what its sessions need.

@@ -3,8 +3,10 @@
 //! ```text
 //!   sluicegate        io_uring            tokio-64k      a program of an afternoon (bench/peer-tokio)
 //!   sluicegate-mio    mio                 haproxy-64k, nginx-64k, hitch, stunnel     Debian's
-//!   sluicegate-spin   io_uring, and a     tcp-copy       HAProxy without TLS: what the kernel alone costs
-//!                     worker that looks for 50 µs before it sleeps
+//!   sluicegate-spin   io_uring, and a     tcp-copy       HAProxy without TLS: what the kernel alone costs, with a proxy
+//!                     worker that looks   floor-64k      receive, AES-128-GCM in place, send, and nothing else: what kernel and
+//!                     for 50 µs before    floor-256k     cipher cost, so that nobody can be below
+//!                     it sleeps
 //! ```
 //!
 //! All have the same certificate, TLS 1.3 and one thread or process that carries bytes. A peer that is not installed is left out.
@@ -29,7 +31,7 @@ pub(super) enum Kind {
     Spinning,
     /// A TLS-to-TCP proxy.
     Peer,
-    /// A TCP-to-TCP proxy.
+    /// Something between TCP and TCP.
     Copy,
 }
 
@@ -64,6 +66,8 @@ pub(super) fn start(plan: &Plan, dir: &Path, host: SocketAddr) -> Result<Vec<Tar
         ("hitch", plan.hitch.clone(), hitch),
         ("stunnel", plan.stunnel.clone(), stunnel),
         ("tcp-copy", plan.haproxy.clone(), copy),
+        ("floor-64k", plan.tokio()?, floor_64k),
+        ("floor-256k", plan.tokio()?, floor_256k),
     ] {
         if plan.wants(name) {
             add(if binary.exists() { Some(begin(&place, name, &binary)?) } else { missing(name, &binary) });
@@ -123,6 +127,20 @@ fn tokio(place: &Place<'_>, name: &'static str, binary: &Path) -> Result<Target,
     let args = ["--listen", &address.to_string(), "--host", &place.host.to_string()].map(str::to_owned);
     let args = [&args[..], &["--cert".into(), place.file("gw.pem"), "--key".into(), place.file("gw.key")]].concat();
     place.begin(name, Kind::Peer, address, binary, &args.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn floor(place: &Place<'_>, name: &'static str, binary: &Path, buffer: &str) -> Result<Target, Fault> {
+    let address = free_port()?;
+    let args = ["--floor", "--buffer", buffer, "--listen", &address.to_string(), "--host", &place.host.to_string()];
+    place.begin(name, Kind::Copy, address, binary, &args)
+}
+
+fn floor_64k(place: &Place<'_>, name: &'static str, binary: &Path) -> Result<Target, Fault> {
+    floor(place, name, binary, "65536")
+}
+
+fn floor_256k(place: &Place<'_>, name: &'static str, binary: &Path) -> Result<Target, Fault> {
+    floor(place, name, binary, "262144")
 }
 
 /// What HAProxy is told in either role.
