@@ -11,7 +11,9 @@ pub(crate) const REJECTS: ListenerId = ListenerId(1);
 pub(crate) const RELAYS: ListenerId = ListenerId(2);
 /// Like [`REJECTS`], but its sessions have a rate each way.
 pub(crate) const PACED: ListenerId = ListenerId(3);
-/// That rate.
+/// Like [`REJECTS`], but rustls has the records of its sessions.
+pub(crate) const RUSTLS: ListenerId = ListenerId(4);
+/// The rate of [`PACED`].
 pub(crate) const PACED_BYTES_PER_SECOND: u64 = 200_000;
 
 /// How the client opens.
@@ -176,6 +178,8 @@ impl Plan {
                 RELAYS
             } else if chance.percent(25) {
                 PACED
+            } else if chance.percent(25) {
+                RUSTLS
             } else {
                 REJECTS
             },

@@ -29,7 +29,7 @@ use sluice_link::count::{Counters, ListenerCounters, ListenerTotals};
 use sluice_link::id::{Generation, LaunchId, ListenerId, SessionKey, SlotKey, SnapshotId, WorkerId};
 use sluice_link::live::LiveTable;
 use sluice_link::reason::Reason;
-use sluice_link::snapshot::{CertKey, HostTlsProfile, Limits, Listener, Rates, Snapshot, Speeds, Tls};
+use sluice_link::snapshot::{CertKey, HostTlsProfile, Limits, Listener, Rates, RecordEngine, Snapshot, Speeds, Tls};
 use sluice_link::tell::{HostTls, Refusal, Target};
 use sluice_link::time::Moment;
 use zeroize::Zeroizing;
@@ -37,7 +37,7 @@ use zeroize::Zeroizing;
 use crate::chance::Chance;
 use crate::net::{Faults, Sim};
 use crate::peers::{Client, Host};
-use crate::plan::{Answer, Ending, Opening, PACED, PACED_BYTES_PER_SECOND, Plan, REJECTS, RELAYS};
+use crate::plan::{Answer, Ending, Opening, PACED, PACED_BYTES_PER_SECOND, Plan, REJECTS, RELAYS, RUSTLS};
 
 const START: Moment = Moment(1_000_000_000_000);
 const NAME: &str = "gw.example.test";
@@ -110,6 +110,10 @@ impl Kit {
                 listener(REJECTS, sluice_link::snapshot::Cgp::Reject),
                 listener(RELAYS, sluice_link::snapshot::Cgp::Relay),
                 Listener { rates: Rates { session, ..Rates::default() }, ..listener(PACED, sluice_link::snapshot::Cgp::Reject) },
+                Listener {
+                    tls: Tls { engine: RecordEngine::Rustls, ..tls.clone() },
+                    ..listener(RUSTLS, sluice_link::snapshot::Cgp::Reject)
+                },
             ],
             inner: "/run/inner.sock".into(),
             host_tls: vec![HostTlsProfile { id: "hosts".into(), roots_pem: cert.pem().into_bytes().into() }],
@@ -164,7 +168,7 @@ pub(crate) struct World<'k> {
     wheel: Wheel,
     share: Share,
     count: Counters,
-    listeners: [(ListenerId, ListenerCounters); 3],
+    listeners: [(ListenerId, ListenerCounters); 4],
     traffic: LiveTable,
     lives: HashMap<usize, Life>,
     live: Vec<usize>,
@@ -200,7 +204,7 @@ impl<'k> World<'k> {
             wheel: Wheel::new(PLACES, START),
             share: Share::new(),
             count: Counters::default(),
-            listeners: [REJECTS, RELAYS, PACED].map(|id| (id, ListenerCounters::default())),
+            listeners: [REJECTS, RELAYS, PACED, RUSTLS].map(|id| (id, ListenerCounters::default())),
             traffic: LiveTable::new(PLACES),
             lives: HashMap::new(),
             live: Vec::new(),
