@@ -213,12 +213,28 @@ impl Outcome {
         if self.unit == "GiB" { self.unit.clone() } else { format!("{}s", self.unit) }
     }
 
+    /// A number of units: whole, but for GiB.
+    fn amount(&self, units: f64) -> String {
+        if self.unit == "GiB" { format!("{units:.3}") } else { format!("{units:.0}") }
+    }
+
+    /// Seconds for a unit, as people say it: a GiB takes whole ones, all else takes microseconds.
+    fn each(&self, seconds: f64) -> String {
+        if self.unit == "GiB" { format!("{seconds:.3} s") } else { format!("{:.3} µs", seconds * 1e6) }
+    }
+
     /// Names and values, as tables show them.
     pub(crate) fn lines(&self) -> Vec<(String, String)> {
         let mut lines = Vec::new();
         let mut line = |name: &str, value: String| lines.push((name.to_owned(), value));
-        line("done", format!("{:.3} {} in {:.2} s", self.units, self.plural(), self.seconds));
-        line("rate", format!("{:.1} {}/s", self.units / self.seconds, self.plural()));
+        let (done, units, seconds) = (self.amount(self.units), self.plural(), self.seconds);
+        if self.unit == "session" {
+            // They are there; nothing is done with them.
+            line("held", format!("{done} {units} for {seconds:.2} s"));
+        } else {
+            line("done", format!("{done} {units} in {seconds:.2} s"));
+            line("rate", format!("{} {units}/s", self.amount(self.units / seconds)));
+        }
         if self.resumed > 0 {
             line("resumed", format!("{} of them", self.resumed));
         }
@@ -234,9 +250,9 @@ impl Outcome {
         }
         if let (Some(cpu), Some(each)) = (self.cpu_seconds, self.cpu_per_unit) {
             line("CPU of the process", format!("{cpu:.3} s, {:.1} % of one core", cpu / self.seconds * 100.0));
-            line(&format!("CPU per {}", self.unit), format!("{:.3} µs", each * 1e6));
+            line(&format!("CPU per {}", self.unit), self.each(each));
             for (name, seconds) in self.cpu_by_thread.iter().filter(|_| self.cpu_by_thread.len() > 1) {
-                line(&format!("  thread {name}"), format!("{:.3} µs", seconds / self.units * 1e6));
+                line(&format!("  thread {name}"), self.each(seconds / self.units));
             }
         }
         for latency in self.latencies.iter().filter(|latency| !latency.counts.is_empty()) {
@@ -343,6 +359,18 @@ mod tests {
         assert_eq!((both.cpu_seconds, both.cpu_per_unit), (Some(0.5), Some(0.1)), "only the first looks at the process");
         assert_eq!(both.latency_us, [30, 50, 50, 50, 50]);
         assert_eq!(both.samples[0].units, 10);
+    }
+
+    #[test]
+    fn units_are_shown_as_people_count_them() {
+        let lines = |unit: &'static str| {
+            let outcome = Outcome::new(unit, 3.0, 2.0, Some(1.5), &histogram().unwrap());
+            outcome.lines().into_iter().map(|(_, value)| value).collect::<Vec<_>>()
+        };
+        assert_eq!(lines("GiB")[..2], ["3.000 GiB in 2.00 s", "1.500 GiB/s"]);
+        assert_eq!(lines("GiB")[3], "0.500 s");
+        assert_eq!(lines("message")[..2], ["3 messages in 2.00 s", "2 messages/s"]);
+        assert_eq!(lines("message")[3], "500000.000 µs");
     }
 
     #[test]
