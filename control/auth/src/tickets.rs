@@ -9,8 +9,13 @@
 //! ```
 //!
 //! The table holds keyed hashes: whoever reads it cannot use a single ticket. Unknown, expired and used are one answer.
+//!
+//! A ticket is redeemed seconds after its issue, when nothing of it is in a cache any more, so redeeming touches as little as it can: the
+//! ends of lives are in a heap that is not told, and that passes over what is gone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
+use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
 use std::hash::Hash;
 use std::time::Duration;
@@ -24,6 +29,9 @@ use crate::seal::{Seal, SealKey, hex};
 pub const STA_RANDOM_BYTES: usize = 16;
 /// Random bytes of a logon ticket: 30 digits, since clients cut it into 14 and 16.
 pub const LOGON_RANDOM_BYTES: usize = 15;
+
+/// Ends of lives that are kept though their tickets are gone, beside one for each that is left.
+const GONE_MAX: usize = 1024;
 
 /// How often a ticket may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +113,8 @@ pub struct Tickets<I, T> {
     key: SealKey,
     limits: Limits,
     stored: HashMap<Seal, Stored<I, T>>,
-    by_end: BTreeSet<(Now, Seal)>,
+    /// The earliest first. Those of tickets that are gone or live longer by now are among them.
+    ends: BinaryHeap<Reverse<(Now, Seal)>>,
     by_issuer: HashMap<I, usize>,
 }
 
@@ -113,7 +122,7 @@ impl<I: Clone + Eq + Hash, T: Clone> Tickets<I, T> {
     /// An empty table.
     #[must_use]
     pub fn new(key: SealKey, limits: Limits) -> Self {
-        Self { key, limits, stored: HashMap::new(), by_end: BTreeSet::new(), by_issuer: HashMap::new() }
+        Self { key, limits, stored: HashMap::new(), ends: BinaryHeap::new(), by_issuer: HashMap::new() }
     }
 
     /// Other limits from now on. Tickets that are out keep the life that they were given.
@@ -142,7 +151,7 @@ impl<I: Clone + Eq + Hash, T: Clone> Tickets<I, T> {
         let seal = self.seal(&code.0);
         let ends = now + self.life(kind).min(self.limits.absolute);
         self.take(seal); // the same 128 random bits twice: the older one has no right to the newer one's value
-        self.by_end.insert((ends, seal));
+        self.note_end(ends, seal);
         *self.by_issuer.entry(issuer.clone()).or_default() += 1;
         self.stored.insert(seal, Stored { issuer, kind, issued: now, ends, value });
         Ok(code)
@@ -154,30 +163,32 @@ impl<I: Clone + Eq + Hash, T: Clone> Tickets<I, T> {
     /// [`NoSuchTicket`].
     pub fn redeem(&mut self, code: &str, now: Now) -> Result<T, NoSuchTicket> {
         let seal = self.seal(code);
-        let found = self.stored.get_mut(&seal).ok_or(NoSuchTicket)?;
-        if found.ends <= now {
-            self.take(seal);
-            return Err(NoSuchTicket);
-        }
-        match found.kind {
-            Kind::Once => self.take(seal).map(|s| s.value).ok_or(NoSuchTicket),
-            Kind::Refreshable => {
-                let before = found.ends;
-                found.ends = (now + self.limits.refreshable).min(found.issued + self.limits.absolute);
-                let (ends, value) = (found.ends, found.value.clone());
-                self.by_end.remove(&(before, seal));
-                self.by_end.insert((ends, seal));
+        let Entry::Occupied(mut found) = self.stored.entry(seal) else { return Err(NoSuchTicket) };
+        let ticket = found.get_mut();
+        match ticket.kind {
+            Kind::Refreshable if ticket.ends > now => {
+                ticket.ends = (now + self.limits.refreshable).min(ticket.issued + self.limits.absolute);
+                let (ends, value) = (ticket.ends, ticket.value.clone());
+                self.note_end(ends, seal);
                 Ok(value)
+            }
+            Kind::Once | Kind::Refreshable => {
+                let ticket = found.remove();
+                self.disown(&ticket.issuer);
+                if ticket.ends > now { Ok(ticket.value) } else { Err(NoSuchTicket) }
             }
         }
     }
 
     /// Throws out what has expired.
     pub fn sweep(&mut self, now: Now) {
-        while let Some(&(ends, seal)) = self.by_end.first()
+        while let Some(&Reverse((ends, seal))) = self.ends.peek()
             && ends <= now
         {
-            self.take(seal);
+            self.ends.pop();
+            if self.stored.get(&seal).is_some_and(|ticket| ticket.ends == ends) {
+                self.take(seal);
+            }
         }
     }
 
@@ -204,16 +215,27 @@ impl<I: Clone + Eq + Hash, T: Clone> Tickets<I, T> {
         }
     }
 
-    fn take(&mut self, seal: Seal) -> Option<Stored<I, T>> {
-        let taken = self.stored.remove(&seal)?;
-        self.by_end.remove(&(taken.ends, seal));
-        if let Some(owned) = self.by_issuer.get_mut(&taken.issuer) {
+    /// Notes when a life ends. There are never many more of these than tickets.
+    fn note_end(&mut self, ends: Now, seal: Seal) {
+        if self.ends.len() >= 2 * self.stored.len() + GONE_MAX {
+            self.ends = self.stored.iter().map(|(seal, ticket)| Reverse((ticket.ends, *seal))).collect();
+        }
+        self.ends.push(Reverse((ends, seal)));
+    }
+
+    fn take(&mut self, seal: Seal) {
+        if let Some(taken) = self.stored.remove(&seal) {
+            self.disown(&taken.issuer);
+        }
+    }
+
+    fn disown(&mut self, issuer: &I) {
+        if let Some(owned) = self.by_issuer.get_mut(issuer) {
             *owned -= 1;
             if *owned == 0 {
-                self.by_issuer.remove(&taken.issuer);
+                self.by_issuer.remove(issuer);
             }
         }
-        Some(taken)
     }
 }
 
@@ -286,6 +308,19 @@ mod tests {
             assert_eq!(table.redeem(code.expose(), T0 + Duration::from_secs(at)), Ok(1));
         }
         assert_eq!(table.redeem(code.expose(), T0 + Duration::from_secs(1200)), Err(NoSuchTicket));
+    }
+
+    #[test]
+    fn what_is_gone_leaves_little_behind() {
+        let mut table = table(Limits::default());
+        let kept = table.issue(random(0), 0, Kind::Refreshable, 0, T0).unwrap();
+        for n in 1..10_000 {
+            let code = table.issue(random(n), 0, Kind::Once, n, T0).unwrap();
+            assert_eq!((table.redeem(code.expose(), T0), table.redeem(kept.expose(), T0)), (Ok(n), Ok(0)));
+            assert!(table.ends.len() <= 2 * table.len() + GONE_MAX + 2);
+        }
+        table.sweep(T0 + Duration::from_secs(500));
+        assert_eq!((table.len(), table.ends.len()), (0, 0));
     }
 
     #[test]
@@ -365,7 +400,7 @@ mod tests {
                         prop_assert_eq!(table.redeem(&code, now), expected);
                     }
                 }
-                prop_assert_eq!(table.stored.len(), table.by_end.len());
+                prop_assert!(table.stored.iter().all(|(seal, ticket)| table.ends.iter().any(|end| end.0 == (ticket.ends, *seal))));
                 prop_assert_eq!(table.by_issuer.values().sum::<usize>(), table.stored.len());
             }
         }
