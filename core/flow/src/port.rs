@@ -18,7 +18,7 @@
 //!    dropped, and its buffer goes back to the pool.
 //! 6. `turn` handles at most [`HAPPENINGS_PER_TURN`] happenings, so that one busy class cannot starve another, and returns at the
 //!    latest when `until` has passed, unless the thread is not scheduled.
-//! 7. A listener gives at most [`ACCEPTS_PER_TURN`] connections a turn. More wait in the kernel's backlog: what a connection costs
+//! 7. A listener gives at most [`ACCEPTS_PER_TURN`] connection a turn. More wait in the kernel's backlog: what a connection costs
 //!    shall be in front of those who wait for an answer only as often as a turn has room for a handshake.
 
 use std::net::{SocketAddr, TcpListener};
@@ -38,7 +38,7 @@ use crate::intent::Intent;
 pub const HAPPENINGS_PER_TURN: usize = 1024;
 
 /// Most connections that one turn of an engine may report for one listener.
-pub const ACCEPTS_PER_TURN: usize = 2;
+pub const ACCEPTS_PER_TURN: usize = 1;
 
 /// An accepted connection that has no slot yet. Valid until adopted or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

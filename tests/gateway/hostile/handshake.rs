@@ -135,7 +135,7 @@ fn who_stops_in_the_handshake_is_closed_in_time(engine: &'static str) {
 fn a_flood_of_connections_comes_in_as_fast_as_turns_go_and_no_faster(engine: &'static str) {
     const FLOOD: u64 = 2_000;
     /// As `sluice_flow::port::ACCEPTS_PER_TURN`: from outside it is a promise, not a constant.
-    const A_TURN: u64 = 2;
+    const A_TURN: u64 = 1;
     let gateway = wish(engine).line("set ns limits -unprovenPerSource 10000 -handshakeTimeoutMs 60000").start();
     let host = Host::echo();
     let descriptors = gateway.descriptors();

@@ -312,6 +312,11 @@ impl PollEngine {
         if !self.accepting {
             return;
         }
+        if std::mem::replace(&mut listener.served, true) {
+            // A turn looks through its list twice.
+            self.queue_accept(index);
+            return;
+        }
         match sock::accept(listener.socket.as_fd(), Mode::NonBlocking) {
             Ok(socket) => {
                 let at = socket.as_fd();

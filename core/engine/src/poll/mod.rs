@@ -86,6 +86,8 @@ struct Listener {
     socket: TcpListener,
     ready: bool,
     queued: bool,
+    /// It has given its connection of this turn.
+    served: bool,
     /// Left alone until then, since descriptors had run out.
     paused: Option<Moment>,
 }
@@ -299,7 +301,7 @@ impl Engine for PollEngine {
         let token = Token::from(Source::Listener(index));
         let registry = self.poll.registry();
         registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE).map_err(fault("epoll_ctl"))?;
-        let listener = Listener { id, socket, ready: false, queued: false, paused: None };
+        let listener = Listener { id, socket, ready: false, queued: false, served: false, paused: None };
         match self.listeners.get_mut(index) {
             Some(place) => *place = Some(listener),
             None => self.listeners.push(Some(listener)),
@@ -394,6 +396,7 @@ impl Engine for PollEngine {
         let limit = happened.len() + HAPPENINGS_PER_TURN;
         let before = happened.len();
         self.doors.next_turn();
+        self.listeners.iter_mut().flatten().for_each(|listener| listener.served = false);
         self.bulk_left = BULK_PER_TURN;
         self.feed_waiting();
         self.drain_pending(happened, limit - happened.len());
