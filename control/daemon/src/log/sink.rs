@@ -3,15 +3,16 @@
 use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Lines that may wait for the writer.
 const LINES_MAX: usize = 4096;
 /// How long an end waits for what has been logged; a reader that takes nothing for so long gets nothing.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
-/// How long the writer lets lines gather after it has written some: where many come, one wake-up and one write serve all of them. A line
-/// that comes alone is written at once.
+/// How long the writer lets lines gather when many come, so that one wake-up and one write serve all of them.
 const GATHER_TIME: Duration = Duration::from_millis(10);
+/// Pieces written at once within such a time, before lines are left to gather: whoever looks for a line that is one of few finds it.
+const PIECES_AT_ONCE: u32 = 32;
 /// Bytes from which on a piece is written though more wait.
 const WRITE_BYTES: usize = 64 * 1024;
 
@@ -109,6 +110,7 @@ impl Drop for Sink {
 /// The writer thread. An error of the reader's is nobody's here: there is no one left to tell.
 fn write_all(mut to: impl Write, queue: &Queue) {
     let mut piece = String::new();
+    let (mut since, mut pieces) = (now(), 0);
     loop {
         let nothing = |waiting: &mut Waiting| {
             waiting.idle = waiting.lines.is_empty() && !waiting.closed;
@@ -133,9 +135,20 @@ fn write_all(mut to: impl Write, queue: &Queue) {
         let mut waiting = queue.lock();
         waiting.writing = false;
         queue.written.notify_all();
-        let patient = |waiting: &mut Waiting| !waiting.hurry && !waiting.closed;
-        drop(queue.hurry.wait_timeout_while(waiting, GATHER_TIME, patient));
+        pieces += 1;
+        if pieces == PIECES_AT_ONCE && since.elapsed() < GATHER_TIME {
+            let patient = |waiting: &mut Waiting| !waiting.hurry && !waiting.closed;
+            drop(queue.hurry.wait_timeout_while(waiting, GATHER_TIME, patient));
+        }
+        if pieces == PIECES_AT_ONCE || since.elapsed() >= GATHER_TIME {
+            (since, pieces) = (now(), 0);
+        }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how many pieces were written in a time, of the writer's thread alone")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 #[cfg(test)]
