@@ -5,6 +5,8 @@
 
 use crate::code::Code;
 use crate::model::{KeptFor, Model, Name, Taken};
+use crate::text::lex::lex_pasted;
+use crate::text::word::word;
 
 use super::said::Said;
 use super::site::{Refused, Site, incomplete, missing, taken};
@@ -44,10 +46,43 @@ pub(super) fn rename<N: Name>(said: &Said<'_>, site: &mut Site<'_>, of: &Renamin
         }
     });
     for command in of.commands {
+        // Virtual servers of another kind may have had the same name; then what is kept for TLS is theirs.
+        if *command == SSL_VSERVER && site.model.front(old.as_str()).is_some() {
+            continue;
+        }
         let key = |name: &N| KeptFor { command, object: name.as_str().into() };
         if let Some(arguments) = site.model.kept_arguments.remove(&key(&old)) {
             site.model.kept_arguments.insert(key(&new), arguments);
         }
+        for line in site.model.kept_lines.iter_mut().filter(|line| line.of.as_ref() == Some(&key(&old))) {
+            if let Some(text) = with_name(&line.text, command, new.as_str()) {
+                line.text = text.into();
+                line.of = Some(key(&new));
+            }
+        }
     }
     Ok(())
+}
+
+/// Lines about TLS of a virtual server, of whichever kind.
+pub(super) const SSL_VSERVER: &str = "ssl vserver";
+
+/// A line that was kept as it stood, with another name behind its command.
+fn with_name(line: &str, command: &str, name: &str) -> Option<String> {
+    let at = 1 + command.split(' ').count();
+    let span = lex_pasted(line).tokens.get(at)?.span;
+    Some([line.get(..span.start)?, &word(name), line.get(span.end..)?].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_name;
+
+    #[test]
+    fn a_line_names_something_else_and_is_otherwise_the_same() {
+        let line = "bind ssl vserver  one -policyName one -priority 10 # one";
+        let wanted = "bind ssl vserver  \"Two words\" -policyName one -priority 10 # one";
+        assert_eq!(with_name(line, "ssl vserver", "Two words").as_deref(), Some(wanted));
+        assert_eq!(with_name("bind ssl vserver", "ssl vserver", "two"), None);
+    }
 }

@@ -125,6 +125,16 @@ proptest! {
     }
 }
 
+#[test]
+fn a_renamed_virtual_server_takes_along_what_is_kept_about_its_tls() {
+    let text = "add authentication vserver one SSL 192.0.2.1 0\n\
+                bind ssl vserver one -policyName old -priority 10\n\
+                rename authentication vserver one \"Two words\"\n";
+    let printed = lenient(text).model.unwrap().print();
+    assert!(printed.contains("bind ssl vserver \"Two words\" -policyName old -priority 10"), "{printed}");
+    assert!(lenient(&printed).model.is_some(), "{printed}");
+}
+
 /// Every file of the corpus, and every golden one, is answered, in both modes, and what is understood is printed and understood again.
 #[test]
 fn the_corpus_is_answered() {

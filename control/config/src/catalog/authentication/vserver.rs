@@ -11,7 +11,7 @@ use crate::model::{AuthnVserverName, Model, PolicyName};
 use crate::print::{LineWriter, Writer};
 
 use super::super::ns::something;
-use super::super::rename::{Renaming, rename};
+use super::super::rename::{Renaming, SSL_VSERVER, rename};
 use super::super::site::{Note, Refused, Site, in_use, incomplete, missing, taken};
 use super::super::{Argument, Command, Effect, Feature, Form, Kind, Op, Origin, Rank, Said};
 use super::action::{both, needs};
@@ -161,7 +161,7 @@ const RENAMING: Renaming<AuthnVserverName> = Renaming {
     what: "authentication virtual server",
     no_such: Code::NoSuchResource,
     taken: Code::AlreadyExists,
-    commands: &["authentication vserver"],
+    commands: &["authentication vserver", SSL_VSERVER],
     names: |model| model.authentication.vservers.names().map(AuthnVserverName::as_str).collect(),
     table: |model, old, new| model.authentication.vservers.rename(old, new),
     references: |model, show| {
