@@ -25,7 +25,10 @@ use sluice_flow::port::SlotKey;
 /// holds. What it brings is measured in `docs/performance.md`.
 pub const BULK_PER_TURN: usize = 4;
 
-#[derive(Debug, Default)]
+/// Receives of a class for which there is room from the start: the first to wait costs no allocation in the middle of a stream.
+const ROOM: usize = 64;
+
+#[derive(Debug)]
 pub(crate) struct Waiting {
     queues: [VecDeque<One>; 3],
     /// Counts up with each arrival: who has waited longest has the smallest.
@@ -54,6 +57,12 @@ pub(crate) struct Ready {
 /// A buffer of `class`, or the largest smaller one that is to be had.
 pub(crate) fn take(pool: &mut Pool, class: Class) -> Option<Buf> {
     Class::ALL.into_iter().rev().filter(|c| *c <= class).find_map(|c| pool.take(c))
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { queues: std::array::from_fn(|_| VecDeque::with_capacity(ROOM)), arrivals: 0 }
+    }
 }
 
 impl Waiting {
