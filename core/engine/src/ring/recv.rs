@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!   Any(class) ──► largest class up to it that has a buffer ──► group ──► kernel chooses one when bytes are there
-//!                                                                └─ none left ──► starved, in order ──► fed: into that buffer
-//!   Behind(buf) ─► into that buffer
+//!       │                                                        └─ none left ─┐
+//!       ├── long, and bytes are there ──► waits, see `queue` ◄─────────────────┘
+//!   Behind(buf)                               └─ its turn, and a buffer ──► into that buffer
+//!       └── else ─► into that buffer
 //! ```
 
 use std::os::fd::AsFd as _;
