@@ -19,7 +19,8 @@ use crate::agent::{authority, link, program};
 use crate::login::{first, publishing, send, session};
 use crate::page::{ALICE, looking, string};
 
-const TITLE: &str = "Sluicegate endpoint check";
+const ASKS: &str = "Sluicegate endpoint check";
+const TELLS: &str = "Sluicegate: endpoint check failed";
 /// Leaves one of the programs.
 const ONLY: &str = "for other in zenity kdialog xmessage; do\n\
                     [ $other = $ONLY ] || [ ! -e /usr/bin/$other ] || mount --bind /dev/null /usr/bin/$other || exit 99\n\
@@ -67,9 +68,9 @@ fn asks(dialog: &str, answers: &Answers) {
         command.env("ONLY", dialog).env("DISPLAY", screen.display()).env_remove("WAYLAND_DISPLAY").env("LC_ALL", "C");
         command.env("HOME", place.path()).env("XDG_RUNTIME_DIR", place.path()).env_remove("XDG_STATE_HOME");
         let mut agent = Running::start(command.stdin(Stdio::null()).stderr(File::create(&log).unwrap()));
-        presses.iter().for_each(|press| screen.press(TITLE, *press));
+        presses.iter().zip([ASKS, TELLS]).for_each(|(press, title)| screen.press(title, *press));
         let ended = agent.wait().code();
-        until("every window to be gone", || screen.windows(TITLE).is_empty().then_some(()));
+        until("every window to be gone", || screen.windows("Sluicegate").is_empty().then_some(()));
         let after = send(&browser, &page, &[]);
         let is_in = session(&gateway, ALICE.0).is_some();
         assert_eq!(is_in, after.body.contains("Notepad"), "{after:?}");

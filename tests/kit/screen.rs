@@ -52,6 +52,9 @@ impl Screen {
     }
 
     /// Answers the window of this title, once it is there, and waits until it is gone.
+    ///
+    /// The next program's windows have the identifiers of this one's, so that a window is gone when none of this title has its identifier:
+    /// two that come one right after the other must differ in their titles.
     pub fn press(&self, title: &str, press: Press) {
         let window = until(title, || self.windows(title).pop());
         match press {
@@ -61,7 +64,7 @@ impl Screen {
                 self.act(&["mousemove", &x, &y, "click", "1"]);
             }
         }
-        until("the window to close", || (!self.run("xwininfo", &["-id", &window]).status.success()).then_some(()));
+        until("the window to close", || (!self.windows(title).contains(&window)).then_some(()));
     }
 
     /// The windows of this title that can be seen.

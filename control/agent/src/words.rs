@@ -129,10 +129,16 @@ impl Language {
         self.pick("Close", "閉じる")
     }
 
-    /// What stands above a window.
+    /// What stands above a window that asks.
     #[must_use]
     pub fn title(self) -> String {
         self.pick("Sluicegate endpoint check", "Sluicegate 端末検査")
+    }
+
+    /// What stands above a window that says what went wrong.
+    #[must_use]
+    pub fn failed_title(self) -> String {
+        self.pick("Sluicegate: endpoint check failed", "Sluicegate: 端末検査に失敗しました")
     }
 
     /// What the user said, for the journal.

@@ -138,7 +138,7 @@ impl Visit<'_> {
         });
         text.extend(bad.take(BAD_NEWS_MAX));
         // It stands in the journal, too.
-        let _seen = window.tell(&language.title(), &text, &language.close(), LOGIN_MAX);
+        let _seen = window.tell(&language.failed_title(), &text, &language.close(), LOGIN_MAX);
     }
 }
 
