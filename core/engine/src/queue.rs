@@ -1,9 +1,10 @@
 //! Receives that wait: for a buffer, or for their turn.
 //!
 //! ```text
-//!   no buffer left ────────────────┐
-//!                                  ├─► one queue per class ─► next: the longest waiting that can be served ─► into this buffer
-//!   long reads beyond the allowance┘                              └─ BULK_PER_TURN of the largest class a turn
+//!   no buffer left ─────────────────┐
+//!                                   ├─► one queue per class ──┐
+//!   long reads beyond the allowance ┤                         ├─► next: the longest waiting that can be served ─► into this buffer
+//!                                   └─► one for lent buffers ─┘        └─ BULK_PER_TURN of the largest class a turn
 //! ```
 //!
 //! What is received is opened, sealed and sent from where it lies, so it should still be in the processor's cache then. If all streams that have
@@ -12,7 +13,8 @@
 //! others are made. That is round robin between streams, too.
 //!
 //! A receive that asks for a class is content with a smaller one, so each class has a queue of its own, and whoever has waited
-//! longest among those that can be served is served first. Nothing here runs on a timer: the engine looks when a turn begins,
+//! longest among those that can be served is served first. A session that has lent its buffer needs none, and does not wait behind those
+//! that do: they may wait for that very buffer. Nothing here runs on a timer: the engine looks when a turn begins,
 //! since buffers come back between turns.
 
 use std::collections::VecDeque;
@@ -31,6 +33,8 @@ const ROOM: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Waiting {
     queues: [VecDeque<One>; 3],
+    /// Long reads into buffers that sessions have lent.
+    lent: VecDeque<(One, Buf)>,
     /// Counts up with each arrival: who has waited longest has the smallest.
     arrivals: u64,
 }
@@ -40,8 +44,6 @@ struct One {
     arrival: u64,
     key: SlotKey,
     leg: Leg,
-    /// Where to receive, if the session has lent that.
-    lent: Option<Buf>,
 }
 
 /// A receive whose turn it is.
@@ -61,50 +63,62 @@ pub(crate) fn take(pool: &mut Pool, class: Class) -> Option<Buf> {
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self { queues: std::array::from_fn(|_| VecDeque::with_capacity(ROOM)), arrivals: 0 }
+        let queues = std::array::from_fn(|_| VecDeque::with_capacity(ROOM));
+        Self { queues, lent: VecDeque::with_capacity(ROOM), arrivals: 0 }
     }
 }
 
 impl Waiting {
     pub(crate) fn is_empty(&self) -> bool {
-        self.queues.iter().all(VecDeque::is_empty)
+        self.queues.iter().all(VecDeque::is_empty) && self.lent.is_empty()
     }
 
-    /// Queues the receive on `leg` of `key`, which wants a buffer of `class` or has `lent` one of it. There is at most one for each leg,
-    /// which bounds the queues.
-    pub(crate) fn push(&mut self, class: Class, key: SlotKey, leg: Leg, lent: Option<Buf>) {
-        self.arrivals += 1;
-        let one = One { arrival: self.arrivals, key, leg, lent };
+    /// Queues the receive on `leg` of `key`, which wants a buffer of `class`. There is at most one for each leg, which bounds the queues.
+    pub(crate) fn push(&mut self, class: Class, key: SlotKey, leg: Leg) {
+        let one = self.one(key, leg);
         self.queue(class).push_back(one);
     }
 
-    /// The longest waiting among those for which there is a buffer and, for the largest class, some of the allowance `bulk_left`.
+    /// Queues the long read on `leg` of `key`, which has lent `buf` for it.
+    pub(crate) fn push_lent(&mut self, buf: Buf, key: SlotKey, leg: Leg) {
+        let one = self.one(key, leg);
+        self.lent.push_back((one, buf));
+    }
+
+    fn one(&mut self, key: SlotKey, leg: Leg) -> One {
+        self.arrivals += 1;
+        One { arrival: self.arrivals, key, leg }
+    }
+
+    /// The longest waiting among those for which there is a buffer and, for long reads, some of the allowance `bulk_left`.
     pub(crate) fn next(&mut self, pool: &mut Pool, bulk_left: &mut usize) -> Option<Ready> {
         if self.is_empty() {
             return None;
         }
+        let may = |class| class != Class::Bulk || *bulk_left > 0;
         let has_buffer = |class| Class::ALL.iter().any(|c| *c <= class && pool.left(*c) > 0);
-        let class = Class::ALL
+        let lent = self.lent.front().filter(|_| may(Class::Bulk)).map(|(one, _)| (one.arrival, None));
+        let (_, class) = Class::ALL
             .into_iter()
-            .filter(|class| *class != Class::Bulk || *bulk_left > 0)
-            .filter_map(|class| self.queue(class).front().map(|w| (w.arrival, class, w.lent.is_some() || has_buffer(class))))
-            .filter(|(.., can_be_served)| *can_be_served)
-            .min_by_key(|(arrival, ..)| *arrival)?
-            .1;
-        let waiting = self.queue(class).pop_front()?;
-        let fed = waiting.lent.is_none();
-        let buf = waiting.lent.or_else(|| take(pool, class))?;
-        *bulk_left -= usize::from(class == Class::Bulk);
-        Some(Ready { key: waiting.key, leg: waiting.leg, buf, fed })
+            .filter(|class| may(*class) && has_buffer(*class))
+            .filter_map(|class| self.queue(class).front().map(|one| (one.arrival, Some(class))))
+            .chain(lent)
+            .min_by_key(|(arrival, _)| *arrival)?;
+        let (One { key, leg, .. }, buf) = match class {
+            None => self.lent.pop_front()?,
+            Some(class) => (self.queue(class).pop_front()?, take(pool, class)?),
+        };
+        *bulk_left -= usize::from(matches!(class, None | Some(Class::Bulk)));
+        Some(Ready { key, leg, buf, fed: class.is_some() })
     }
 
     /// Forgets the receives of `key`, and gives back what they have.
     pub(crate) fn forget(&mut self, key: SlotKey, pool: &mut Pool) {
         for queue in &mut self.queues {
-            for waiting in queue.iter_mut().filter(|w| w.key == key) {
-                waiting.lent.take().into_iter().for_each(|buf| pool.give(buf));
-            }
-            queue.retain(|w| w.key != key);
+            queue.retain(|one| one.key != key);
+        }
+        while let Some((_, buf)) = self.lent.iter().position(|(one, _)| one.key == key).and_then(|at| self.lent.remove(at)) {
+            pool.give(buf);
         }
     }
 
@@ -134,9 +148,9 @@ mod tests {
         let (small, large) = (pool.take(Class::Small).unwrap(), pool.take(Class::Large).unwrap());
         let mut queue = Waiting::default();
         let next = |queue: &mut Waiting, pool: &mut Pool| queue.next(pool, &mut 9).map(|ready| (ready.key, ready.buf));
-        queue.push(Class::Small, key(1), Leg::Client, None);
-        queue.push(Class::Large, key(2), Leg::Client, None);
-        queue.push(Class::Bulk, key(3), Leg::Host, None);
+        queue.push(Class::Small, key(1), Leg::Client);
+        queue.push(Class::Large, key(2), Leg::Client);
+        queue.push(Class::Bulk, key(3), Leg::Host);
         assert!(next(&mut queue, &mut pool).is_none());
 
         pool.give(large);
@@ -154,14 +168,31 @@ mod tests {
     }
 
     #[test]
+    fn who_has_lent_a_buffer_does_not_wait_for_one() {
+        let mut pool = Pool::new(PoolSizes { small: 0, large: 0, bulk: 1 });
+        let mut queue = Waiting::default();
+        let lent = pool.take(Class::Bulk).unwrap();
+        queue.push(Class::Bulk, key(1), Leg::Host);
+        queue.push_lent(lent, key(2), Leg::Client);
+        queue.push(Class::Bulk, key(3), Leg::Host);
+        for who in [2, 1, 3] {
+            let ready = queue.next(&mut pool, &mut 1).unwrap();
+            assert_eq!(ready.key, key(who), "the one buffer goes from one to the next");
+            assert!(queue.next(&mut pool, &mut 1).is_none());
+            pool.give(ready.buf);
+        }
+        assert!(queue.is_empty());
+    }
+
+    #[test]
     fn long_reads_come_one_after_the_other_and_hold_nobody_else_up() {
         let mut pool = Pool::new(PoolSizes::default());
         let mut queue = Waiting::default();
         let lent = pool.take(Class::Bulk).unwrap();
-        queue.push(Class::Bulk, key(1), Leg::Host, None);
-        queue.push(Class::Bulk, key(2), Leg::Client, Some(lent));
-        queue.push(Class::Bulk, key(3), Leg::Host, None);
-        queue.push(Class::Small, key(4), Leg::Client, None);
+        queue.push(Class::Bulk, key(1), Leg::Host);
+        queue.push_lent(lent, key(2), Leg::Client);
+        queue.push(Class::Bulk, key(3), Leg::Host);
+        queue.push(Class::Small, key(4), Leg::Client);
         let mut turn = |queue: &mut Waiting| {
             let mut left = 2;
             let ready: Vec<Ready> = std::iter::from_fn(|| queue.next(&mut pool, &mut left)).collect();
@@ -179,9 +210,9 @@ mod tests {
         let mut pool = Pool::new(PoolSizes::default());
         let mut queue = Waiting::default();
         let lent = pool.take(Class::Bulk).unwrap();
-        queue.push(Class::Small, key(1), Leg::Client, None);
-        queue.push(Class::Bulk, key(1), Leg::Host, Some(lent));
-        queue.push(Class::Bulk, key(2), Leg::Host, None);
+        queue.push(Class::Small, key(1), Leg::Client);
+        queue.push_lent(lent, key(1), Leg::Host);
+        queue.push(Class::Bulk, key(2), Leg::Host);
         queue.forget(key(1), &mut pool);
         assert_eq!(pool.lent(Class::Bulk), 0);
         let ready = queue.next(&mut pool, &mut 1).unwrap();

@@ -178,7 +178,7 @@ impl PollEngine {
         self.slot(key).side_mut(leg).receive = Some(Wish::Any(class));
         // Not to be tried again until it is fed: as long as this is set, no edge puts it on the run list.
         self.slot(key).side_mut(leg).receive_queued = true;
-        self.waiting.push(class, key, leg, None);
+        self.waiting.push(class, key, leg);
     }
 
     pub(super) fn send(&mut self, key: SlotKey, leg: Leg, chain: Chain) {

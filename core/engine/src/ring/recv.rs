@@ -49,21 +49,22 @@ impl RingEngine {
         match into {
             Into::Any(class) => self.arm_any(at, class),
             Into::Behind(buf) if buf.class() == Class::Bulk && self.slot(key).side(leg).hint == Hint::More => {
-                self.wait(at, Class::Bulk, Some(buf));
+                self.slot(key).side_mut(leg).receive = Receive::Waiting;
+                self.waiting.push_lent(buf, key, leg);
             }
             Into::Behind(buf) => self.arm_into(at, buf, false),
         }
     }
 
-    fn wait(&mut self, at: Place, class: Class, lent: Option<Buf>) {
+    fn wait(&mut self, at: Place, class: Class) {
         self.slot(at.key).side_mut(at.leg).receive = Receive::Waiting;
-        self.waiting.push(class, at.key, at.leg, lent);
+        self.waiting.push(class, at.key, at.leg);
     }
 
     /// Has the kernel choose a buffer when bytes are there. A long read of what is known to be there waits for its turn.
     fn arm_any(&mut self, at: Place, wanted: Class) {
         if wanted == Class::Bulk && self.slot(at.key).side(at.leg).hint == Hint::More {
-            self.wait(at, wanted, None);
+            self.wait(at, wanted);
             return;
         }
         let smaller = Class::ALL.into_iter().rev().filter(|c| *c <= wanted);
@@ -151,7 +152,7 @@ impl RingEngine {
     fn without_buffer(&mut self, at: Place, class: Class, wanted: Class) {
         self.slot(at.key).side_mut(at.leg).hint = Hint::More;
         if wanted == Class::Bulk && self.pool.left(wanted) > 0 {
-            self.wait(at, wanted, None);
+            self.wait(at, wanted);
             return;
         }
         if self.waiting.is_empty()
@@ -166,7 +167,7 @@ impl RingEngine {
             return;
         }
         self.tally.starved += 1;
-        self.wait(at, wanted, None);
+        self.wait(at, wanted);
     }
 
     /// What a receive brought, as an event. `ours`: the buffer is the pool's and not lent by the session.
