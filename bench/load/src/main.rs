@@ -24,6 +24,7 @@ mod overload;
 mod progress;
 mod radius;
 mod report;
+mod scenario;
 mod sink;
 mod soak;
 mod stage;

@@ -10,7 +10,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 
@@ -19,6 +19,7 @@ use crate::drive::Crew;
 use crate::fault::Fault;
 use crate::progress::Progress;
 use crate::report::{Outcome, Provenance, say};
+use crate::scenario::Scenario;
 use crate::stage::{self, Gateway, Wish};
 
 /// Most connections of the storm at a time: as many as come within their patience at any rate that one core can offer.
@@ -29,30 +30,17 @@ const BUSY_CONNECTIONS: &str = "64";
 /// How to do it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Plan {
-    /// The gateway's binary.
-    #[arg(long)]
-    gateway: PathBuf,
+    #[command(flatten)]
+    scenario: Scenario,
     /// How many times as many first flights are offered as the gateway does when it has nothing else to do.
     #[arg(long, default_value_t = 4.0)]
     times: f64,
     /// AUTO, URING or MIO.
     #[arg(long, default_value = "AUTO")]
     engine: String,
-    /// A few seconds in all: shows that everything works, its figures mean nothing.
-    #[arg(long)]
-    quick: bool,
-    /// Rounds; medians and ranges are over these.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
     /// Seconds of a window.
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// Write the table into this file, between its marks.
-    #[arg(long, value_name = "FILE")]
-    write: Option<PathBuf>,
-    /// The network namespace is there already.
-    #[arg(long, hide = true)]
-    inside: bool,
 }
 
 /// What came of one round.
@@ -84,23 +72,17 @@ impl Round {
 
 /// Runs it.
 pub(crate) fn run(plan: &Plan) -> Result<(), Fault> {
-    if !plan.inside {
-        let again: Vec<String> = std::env::args().skip(1).chain(["--inside".to_owned()]).collect();
-        if stage::in_namespace(&again)? {
-            return Ok(());
-        }
-    }
-    stage::in_folder(|dir| overload(plan, dir))
+    plan.scenario.play(|dir| overload(plan, dir))
 }
 
 fn overload(plan: &Plan, dir: &Path) -> Result<(), Fault> {
-    let (rounds, seconds) = if plan.quick { (1, 0.5) } else { (plan.rounds, plan.seconds) };
+    let seconds = if plan.scenario.quick { 0.5 } else { plan.seconds };
     stage::certificates(dir)?;
     let (_sink, host) = stage::sink()?;
     let lines = format!("set ns worker -engine {} -sessions 16384\n", plan.engine);
-    let gateway = Gateway::start(&Wish::under_load(&plan.gateway, dir, &[host], &lines))?;
+    let gateway = Gateway::start(&Wish::under_load(&plan.scenario.gateway, dir, &[host], &lines))?;
     let mut done = Vec::new();
-    for number in 1..=rounds {
+    for number in 1..=plan.scenario.rounds() {
         let round = round(plan.times, &gateway, dir, host, seconds)?;
         say(&format!(
             "round {number}: able to {:.0} first flights/s, {:.0} begun, {:.0} answered; streams p99 {:.0} µs alone, {:.0} µs beside: {:.2}",
@@ -115,7 +97,7 @@ fn overload(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     }
     let table = table(&done);
     say(&table);
-    plan.write.as_ref().map_or(Ok(()), |path| stage::write_between(path, "overload", &table))
+    plan.scenario.write("overload", &table)
 }
 
 fn round(times: f64, gateway: &Gateway, dir: &Path, host: SocketAddr, seconds: f64) -> Result<Round, Fault> {
@@ -160,7 +142,7 @@ fn table(rounds: &[Round]) -> String {
         from.machine,
         from.load_average,
         from.commit,
-        from.command.replace(" --inside", ""),
+        from.command,
         of(Round::able, 0),
         of(Round::offered, 0),
         of(|round| round.offered() / round.able(), 1),

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -25,6 +25,7 @@ use crate::fault::{Fault, machine};
 use crate::measure::Process;
 use crate::progress::Progress;
 use crate::report::{Outcome, Provenance, say};
+use crate::scenario::Scenario;
 use crate::stage::{self, Ended, Gateway, NAME, Wish};
 
 /// Descriptors that a process may have beside those of its sessions.
@@ -46,9 +47,8 @@ const CACHES: [&str; 7] = ["TCP", "sock_inode_cache", "filp", "dentry", "io_kioc
 /// How to do it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Plan {
-    /// The gateway's binary.
-    #[arg(long)]
-    gateway: PathBuf,
+    #[command(flatten)]
+    scenario: Scenario,
     /// Sessions that are there at the same time.
     #[arg(long, default_value_t = 50_000)]
     sessions: usize,
@@ -61,29 +61,11 @@ pub(crate) struct Plan {
     /// AUTO, URING or MIO.
     #[arg(long, default_value = "AUTO")]
     engine: String,
-    /// How often.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
-    /// A few seconds, with few sessions through two gateways: shows that everything works, its figures mean nothing.
-    #[arg(long)]
-    quick: bool,
-    /// Write the table into this file, between its marks.
-    #[arg(long, value_name = "FILE")]
-    write: Option<PathBuf>,
-    /// The network namespace is there already.
-    #[arg(long, hide = true)]
-    inside: bool,
 }
 
 /// Runs it.
 pub(crate) fn run(plan: &Plan) -> Result<(), Fault> {
-    if !plan.inside {
-        let again: Vec<String> = std::env::args().skip(1).chain(["--inside".to_owned()]).collect();
-        if stage::in_namespace(&again)? {
-            return Ok(());
-        }
-    }
-    stage::in_folder(|dir| soak(plan, dir))
+    plan.scenario.play(|dir| soak(plan, dir))
 }
 
 /// What the gateways, and the kernel, hold.
@@ -116,10 +98,11 @@ struct Round {
 }
 
 fn soak(plan: &Plan, dir: &Path) -> Result<(), Fault> {
-    let sessions = if plan.quick { 400 } else { plan.sessions };
+    let quick = plan.scenario.quick;
+    let sessions = if quick { 400 } else { plan.sessions };
     let room = descriptors_max()?.saturating_sub(DESCRIPTORS_BESIDE).max(2) * PLANNED_PERCENT / 100;
-    let gateways = plan.gateways.unwrap_or_else(|| (2 * sessions).div_ceil(room)).max(if plan.quick { 2 } else { 1 });
-    let processes = sessions.div_ceil(room).max(if plan.quick { 2 } else { 1 });
+    let gateways = plan.gateways.unwrap_or_else(|| (2 * sessions).div_ceil(room)).max(if quick { 2 } else { 1 });
+    let processes = sessions.div_ceil(room).max(if quick { 2 } else { 1 });
     let cores = plan.cores.clone().unwrap_or_else(all_cores);
 
     stage::certificates(dir)?;
@@ -129,7 +112,7 @@ fn soak(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     let mut all: Vec<Gateway> = Vec::new();
     for number in 0..gateways {
         let place = stage::folder(dir, &format!("gateway{number}"))?;
-        let mut wish = Wish { cores: &cores, ..Wish::under_load(&plan.gateway, &place, &hosts, &lines) };
+        let mut wish = Wish { cores: &cores, ..Wish::under_load(&plan.scenario.gateway, &place, &hosts, &lines) };
         if let Some(first) = all.first() {
             (wish.listen, wish.sta) = (first.target, Some(first.sta));
         }
@@ -153,7 +136,7 @@ fn soak(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     ));
     let before = look(&all)?;
     let mut rounds = Vec::new();
-    for number in 1..=plan.rounds.max(1) {
+    for number in 1..=plan.scenario.rounds() {
         let round = herd(&args, processes, &all, &before)?;
         let held = sum(&round.full.descriptors) - sum(&before.descriptors);
         say(&format!(
@@ -169,10 +152,10 @@ fn soak(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     }
     let table = table(&rounds, &before, sessions, &cores);
     say(&table);
-    if !plan.quick {
+    if !quick {
         grows_not(&rounds, total(&before.memory))?;
     }
-    plan.write.as_ref().map_or(Ok(()), |path| stage::write_between(path, "soak", &table))
+    plan.scenario.write("soak", &table)
 }
 
 /// Sessions come, are looked at, are used, and go.
@@ -261,7 +244,7 @@ fn table(rounds: &[Round], before: &Look, sessions: usize, cores: &str) -> Strin
         from.machine,
         from.load_average,
         from.commit,
-        from.command.replace(" --inside", ""),
+        from.command,
         before.memory.len()
     );
     for number in 1..=rounds.len() {

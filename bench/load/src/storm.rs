@@ -20,6 +20,7 @@ use crate::drive::free_port;
 use crate::fault::{Fault, machine};
 use crate::radius;
 use crate::report::{Outcome, Provenance, say};
+use crate::scenario::Scenario;
 use crate::stage::{self, Ended, Gateway, Wish, wait_for};
 
 /// The password of all users.
@@ -42,14 +43,6 @@ enum Factors {
 }
 
 impl Factors {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Ldap => "ldap",
-            Self::LdapTotp => "ldap+totp",
-            Self::Radius => "radius",
-        }
-    }
-
     /// Whom the gateway asks.
     const fn asked(self) -> &'static str {
         match self {
@@ -78,9 +71,8 @@ const CROWD_USERS_MAX: usize = 20_000;
 /// How to do it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Plan {
-    /// The gateway's binary.
-    #[arg(long)]
-    gateway: PathBuf,
+    #[command(flatten)]
+    scenario: Scenario,
     /// The directory's binary.
     #[arg(long, default_value = "/usr/sbin/slapd")]
     slapd: PathBuf,
@@ -96,36 +88,9 @@ pub(crate) struct Plan {
     /// Logins at a time.
     #[arg(long, default_value_t = 32)]
     crowd: usize,
-    /// A few seconds in all: shows that everything works, its figures mean nothing.
-    #[arg(long)]
-    quick: bool,
-    /// Rounds; medians and ranges are over these.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
     /// Seconds of a window.
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// Write the table into this file, between its marks.
-    #[arg(long)]
-    write: Option<PathBuf>,
-    /// The network namespace is there already.
-    #[arg(long, hide = true)]
-    inside: bool,
-}
-
-impl Plan {
-    /// The same plan for this program run again, inside.
-    fn args(&self) -> Vec<String> {
-        let path = |path: &Path| path.display().to_string();
-        let mut args: Vec<String> = ["storm", "--inside", "--gateway"].map(str::to_owned).to_vec();
-        args.extend([path(&self.gateway), "--slapd".into(), path(&self.slapd), "--users".into(), self.users.to_string()]);
-        args.extend(["--freeradius".into(), path(&self.freeradius), "--factors".into(), self.factors.word().into()]);
-        args.extend(["--crowd".into(), self.crowd.to_string(), "--rounds".into(), self.rounds.to_string()]);
-        args.extend(["--seconds".into(), self.seconds.to_string()]);
-        args.extend(self.quick.then(|| "--quick".to_owned()));
-        args.extend(self.write.iter().flat_map(|file| ["--write".to_owned(), path(file)]));
-        args
-    }
 }
 
 impl Plan {
@@ -137,10 +102,7 @@ impl Plan {
 
 /// Runs it.
 pub(crate) fn run(plan: &Plan) -> Result<(), Fault> {
-    if !plan.inside && stage::in_namespace(&plan.args())? {
-        return Ok(());
-    }
-    stage::in_folder(|dir| storm(plan, dir))
+    plan.scenario.play(|dir| storm(plan, dir))
 }
 
 /// What came of one round.
@@ -153,11 +115,12 @@ struct Round {
 }
 
 fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
-    let (rounds, seconds) = if plan.quick { (1, 0.5) } else { (plan.rounds, plan.seconds) };
+    let quick = plan.scenario.quick;
+    let (rounds, seconds) = (plan.scenario.rounds(), if quick { 0.5 } else { plan.seconds });
     let users = match plan.factors {
         // Each logs in once: so many in each of the two crowds of a round.
         Factors::LdapTotp => 2 * rounds * CROWD_USERS_MAX,
-        Factors::Ldap | Factors::Radius if plan.quick => 50,
+        Factors::Ldap | Factors::Radius if quick => 50,
         Factors::Ldap | Factors::Radius => plan.users,
     };
     stage::certificates(dir)?;
@@ -166,7 +129,7 @@ fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
         Factors::Ldap | Factors::LdapTotp => slapd(plan, dir, users).map(|(process, at)| (process, lines(at, plan.factors)))?,
         Factors::Radius => radius::start(&plan.freeradius, dir, users).map(|(process, at)| (process, radius::lines(at)))?,
     };
-    let gateway = Gateway::start(&Wish::under_load(&plan.gateway, dir, &[host], &lines))?;
+    let gateway = Gateway::start(&Wish::under_load(&plan.scenario.gateway, dir, &[host], &lines))?;
     let mut done = Vec::new();
     for number in 1..=rounds {
         let quiet = begin(STREAMS_NICE, &beside::streams(&gateway, dir, host, seconds))?.finish("streams alone")?;
@@ -188,10 +151,7 @@ fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     }
     let table = table(&done, users, plan.crowd, plan.factors);
     say(&table);
-    if let Some(path) = &plan.write {
-        stage::write_between(path, plan.factors.marks(), &table)?;
-    }
-    Ok(())
+    plan.scenario.write(plan.factors.marks(), &table)
 }
 
 /// The gateway's side: the directory, and behind it, where codes are asked for, the same once more.

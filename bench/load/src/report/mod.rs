@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::Load;
 use crate::drive::histogram;
 use crate::fault::{Fault, machine};
+use crate::scenario::INSIDE;
 
 pub(crate) use html::{escaped, page, whole};
 pub(crate) use plot::{Bar, bars};
@@ -121,7 +122,8 @@ impl Provenance {
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let commit = Command::new("git").args(["rev-parse", "--short=10", "HEAD"]).output().ok();
         let commit = commit.map(|done| String::from_utf8_lossy(&done.stdout).trim().to_owned()).filter(|text| !text.is_empty());
-        let mut words: Vec<String> = std::env::args().collect();
+        // Programs that run themselves again, inside a namespace, say so to themselves only.
+        let mut words: Vec<String> = std::env::args().filter(|word| word != INSIDE).collect();
         if let Some(program) = words.first_mut() {
             *program = program.rsplit('/').next().unwrap_or_default().to_owned();
         }

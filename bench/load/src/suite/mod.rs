@@ -25,6 +25,7 @@ use clap::Args;
 use crate::fault::{Fault, machine};
 use crate::progress::Progress;
 use crate::report::{self, Bar, Outcome, Provenance, escaped, say};
+use crate::scenario::Scenario;
 use crate::stage::{self, CONGESTION, NAME, beside, spread};
 
 use cases::{Case, cases};
@@ -33,9 +34,8 @@ use peers::{Kind, Target};
 /// What to compare.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Plan {
-    /// The gateway's binary.
-    #[arg(long)]
-    gateway: PathBuf,
+    #[command(flatten)]
+    scenario: Scenario,
     /// HAProxy's binary.
     #[arg(long, default_value = "/usr/sbin/haproxy")]
     haproxy: PathBuf,
@@ -51,12 +51,6 @@ pub(crate) struct Plan {
     /// The binary of bench/peer-tokio. Default: sluice-peer-tokio beside this program.
     #[arg(long)]
     tokio: Option<PathBuf>,
-    /// A few seconds in all: shows that everything works, its figures mean nothing.
-    #[arg(long)]
-    quick: bool,
-    /// Rounds; medians and ranges are over these.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
     /// Seconds of a window.
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
@@ -67,18 +61,12 @@ pub(crate) struct Plan {
     /// Only cases whose name contains this; may be given several times. Names are those that are printed.
     #[arg(long, value_name = "WORDS")]
     cases: Vec<String>,
-    /// Write the tables into this file, between their marks.
-    #[arg(long, value_name = "FILE")]
-    write: Option<PathBuf>,
     /// Write all results to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Write a page with plots to this file.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// The network namespace is there already.
-    #[arg(long, hide = true)]
-    inside: bool,
 }
 
 /// What came of one of them in one case.
@@ -97,13 +85,7 @@ struct Row {
 
 /// Runs the comparison.
 pub(crate) fn run(plan: &Plan) -> Result<(), Fault> {
-    if !plan.inside {
-        let again: Vec<String> = std::env::args().skip(1).chain(["--inside".to_owned()]).collect();
-        if stage::in_namespace(&again)? {
-            return Ok(());
-        }
-    }
-    stage::in_folder(|dir| compare(plan, dir))
+    plan.scenario.play(|dir| compare(plan, dir))
 }
 
 impl Plan {
@@ -122,8 +104,9 @@ fn compare(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     let (_sink, host) = stage::sink()?;
     let targets = peers::start(plan, dir, host)?;
     let begun = Provenance::here();
-    let (rounds, seconds) = if plan.quick { (1, 0.2) } else { (plan.rounds, plan.seconds) };
-    let cases: Vec<Case> = cases(plan.quick)
+    let quick = plan.scenario.quick;
+    let (rounds, seconds) = (plan.scenario.rounds(), if quick { 0.2 } else { plan.seconds });
+    let cases: Vec<Case> = cases(quick)
         .into_iter()
         .filter(|case| plan.cases.is_empty() || plan.cases.iter().any(|word| case.name.contains(word.as_str())))
         .collect();
@@ -131,14 +114,14 @@ fn compare(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     let whole = cases.len();
     let mut rows = Vec::new();
     for (number, case) in cases.into_iter().enumerate() {
-        let part: Vec<&Target> = targets.iter().filter(|target| case.takes(target, plan.quick)).collect();
+        let part: Vec<&Target> = targets.iter().filter(|target| case.takes(target, quick)).collect();
         let mut played: Vec<Played> =
             part.iter().map(|target| Played { name: target.name, kind: target.kind, outcomes: Vec::new() }).collect();
         for round in 0..if case.once { 1 } else { rounds } {
             for (target, played) in part.iter().zip(&mut played) {
                 #[expect(clippy::cast_precision_loss, reason = "a handful of cases")]
                 progress.show(number as f64 / whole as f64, || format!("{}, round {}, {}", case.name, round + 1, target.name));
-                let outcome = one(&case, target, host, dir, seconds, plan.quick)?;
+                let outcome = one(&case, target, host, dir, seconds, quick)?;
                 let figure = (case.figure)(&outcome);
                 progress.clear();
                 say(&format!("{:<20} round {} {:<16} {figure:>10.3} {}", case.name, round + 1, target.name, case.unit));
@@ -183,15 +166,13 @@ fn show(plan: &Plan, begun: &Provenance, targets: &[Target], rows: &[Row]) -> Re
         ended.load_average,
         congestion.trim(),
         begun.commit,
-        begun.command.replace(" --inside", "")
+        begun.command
     );
-    let bars = bars::table(rows, !plan.quick);
+    let bars = bars::table(rows, !plan.scenario.quick);
     let medians = medians(targets, rows);
     let text = format!("{from}\n\n{bars}\n\n{medians}");
     say(&text);
-    if let Some(path) = &plan.write {
-        stage::write_between(path, "compare", &text)?;
-    }
+    plan.scenario.write("compare", &text)?;
     if let Some(path) = &plan.json {
         let all: Vec<_> =
             rows.iter().flat_map(|row| row.played.iter().map(|played| (row.case.name, played.name, &played.outcomes))).collect();

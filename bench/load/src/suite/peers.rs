@@ -55,7 +55,7 @@ pub(super) fn start(plan: &Plan, dir: &Path, host: SocketAddr) -> Result<Vec<Tar
         ("sluicegate-spin", Kind::Spinning, "set ns worker -engine URING -busyPollUs 50"),
     ] {
         if plan.wants(name) {
-            add(Some(ours(&plan.gateway, dir, host, name, kind, lines)?));
+            add(Some(ours(&plan.scenario.gateway, dir, host, name, kind, lines)?));
         }
     }
     let place = Place { dir, host };
