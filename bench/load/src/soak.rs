@@ -105,7 +105,7 @@ fn soak(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     let processes = sessions.div_ceil(room).max(if quick { 2 } else { 1 });
     let cores = plan.cores.clone().unwrap_or_else(all_cores);
 
-    stage::certificates(dir)?;
+    stage::certificates(dir, stage::Key::P256)?;
     let sinks = (0..processes).map(|_| stage::sink_with(&[])).collect::<Result<Vec<_>, _>>()?;
     let hosts: Vec<_> = sinks.iter().map(|(_, at)| *at).collect();
     let lines = format!("set ns worker -engine {} -sessions {}\n", plan.engine, sessions.div_ceil(gateways).max(64));

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use crate::clock::now;
 use crate::fault::{Fault, machine};
 use crate::measure::Process;
@@ -175,12 +177,34 @@ pub(crate) fn tool(program: &str, args: &[&str], dir: &Path) -> Result<(), Fault
     Err(Fault::Tool { tool: program.to_owned(), said: String::from_utf8_lossy(&done.stderr).into_owned() })
 }
 
-/// An authority (`ca.pem`), and a certificate with its key for [`NAME`]: `gw.pem`, `gw.key`, both in `both.pem`.
-pub(crate) fn certificates(dir: &Path) -> Result<(), Fault> {
-    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+/// The key of the gateway's certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Key {
+    /// ECDSA with P-256.
+    #[default]
+    P256,
+    /// RSA with 2048 bits, whose signature costs several times as much.
+    Rsa2048,
+}
+
+impl Key {
+    const fn args(self) -> &'static [&'static str] {
+        match self {
+            Self::P256 => &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
+            Self::Rsa2048 => &["-newkey", "rsa:2048", "-nodes"],
+        }
+    }
+}
+
+/// An authority (`ca.pem`), and a certificate with such a key for [`NAME`]: `gw.pem`, `gw.key`, both in `both.pem`.
+pub(crate) fn certificates(dir: &Path, key: Key) -> Result<(), Fault> {
     let ca = ["req", "-x509", "-days", "2", "-subj", "/CN=sluice-load", "-keyout", "ca.key", "-out", "ca.pem"];
-    tool("openssl", &[&ca[..], &key[..]].concat(), dir)?;
-    tool("openssl", &[&["req", "-subj", "/CN=gw.example.test", "-keyout", "gw.key", "-out", "gw.csr"], &key[..]].concat(), dir)?;
+    tool("openssl", &[&ca[..], Key::P256.args()].concat(), dir)?;
+    tool(
+        "openssl",
+        &[&["req", "-subj", "/CN=gw.example.test", "-keyout", "gw.key", "-out", "gw.csr"], key.args()].concat(),
+        dir,
+    )?;
     fs::write(dir.join("san"), format!("subjectAltName=DNS:{NAME}\n")).map_err(machine("write a file"))?;
     let sign = "x509 -req -in gw.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san -out gw.pem";
     tool("openssl", &sign.split(' ').collect::<Vec<_>>(), dir)?;

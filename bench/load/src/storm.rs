@@ -123,7 +123,7 @@ fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
         Factors::Ldap | Factors::Radius if quick => 50,
         Factors::Ldap | Factors::Radius => plan.users,
     };
-    stage::certificates(dir)?;
+    stage::certificates(dir, stage::Key::P256)?;
     let (_sink, host) = stage::sink()?;
     let (_asked, lines) = match plan.factors {
         Factors::Ldap | Factors::LdapTotp => slapd(plan, dir, users).map(|(process, at)| (process, lines(at, plan.factors)))?,

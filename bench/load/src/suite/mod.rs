@@ -100,7 +100,7 @@ impl Plan {
 }
 
 fn compare(plan: &Plan, dir: &Path) -> Result<(), Fault> {
-    stage::certificates(dir)?;
+    stage::certificates(dir, stage::Key::P256)?;
     let (_sink, host) = stage::sink()?;
     let targets = peers::start(plan, dir, host)?;
     let begun = Provenance::here();
