@@ -200,6 +200,10 @@ impl Engine for AnyEngine {
         either!(self, e => e.release(key));
     }
 
+    fn send_now(&mut self) -> Result<(), EngineFault> {
+        either!(self, e => e.send_now())
+    }
+
     fn turn(&mut self, wait: Option<Duration>, happened: &mut Vec<Happening>) -> Result<(), EngineFault> {
         either!(self, e => e.turn(wait, happened))
     }

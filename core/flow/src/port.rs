@@ -114,6 +114,13 @@ pub trait Engine {
     /// Ends a session's use of the engine; see the contract.
     fn release(&mut self, key: SlotKey);
 
+    /// Sends what was asked to be sent since the last turn, as far as the kernel takes it at once; the answers come with the next turn.
+    /// For a worker that has long work to do before that: nobody's bytes shall wait for it.
+    ///
+    /// # Errors
+    /// As [`Engine::turn`].
+    fn send_now(&mut self) -> Result<(), EngineFault>;
+
     /// Submits what was asked for, waits for something to happen, but not longer than `wait` (`None`: without end; zero: not at
     /// all), and appends it to `happened`.
     ///

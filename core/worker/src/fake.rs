@@ -61,6 +61,7 @@ pub(crate) struct Log {
     pub(crate) unlistened: Vec<ListenerId>,
     pub(crate) accepting: Vec<bool>,
     pub(crate) waits: Vec<Option<Duration>>,
+    pub(crate) sent_early: usize,
 }
 
 pub(crate) struct Fake {
@@ -117,6 +118,11 @@ impl Engine for Fake {
 
     fn release(&mut self, key: SlotKey) {
         self.log.released.push(key);
+    }
+
+    fn send_now(&mut self) -> Result<(), EngineFault> {
+        self.log.sent_early += 1;
+        Ok(())
     }
 
     fn turn(&mut self, wait: Option<Duration>, happened: &mut Vec<Happening>) -> Result<(), EngineFault> {

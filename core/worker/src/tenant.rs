@@ -225,7 +225,7 @@ impl<E: Engine> Worker<E> {
         }
     }
 
-    fn carry_out(&mut self, key: SlotKey, intent: Intent) -> Result<(), Reason> {
+    pub(crate) fn carry_out(&mut self, key: SlotKey, intent: Intent) -> Result<(), Reason> {
         match intent {
             Intent::Deadline(when) => self.wheel.set(key, when),
             Intent::Ask(ask) => match *ask {
@@ -241,7 +241,8 @@ impl<E: Engine> Worker<E> {
                 report @ (Ask::Opened(_) | Ask::Closed(_)) => self.mail.report(report),
             },
             act @ (Intent::Receive { .. } | Intent::Send { .. } | Intent::Connect(_) | Intent::Finish(_) | Intent::Abort(_)) => {
-                self.engine.act(key, act)
+                self.spoke |= matches!(act, Intent::Send { .. });
+                self.engine.act(key, act);
             }
         }
         Ok(())

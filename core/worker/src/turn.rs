@@ -3,6 +3,7 @@
 //! ```text
 //!   sleep in the engine ─► happenings: who types at once, bulk and handshakes into the share
 //!        ▲                 letters from control, connections from other workers, so many a turn
+//!        │                 what these said goes out, if anything waits that takes long
 //!        │                 what the share has room for
 //!        │                 deadlines that have come
 //!        └──────────────── numbers
@@ -107,6 +108,8 @@ pub(crate) struct Worker<E> {
     pub(crate) intents: Vec<Intent>,
     happened: Vec<Happening>,
     due: Vec<SlotKey>,
+    /// A session has had something to send since the engine was last told to.
+    pub(crate) spoke: bool,
 }
 
 /// What a worker is made of.
@@ -158,6 +161,7 @@ impl<E: Engine> Worker<E> {
             intents: Vec::new(),
             happened: Vec::new(),
             due: Vec::new(),
+            spoke: false,
         }
     }
 
@@ -176,6 +180,7 @@ impl<E: Engine> Worker<E> {
         let wait = self.wait();
         let mut happened = std::mem::take(&mut self.happened);
         self.engine.turn(wait, &mut happened)?;
+        self.spoke = false;
         self.mail.awake();
         self.now = (self.clock)();
         let limits = &self.served.snapshot.limits;
@@ -184,6 +189,7 @@ impl<E: Engine> Worker<E> {
         self.happened = happened;
         self.letters();
         self.handed();
+        self.speak()?;
         while let Some((key, event)) = self.share.next() {
             let before = self.count.records_opened.read();
             self.step(key, event);
@@ -213,6 +219,11 @@ impl<E: Engine> Worker<E> {
         let retry = if settled { Moment::NEVER } else { self.now + OWED_RETRY };
         let next = self.wheel.next().unwrap_or(Moment::NEVER).min(phase).min(retry).min(self.rotate_at);
         (next != Moment::NEVER).then(|| next.since(self.now))
+    }
+
+    /// Has what was said go out in front of what takes long: a handshake's step, or the reads of a file copy.
+    fn speak(&mut self) -> Result<(), EngineFault> {
+        if std::mem::take(&mut self.spoke) && self.share.waiting() { self.engine.send_now() } else { Ok(()) }
     }
 
     fn happening(&mut self, happening: Happening) {
@@ -371,7 +382,8 @@ impl<E: Engine> Worker<E> {
 
 #[cfg(test)]
 mod tests {
-    use sluice_flow::buf::Class;
+    use sluice_flow::buf::{Chain, Class};
+    use sluice_flow::event::Leg;
     use sluice_flow::port::Door;
     use sluice_link::ask::Ask;
     use sluice_link::id::{Generation, ListenerId};
@@ -408,6 +420,35 @@ mod tests {
         let second = bench.arrive(1)[0];
         assert_eq!((second.slot, second.generation), (first.slot, Generation(1)));
         assert_eq!(bench.worker.count.read().sessions, 1);
+    }
+
+    #[test]
+    fn what_is_said_goes_out_before_long_work_and_costs_no_call_without_it() {
+        let mut bench = Bench::new(2);
+        let keys = bench.arrive(2);
+        let wait = |bench: &mut Bench| {
+            let buf = bench.worker.engine.pool().take(Class::Small).unwrap();
+            let event = Event::Received { leg: Leg::Client, buf, more: false };
+            assert!(bench.worker.share.sort(keys[0], Stage::Hello, event).is_none());
+        };
+        let say = |bench: &mut Bench| {
+            let chain = Chain::whole(bench.worker.engine.pool().take(Class::Small).unwrap());
+            bench.worker.carry_out(keys[1], Intent::Send { leg: Leg::Client, chain }).unwrap();
+        };
+        let early = |bench: &mut Bench| {
+            bench.worker.speak().unwrap();
+            bench.log().sent_early
+        };
+        say(&mut bench);
+        assert_eq!(early(&mut bench), 0, "nothing takes long");
+        wait(&mut bench);
+        assert_eq!(early(&mut bench), 0, "nothing has been said since");
+        say(&mut bench);
+        assert_eq!(early(&mut bench), 1);
+        assert_eq!(early(&mut bench), 1);
+        say(&mut bench);
+        bench.turn(vec![]);
+        assert_eq!(bench.log().sent_early, 1, "a turn of the engine sends, too");
     }
 
     #[test]
@@ -516,7 +557,7 @@ mod tests {
         let stepped = bench.worker.contained(keys[0], place, |turn| {
             let buf = turn.pool.take(Class::Small).unwrap();
             let into = sluice_flow::intent::Into::Behind(buf);
-            turn.out.push(Intent::Receive { leg: sluice_flow::event::Leg::Client, into });
+            turn.out.push(Intent::Receive { leg: Leg::Client, into });
             panic!("as a fault in the machine would");
         });
         assert!(bench.worker.settle(keys[0], stepped).is_none());

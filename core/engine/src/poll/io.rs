@@ -203,7 +203,7 @@ impl PollEngine {
         }
     }
 
-    fn try_send(&mut self, key: SlotKey, leg: Leg) -> Option<Event> {
+    pub(super) fn try_send(&mut self, key: SlotKey, leg: Leg) -> Option<Event> {
         let side = self.slots[key.slot.0 as usize].side_mut(leg);
         side.send_queued = false;
         let socket = side.socket.as_ref()?;

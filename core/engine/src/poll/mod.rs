@@ -48,6 +48,8 @@ const EVENTS_PER_CALL: usize = 1024;
 /// Turns that may pass without looking for new readiness while the run list keeps giving. Looking costs a system call; not
 /// looking would starve those who wait.
 const TURNS_BETWEEN_LOOKS: u32 = 4;
+/// And the time: turns that are full of handshakes last a hundred times as long as others.
+const TIME_BETWEEN_LOOKS: Duration = Duration::from_micros(50);
 
 /// One thing to try.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +79,7 @@ pub struct PollEngine {
     spare: Spare,
     tally: Tally,
     turns_since_look: u32,
+    looked: Moment,
     settings: EngineSettings,
 }
 
@@ -121,6 +124,7 @@ impl PollEngine {
             spare: Spare::new(),
             tally: Tally::default(),
             turns_since_look: 0,
+            looked: Moment(0),
             settings: settings.clone(),
         })
     }
@@ -242,6 +246,7 @@ impl PollEngine {
             self.note(event);
         }
         self.events = events;
+        self.looked = now();
         Ok(())
     }
 
@@ -392,6 +397,20 @@ impl Engine for PollEngine {
         self.pending.push_back(Happening::Released(key));
     }
 
+    fn send_now(&mut self) -> Result<(), EngineFault> {
+        for _ in 0..self.run.len() {
+            match self.run.pop_front() {
+                Some(Step::Send(key, leg)) if self.holds(key) => {
+                    if let Some(event) = self.try_send(key, leg) {
+                        self.tell(key, event);
+                    }
+                }
+                other => self.run.extend(other),
+            }
+        }
+        Ok(())
+    }
+
     fn turn(&mut self, wait: Option<Duration>, happened: &mut Vec<Happening>) -> Result<(), EngineFault> {
         let limit = happened.len() + HAPPENINGS_PER_TURN;
         let before = happened.len();
@@ -404,7 +423,7 @@ impl Engine for PollEngine {
 
         self.turns_since_look += 1;
         let busy = happened.len() > before || !self.run.is_empty() || !self.pending.is_empty();
-        if busy && self.turns_since_look < TURNS_BETWEEN_LOOKS {
+        if busy && self.turns_since_look < TURNS_BETWEEN_LOOKS && now() < self.looked + TIME_BETWEEN_LOOKS {
             return Ok(());
         }
         let pause = self.end_pauses();

@@ -54,6 +54,7 @@ both! {
     streaming:
         single_bytes_arrive_in_order
         bytes_go_behind_those_that_are_there
+        what_is_said_goes_out_before_long_work
         a_chain_is_sent_without_what_lies_between
         large_transfers_both_ways_at_once
         a_slow_reader_holds_the_sender_back

@@ -37,6 +37,26 @@ pub(crate) fn single_bytes_arrive_in_order(choice: Choice) {
     bench.assert_nothing_lent();
 }
 
+pub(crate) fn what_is_said_goes_out_before_long_work(choice: Choice) {
+    let mut bench = Bench::new(choice);
+    let (key, mut client) = bench.session();
+    client.set_read_timeout(Some(DEADLINE)).unwrap();
+    let (other, _other_client) = bench.session();
+    bench.receive(other, Leg::Client, Class::Small);
+    for text in [b"now".as_slice(), b"and again"] {
+        bench.send(key, Leg::Client, text);
+        bench.engine.send_now().unwrap();
+        // Nobody turns meanwhile.
+        let mut got = vec![0; text.len()];
+        client.read_exact(&mut got).unwrap();
+        assert_eq!(got, text);
+        bench.expect_sent(key, Leg::Client);
+    }
+    bench.release(key);
+    bench.release(other);
+    bench.assert_nothing_lent();
+}
+
 pub(crate) fn bytes_go_behind_those_that_are_there(choice: Choice) {
     let mut bench = Bench::new(choice);
     let (key, mut client) = bench.session();
