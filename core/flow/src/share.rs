@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!             ┌─ short reads, sends, deadlines, answers ─────────► at once
-//!   event ────┼─ bytes for a TLS handshake ─► two queues ─► so many steps a turn ─►┐
+//!   event ────┼─ bytes for a TLS handshake ─► two queues ─► so many steps and µs ─►┐
 //!             └─ long reads of streams ─────► by bytes ───► so many bytes a turn ──┴► after those
 //! ```
 //!
@@ -23,12 +23,13 @@
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
 
 use sluice_link::id::SlotKey;
 
 use crate::buf::Buf;
 use crate::event::{Event, Leg};
-use crate::limits::{INTERACTIVE_BYTES_MAX, RECORD_COST_BYTES};
+use crate::limits::{HANDSHAKE_TIME_PER_TURN, INTERACTIVE_BYTES_MAX, RECORD_COST_BYTES};
 use crate::session::Stage;
 
 /// Events that wait for their turn. Bounded by the number of sessions, two for each.
@@ -47,6 +48,10 @@ pub struct Share {
     /// Long reads that have come.
     come: u64,
     steps_left: u32,
+    /// Of the turn's time for handshakes.
+    time_left: Duration,
+    /// What was given out last is a step of a handshake.
+    shakes: bool,
     bytes_left: usize,
 }
 
@@ -57,9 +62,11 @@ impl Share {
         Self::default()
     }
 
-    /// A turn begins, with `handshake_steps` and `bulk_bytes` to give away. Of each at least one is done, whatever it costs.
+    /// A turn begins, with `handshake_steps` and `bulk_bytes` to give away. Of each at least one is done, whatever it costs; another step
+    /// of a handshake only while there is time, too.
     pub fn begin(&mut self, handshake_steps: u32, bulk_bytes: u32) {
         self.steps_left = handshake_steps.max(1);
+        self.time_left = HANDSHAKE_TIME_PER_TURN;
         self.bytes_left = (bulk_bytes as usize).max(1);
         self.turns = [self.reached, self.turns[0]];
     }
@@ -90,9 +97,14 @@ impl Share {
         {
             self.reached = self.reached.max(ends);
             self.bytes_left = self.bytes_left.saturating_sub(bytes(&event));
+            self.shakes = false;
             return Some((key, event));
         }
+        if self.time_left.is_zero() {
+            return None;
+        }
         self.steps_left = self.steps_left.checked_sub(1)?;
+        self.shakes = true;
         self.begun.pop_front().or_else(|| self.hellos.pop_front())
     }
 
@@ -112,6 +124,13 @@ impl Share {
     pub fn spend(&mut self, records: u64) {
         let cost = usize::try_from(records).unwrap_or(usize::MAX).saturating_mul(RECORD_COST_BYTES);
         self.bytes_left = self.bytes_left.saturating_sub(cost);
+    }
+
+    /// What was given out last took so long.
+    pub fn took(&mut self, time: Duration) {
+        if self.shakes {
+            self.time_left = self.time_left.saturating_sub(time);
+        }
     }
 
     /// Whether anybody waits, so that the engine shall not.
@@ -248,6 +267,32 @@ mod tests {
         }
         let (least, most) = (bytes.iter().min().unwrap(), bytes.iter().max().unwrap());
         assert!(*least > 5 * LONG && most - least <= LONG + SHORT, "{bytes:?}");
+    }
+
+    #[test]
+    fn a_signature_that_takes_long_is_the_only_one_of_its_turn() {
+        let mut pool = Pool::new(PoolSizes::default());
+        let mut share = Share::new();
+        for slot in 0..8 {
+            assert!(share.sort(key(slot), Stage::Handshake, read(&mut pool, 100)).is_none());
+        }
+        let mut turn = |took: Duration| {
+            share.begin(2, 1);
+            std::iter::from_fn(|| share.next().inspect(|_| share.took(took))).count()
+        };
+        assert_eq!(turn(Duration::from_micros(80)), 2);
+        assert_eq!(turn(HANDSHAKE_TIME_PER_TURN), 1);
+        assert_eq!(turn(Duration::from_millis(9)), 1, "one at least");
+        // A long read is no handshake.
+        assert!(share.sort(key(9), Stage::Splice, read(&mut pool, 100_000)).is_none());
+        let mut turn = || {
+            share.begin(2, 1);
+            std::iter::from_fn(|| {
+                share.next().inspect(|(key, _)| share.took(Duration::from_millis(if key.slot.0 == 9 { 9 } else { 0 })))
+            })
+            .count()
+        };
+        assert_eq!(turn(), 3);
     }
 
     #[test]

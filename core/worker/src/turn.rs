@@ -191,9 +191,10 @@ impl<E: Engine> Worker<E> {
         self.handed();
         self.speak()?;
         while let Some((key, event)) = self.share.next() {
-            let before = self.count.records_opened.read();
+            let (records, begun) = (self.count.records_opened.read(), (self.clock)());
             self.step(key, event);
-            self.share.spend(self.count.records_opened.read().wrapping_sub(before));
+            self.share.spend(self.count.records_opened.read().wrapping_sub(records));
+            self.share.took((self.clock)().since(begun));
         }
         self.deadlines();
         self.endings();
