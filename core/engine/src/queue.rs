@@ -10,7 +10,8 @@
 //! What is received is opened, sealed and sent from where it lies, so it should still be in the processor's cache then. If all streams that have
 //! something were read at once, as one enter or one call of epoll would have it, each buffer would be gone from there before its turn comes,
 //! twice. So few long reads are made at a time, one after the other in the order in which they were asked for, and each is passed on before
-//! others are made. That is round robin between streams, too.
+//! others are made. That is round robin between streams, too: each has a turn of [`LONG_READS_IN_A_ROW`], and a stream that has run dry before has had
+//! its own.
 //!
 //! A receive that asks for a class is content with a smaller one, so each class has a queue of its own, and whoever has waited
 //! longest among those that can be served is served first. A session that has lent its buffer needs none, and does not wait behind those
@@ -26,6 +27,25 @@ use sluice_flow::port::SlotKey;
 /// Most receives into buffers of the largest class that are made in a turn: a MiB, which is what the second-level cache of a server's core
 /// holds. What it brings is measured in `docs/performance.md`.
 pub const BULK_PER_TURN: usize = 4;
+
+/// Long reads that a stream makes one after the other before it is somebody else's turn. What the kernel has for a stream that was read a moment
+/// ago is still in the cache, in part; of 64 streams, each read once in a round, nothing is. More than these 2 MiB would bring
+/// more, but others wait meanwhile. What it brings is measured in `docs/performance.md`.
+pub const LONG_READS_IN_A_ROW: u8 = 8;
+
+/// How many more long reads a stream may make before it is somebody else's turn.
+#[derive(Debug, Default)]
+pub(crate) struct Stay(u8);
+
+impl Stay {
+    /// Whether the long read that is asked for now goes on with the stream's turn, in front of those who wait. Else it waits behind them, for a
+    /// new one. A stream that has run dry begins anew, with [`Stay::default`].
+    pub(crate) fn goes_on(&mut self) -> bool {
+        let goes_on = self.0 > 0;
+        self.0 = if goes_on { self.0 - 1 } else { LONG_READS_IN_A_ROW - 1 };
+        goes_on
+    }
+}
 
 /// Receives of a class for which there is room from the start: the first to wait costs no allocation in the middle of a stream.
 const ROOM: usize = 64;
@@ -79,10 +99,19 @@ impl Waiting {
         self.queue(class).push_back(one);
     }
 
-    /// Queues the long read on `leg` of `key`, which has lent `buf` for it.
-    pub(crate) fn push_lent(&mut self, buf: Buf, key: SlotKey, leg: Leg) {
-        let one = self.one(key, leg);
-        self.lent.push_back((one, buf));
+    /// Queues the long read on `leg` of `key`, which goes on with its turn: in front.
+    pub(crate) fn push_first(&mut self, key: SlotKey, leg: Leg) {
+        self.queue(Class::Bulk).push_front(One { arrival: 0, key, leg });
+    }
+
+    /// Queues the long read on `leg` of `key`, which has lent `buf` for it; in front if it `goes_on` with its turn.
+    pub(crate) fn push_lent(&mut self, buf: Buf, key: SlotKey, leg: Leg, goes_on: bool) {
+        if goes_on {
+            self.lent.push_front((One { arrival: 0, key, leg }, buf));
+        } else {
+            let one = self.one(key, leg);
+            self.lent.push_back((one, buf));
+        }
     }
 
     fn one(&mut self, key: SlotKey, leg: Leg) -> One {
@@ -173,7 +202,7 @@ mod tests {
         let mut queue = Waiting::default();
         let lent = pool.take(Class::Bulk).unwrap();
         queue.push(Class::Bulk, key(1), Leg::Host);
-        queue.push_lent(lent, key(2), Leg::Client);
+        queue.push_lent(lent, key(2), Leg::Client, false);
         queue.push(Class::Bulk, key(3), Leg::Host);
         for who in [2, 1, 3] {
             let ready = queue.next(&mut pool, &mut 1).unwrap();
@@ -190,7 +219,7 @@ mod tests {
         let mut queue = Waiting::default();
         let lent = pool.take(Class::Bulk).unwrap();
         queue.push(Class::Bulk, key(1), Leg::Host);
-        queue.push_lent(lent, key(2), Leg::Client);
+        queue.push_lent(lent, key(2), Leg::Client, false);
         queue.push(Class::Bulk, key(3), Leg::Host);
         queue.push(Class::Small, key(4), Leg::Client);
         let mut turn = |queue: &mut Waiting| {
@@ -206,12 +235,44 @@ mod tests {
     }
 
     #[test]
+    fn who_has_the_turn_goes_on_with_it_so_many_times_and_no_more() {
+        let mut pool = Pool::new(PoolSizes { small: 0, large: 0, bulk: 2 });
+        let mut queue = Waiting::default();
+        let mut stays = [Stay::default(), Stay::default()];
+        let mut order = Vec::new();
+        for slot in 0..2 {
+            assert!(!stays[slot as usize].goes_on(), "a new turn");
+            queue.push(Class::Bulk, key(slot), Leg::Host);
+        }
+        while order.len() < 4 * usize::from(LONG_READS_IN_A_ROW) {
+            let ready = queue.next(&mut pool, &mut 1).unwrap();
+            // One lends its buffer, the other does not.
+            let goes_on = stays[ready.key.slot.0 as usize].goes_on();
+            match ready.key.slot.0 {
+                0 => queue.push_lent(ready.buf, ready.key, ready.leg, goes_on),
+                _ => {
+                    pool.give(ready.buf);
+                    if goes_on {
+                        queue.push_first(ready.key, ready.leg);
+                    } else {
+                        queue.push(Class::Bulk, ready.key, ready.leg);
+                    }
+                }
+            }
+            order.push(ready.key.slot.0);
+        }
+        let turns: Vec<_> = order.chunk_by(|a, b| a == b).map(|turn| (turn[0], turn.len())).collect();
+        let whole = usize::from(LONG_READS_IN_A_ROW);
+        assert_eq!(turns, [(0, whole), (1, whole), (0, whole), (1, whole)]);
+    }
+
+    #[test]
     fn the_released_are_forgotten_and_what_they_lent_is_given_back() {
         let mut pool = Pool::new(PoolSizes::default());
         let mut queue = Waiting::default();
         let lent = pool.take(Class::Bulk).unwrap();
         queue.push(Class::Small, key(1), Leg::Client);
-        queue.push_lent(lent, key(1), Leg::Host);
+        queue.push_lent(lent, key(1), Leg::Host, false);
         queue.push(Class::Bulk, key(2), Leg::Host);
         queue.forget(key(1), &mut pool);
         assert_eq!(pool.lent(Class::Bulk), 0);

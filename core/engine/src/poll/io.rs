@@ -12,6 +12,7 @@ use super::slot::{End, Side, Slot, Wish};
 use super::token::Source;
 use super::{PollEngine, Step};
 use crate::machine::now;
+use crate::queue::Stay;
 use crate::sock::{self, Address, Half, Mode};
 use crate::spare::{ACCEPT_PAUSE, Trouble, trouble};
 use crate::{errno, queue};
@@ -150,6 +151,9 @@ impl PollEngine {
                 }
                 // A stream gives all it has: less than was asked for means that it is empty now, and the next byte makes an edge.
                 side.readable = n == room || side.finished;
+                if !side.readable {
+                    side.stay = Stay::default();
+                }
                 Some(Event::Received { leg, buf, more: side.readable })
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {

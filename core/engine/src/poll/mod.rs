@@ -153,7 +153,11 @@ impl PollEngine {
         let side = self.slots[key.slot.0 as usize].side_mut(leg);
         if side.receive.is_some() && side.readable && !side.receive_queued {
             side.receive_queued = true;
-            self.run.push_back(Step::Receive(key, leg));
+            if side.wants_bulk() && side.stay.goes_on() {
+                self.run.push_front(Step::Receive(key, leg));
+            } else {
+                self.run.push_back(Step::Receive(key, leg));
+            }
         }
         if side.send.is_some() && side.writable && !side.connecting && !side.send_queued {
             side.send_queued = true;

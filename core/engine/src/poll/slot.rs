@@ -6,6 +6,8 @@ use sluice_flow::buf::{Buf, Chain, Class, Pool};
 use sluice_flow::event::{Fault, Leg};
 use sluice_flow::port::Generation;
 
+use crate::queue::Stay;
+
 /// A place in the fixed table.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -54,6 +56,8 @@ pub(crate) struct Side {
     pub(crate) send: Option<Chain>,
     /// Say FIN once the send is done.
     pub(crate) finish_after_send: bool,
+    /// Its turn among those with long reads.
+    pub(crate) stay: Stay,
     /// Receiving is over.
     pub(crate) end: Option<End>,
     /// A receive, send, or both are on the run list.
@@ -101,6 +105,7 @@ impl Side {
             receive: None,
             send: None,
             finish_after_send: false,
+            stay: Stay::default(),
             end: None,
             receive_queued: false,
             send_queued: false,

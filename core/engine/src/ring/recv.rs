@@ -19,7 +19,7 @@ use super::op::{Hint, Op, Place};
 use super::push::Completion;
 use super::slot::{End, Receive};
 use super::{RingEngine, class_index, group};
-use crate::queue::Ready;
+use crate::queue::{Ready, Stay};
 use crate::{errno, queue};
 
 impl RingEngine {
@@ -50,7 +50,8 @@ impl RingEngine {
             Into::Any(class) => self.arm_any(at, class),
             Into::Behind(buf) if buf.class() == Class::Bulk && self.slot(key).side(leg).hint == Hint::More => {
                 self.slot(key).side_mut(leg).receive = Receive::Waiting;
-                self.waiting.push_lent(buf, key, leg);
+                let goes_on = self.slot(key).side_mut(leg).stay.goes_on();
+                self.waiting.push_lent(buf, key, leg, goes_on);
             }
             Into::Behind(buf) => self.arm_into(at, buf, false),
         }
@@ -64,7 +65,12 @@ impl RingEngine {
     /// Has the kernel choose a buffer when bytes are there. A long read of what is known to be there waits for its turn.
     fn arm_any(&mut self, at: Place, wanted: Class) {
         if wanted == Class::Bulk && self.slot(at.key).side(at.leg).hint == Hint::More {
-            self.wait(at, wanted);
+            if self.slot(at.key).side_mut(at.leg).stay.goes_on() {
+                self.slot(at.key).side_mut(at.leg).receive = Receive::Waiting;
+                self.waiting.push_first(at.key, at.leg);
+            } else {
+                self.wait(at, wanted);
+            }
             return;
         }
         let smaller = Class::ALL.into_iter().rev().filter(|c| *c <= wanted);
@@ -185,6 +191,9 @@ impl RingEngine {
                 buf.commit(n);
                 let more = completion.left_some();
                 side.hint = if more { Hint::More } else { Hint::Quiet };
+                if !more {
+                    side.stay = Stay::default();
+                }
                 Event::Received { leg, buf, more }
             }
             (Ok(n @ 1..), None) => unreachable!("{n} bytes have been received into no buffer"),

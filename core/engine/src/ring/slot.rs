@@ -7,6 +7,7 @@ use sluice_flow::port::Generation;
 
 use super::op::Hint;
 use super::token::Token;
+use crate::queue::Stay;
 
 /// A place in the fixed table.
 #[derive(Debug)]
@@ -69,6 +70,8 @@ pub(crate) struct Side {
     pub(crate) end: Option<End>,
     /// What the last receive left.
     pub(crate) hint: Hint,
+    /// Its turn among those with long reads.
+    pub(crate) stay: Stay,
 }
 
 /// Where the receive that waits for an answer is.
@@ -99,6 +102,7 @@ impl Side {
             abort: false,
             end: None,
             hint: Hint::Quiet,
+            stay: Stay::default(),
         }
     }
 
