@@ -46,7 +46,7 @@ pub use listen::bind;
 pub use machine::{give_large_memory_back, now, raise_descriptor_limit, used};
 pub use peer::{GROUPS_MAX, Peer, own_uid, peer};
 pub use poll::PollEngine;
-pub use queue::{BULK_PER_TURN, LONG_READS_IN_A_ROW};
+pub use queue::BULK_PER_TURN;
 pub use report::{Item, Outcome, Report};
 pub use ring::RingEngine;
 pub use wake::{Waker, eventfd};

@@ -31,7 +31,7 @@ pub const BULK_PER_TURN: usize = 4;
 /// Long reads that a stream makes one after the other before it is somebody else's turn. What the kernel has for a stream that was read a moment
 /// ago is still in the cache, in part; of 64 streams, each read once in a round, nothing is. More than these 2 MiB would bring
 /// more, but others wait meanwhile. What it brings is measured in `docs/performance.md`.
-pub const LONG_READS_IN_A_ROW: u8 = 8;
+pub(crate) const LONG_READS_IN_A_ROW: u8 = 8;
 
 /// How many more long reads a stream may make before it is somebody else's turn.
 #[derive(Debug, Default)]
