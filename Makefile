@@ -45,6 +45,7 @@ bench:           ## against HAProxy, nginx, hitch, stunnel and tokio in one run,
 	@tests/packages.sh test
 	cargo build --release -p gate-daemon -p bench-load -p bench-peer-tokio && target/release/sluice-load compare --gateway target/release/sluicegate --write docs/performance.md $(ARGS)
 	target/release/sluice-load overload --gateway target/release/sluicegate --write docs/performance.md
+	target/release/sluice-load overload --gateway target/release/sluicegate --key rsa2048 --write docs/performance.md
 	target/release/sluice-load storm --gateway target/release/sluicegate --write docs/performance.md
 	target/release/sluice-load storm --gateway target/release/sluicegate --factors radius --write docs/performance.md
 
