@@ -178,10 +178,9 @@ pub(crate) fn tool(program: &str, args: &[&str], dir: &Path) -> Result<(), Fault
 }
 
 /// The key of the gateway's certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Key {
     /// ECDSA with P-256.
-    #[default]
     P256,
     /// RSA with 2048 bits, whose signature costs several times as much.
     Rsa2048,

@@ -38,8 +38,8 @@ pub(crate) const LONG_READS_IN_A_ROW: u8 = 8;
 pub(crate) struct Stay(u8);
 
 impl Stay {
-    /// Whether the long read that is asked for now goes on with the stream's turn, in front of those who wait. Else it waits behind them, for a
-    /// new one. A stream that has run dry begins anew, with [`Stay::default`].
+    /// Whether this long read belongs to the stream's turn, and is made before those of others. If not, it waits behind them, and begins the
+    /// stream's next turn. A stream that has run dry begins anew, with [`Stay::default`].
     pub(crate) fn goes_on(&mut self) -> bool {
         let goes_on = self.0 > 0;
         self.0 = if goes_on { self.0 - 1 } else { LONG_READS_IN_A_ROW - 1 };
