@@ -119,6 +119,8 @@ struct Tenant {
     dialled: Option<(Dial, Moment)>,
     connected: bool,
     dialling: bool,
+    /// To what needs no time.
+    answers: Vec<Event>,
     released_at: Option<Moment>,
 }
 
@@ -240,6 +242,8 @@ impl Sim {
             if self.tenants[at].released_at.is_some() {
                 continue;
             }
+            let key = self.tenants[at].key;
+            happened.extend(self.tenants[at].answers.drain(..).map(|event| Happening::Session { key, event }));
             self.dials(at, happened);
             for leg in if self.chance.percent(50) { [Leg::Client, Leg::Host] } else { [Leg::Host, Leg::Client] } {
                 if !self.chance.percent(self.faults.slow) {
@@ -427,6 +431,7 @@ impl Engine for Sim {
             dialled: None,
             connected: false,
             dialling: false,
+            answers: Vec::new(),
             released_at: None,
         });
     }
@@ -477,6 +482,10 @@ impl Engine for Sim {
                 }
             }
             Intent::Abort(leg) => tenant.ops(leg).abort = true,
+            Intent::HandOver { leg, way, .. } => {
+                let event = Event::HandedOver { leg, way, taken: false };
+                self.tenant(key).answers.push(event);
+            }
             Intent::Ask(_) | Intent::Deadline(_) => panic!("not for an engine"),
         }
     }

@@ -355,6 +355,8 @@ impl<'k> World<'k> {
             Event::Eof { .. }
             | Event::Sent { .. }
             | Event::Connected
+            | Event::Control { .. }
+            | Event::HandedOver { .. }
             | Event::Failed { .. }
             | Event::Told(_)
             | Event::Due
@@ -409,6 +411,7 @@ impl<'k> World<'k> {
                 | Intent::Connect(_)
                 | Intent::Finish(_)
                 | Intent::Abort(_)
+                | Intent::HandOver { .. }
                 | Intent::Ask(_)
                 | Intent::Deadline(_) => 0,
             };
@@ -427,7 +430,7 @@ impl<'k> World<'k> {
                     self.engine.act(key, Intent::Connect(peer));
                     self.engine.dial(key, plan);
                 }
-                Intent::Receive { .. } | Intent::Send { .. } | Intent::Finish(_) | Intent::Abort(_) => {
+                Intent::Receive { .. } | Intent::Send { .. } | Intent::Finish(_) | Intent::Abort(_) | Intent::HandOver { .. } => {
                     self.engine.act(key, intent)
                 }
             }

@@ -188,6 +188,7 @@ impl Table {
                     Ask::Closed(_) => return None,
                 },
                 Intent::Deadline(_) => {}
+                Intent::HandOver { leg, way, .. } => self.events.push_back(Event::HandedOver { leg, way, taken: false }),
                 Intent::Finish(_) | Intent::Abort(_) => return None,
             }
         }

@@ -16,6 +16,7 @@ pub(crate) fn give_back(pool: &mut Pool, intent: Intent) {
         | Intent::Connect(_)
         | Intent::Finish(_)
         | Intent::Abort(_)
+        | Intent::HandOver { .. }
         | Intent::Ask(_)
         | Intent::Deadline(_) => {}
     }
@@ -28,6 +29,8 @@ pub(crate) fn give_back_event(pool: &mut Pool, event: Event) {
         Event::Eof { kept: None, .. }
         | Event::Sent { .. }
         | Event::Connected
+        | Event::Control { .. }
+        | Event::HandedOver { .. }
         | Event::Failed { .. }
         | Event::Told(_)
         | Event::Due

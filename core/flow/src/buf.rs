@@ -83,6 +83,8 @@ struct Body {
     /// Of a chain: how many slices, how many bytes in them, and what follows them.
     len: u8,
     then: Then,
+    /// Of a chain: the type of the record that it becomes if the kernel seals. Zero: data.
+    typ: u8,
     bytes: usize,
     parts: [(u32, u32); PARTS_MAX],
 }
@@ -91,7 +93,7 @@ impl Buf {
     fn new(class: Class) -> Self {
         let mem = vec![0; HEADROOM + class.payload() + TAILROOM].into_boxed_slice();
         let (start, end) = (HEADROOM, HEADROOM);
-        Self(Box::new(Body { mem, start, end, class, len: 0, then: Then::Open, bytes: 0, parts: [(0, 0); PARTS_MAX] }))
+        Self(Box::new(Body { mem, start, end, class, len: 0, then: Then::Open, typ: 0, bytes: 0, parts: [(0, 0); PARTS_MAX] }))
     }
 
     /// Its size class.
@@ -265,6 +267,7 @@ impl Chain {
     fn empty(Buf(mut body): Buf) -> Self {
         body.len = 0;
         body.then = Then::Open;
+        body.typ = 0;
         body.bytes = 0;
         Self(body)
     }
@@ -292,6 +295,19 @@ impl Chain {
     #[must_use]
     pub fn follows(&self) -> Then {
         self.0.then
+    }
+
+    /// The same, to become a record of type `typ` where the kernel seals.
+    #[must_use]
+    pub fn as_type(mut self, typ: u8) -> Self {
+        self.0.typ = typ;
+        self
+    }
+
+    /// The type of the record that it becomes where the kernel seals, if it is not data.
+    #[must_use]
+    pub fn typed(&self) -> Option<u8> {
+        (self.0.typ != 0).then_some(self.0.typ)
     }
 
     /// Size class of its buffer.

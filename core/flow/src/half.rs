@@ -7,7 +7,7 @@
 //!      └── armed only when nothing is held and little is on its way out
 //! ```
 //!
-//! Either side may be plaintext; opening or sealing then falls away. Nothing is copied but the tail of a record that was cut
+//! Either side may be plaintext, or sealed and opened by the kernel; opening or sealing then falls away. Nothing is copied but the tail of a record that was cut
 //! by the end of a buffer, and nothing is allocated. An idle direction holds no buffer.
 
 use sluice_link::count::Counters;
@@ -16,7 +16,7 @@ use sluice_link::snapshot::RecordSizes;
 use sluice_link::time::Moment;
 
 use crate::buf::{Buf, Chain, Class, Pool, Then};
-use crate::event::Leg;
+use crate::event::{Leg, Way};
 use crate::intent::{Intent, Into};
 use crate::limits::{
     BULK_RECORD_BYTES_MIN, FULL_READS_TO_GROW, INTERACTIVE_BYTES_MAX, QUIET, RECORD_TIME_MAX, SMALL_READS_TO_SHRINK,
@@ -47,6 +47,17 @@ impl Broken {
     }
 }
 
+/// Whether the kernel is to have the key with which the client's records of a direction are opened or sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// That has been decided.
+    Settled,
+    /// It shall, as soon as nothing is half way.
+    ForKernel,
+    /// It has been asked to take it.
+    Offered,
+}
+
 /// One direction.
 #[derive(Debug)]
 pub(crate) struct Half {
@@ -72,6 +83,8 @@ pub(crate) struct Half {
     pub(crate) passed: bool,
     /// A buffer was wanted and not to be had: try again soon.
     pub(crate) starved: bool,
+    /// What is to become of the client's key of this direction.
+    pub(crate) key: Key,
     /// Plaintext bytes received.
     pub(crate) bytes: u64,
     /// How they are cut into records.
@@ -95,6 +108,7 @@ impl Half {
             said: false,
             passed: false,
             starved: false,
+            key: Key::Settled,
             bytes: 0,
             sizes: RecordSizes { ramp_bytes: 0, ..RecordSizes::default() },
             pace: None,
@@ -104,6 +118,11 @@ impl Half {
     /// Seals records of these sizes. Without this, as large as they come.
     pub(crate) fn cut(&mut self, sizes: RecordSizes) {
         self.sizes = sizes;
+    }
+
+    /// Whether nothing of this direction is half way at the leg where it comes in: no receive is armed and no record has begun.
+    pub(crate) fn is_between_records(&self) -> bool {
+        !self.receiving && self.tail.is_none() && !self.ended && !self.passed
     }
 
     /// Passes bytes on only as fast as `pace` says.
@@ -128,7 +147,7 @@ impl Half {
             return Ok(());
         }
         self.appetite.had(buf.len(), buf.spare() == 0 || more, turn.now);
-        let Some(records) = opener else {
+        let Some(records) = opener.filter(|records| !records.is_kernels(Way::Receive)) else {
             self.count(buf.len(), turn);
             self.hold(Chain::whole(buf));
             return Ok(());
@@ -200,7 +219,7 @@ impl Half {
         turn: &mut Turn<'_>,
     ) -> Result<(), Broken> {
         self.starved = false;
-        if self.passed {
+        if self.passed || (self.source == Leg::Host && self.key != Key::Settled) {
             return Ok(());
         }
         let may_go = self.held.is_some() && self.pace.as_mut().is_none_or(|pace| pace.may_go(turn.now));
@@ -208,7 +227,13 @@ impl Half {
             && out.has_room()
             && let Some(chain) = self.held.take()
         {
-            if let Some(records) = sealer.as_deref_mut() {
+            if let Some(records) = sealer.as_deref_mut().filter(|records| records.is_kernels(Way::Transmit)) {
+                if let Err(fault) = records.passes(chain.bytes()) {
+                    turn.pool.give(chain.into_buf());
+                    return Err(Broken::Seal(fault));
+                }
+                out.push(chain, turn.out);
+            } else if let Some(records) = sealer.as_deref_mut() {
                 records.cut_at(self.appetite.record_max(self.sizes));
                 let (ready, rest) = seal(chain, records, turn.pool, turn.count).map_err(Broken::Seal)?;
                 self.held = rest;
@@ -227,7 +252,7 @@ impl Half {
         if self.ended {
             return self.pass_end(sealer, out, turn);
         }
-        if self.receiving {
+        if self.receiving || self.key == Key::Offered {
             return Ok(());
         }
         if self.held.is_none() && out.wants_more() {
@@ -278,7 +303,7 @@ impl Half {
                 return Err(Broken::Seal(fault));
             }
             self.said = true;
-            out.push(Chain::whole(buf).then(Then::Fin), turn.out);
+            out.push(records.said(buf).then(Then::Fin), turn.out);
         }
         if out.is_idle() {
             self.passed = true;

@@ -184,7 +184,14 @@ pub fn buffer_of(event: Event) -> Option<Buf> {
     match event {
         Event::Received { buf, .. } => Some(buf),
         Event::Eof { kept, .. } => kept,
-        Event::Sent { .. } | Event::Connected | Event::Failed { .. } | Event::Told(_) | Event::Due | Event::End(_) => None,
+        Event::Sent { .. }
+        | Event::Connected
+        | Event::Control { .. }
+        | Event::HandedOver { .. }
+        | Event::Failed { .. }
+        | Event::Told(_)
+        | Event::Due
+        | Event::End(_) => None,
     }
 }
 
@@ -194,6 +201,8 @@ fn bytes(event: &Event) -> usize {
         Event::Eof { .. }
         | Event::Sent { .. }
         | Event::Connected
+        | Event::Control { .. }
+        | Event::HandedOver { .. }
         | Event::Failed { .. }
         | Event::Told(_)
         | Event::Due

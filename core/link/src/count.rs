@@ -214,6 +214,12 @@ counters! {
         records_sealed: Counter;
         /// Key updates sent or received.
         key_updates: Counter;
+        /// Sessions whose records to the client the kernel took over to seal. They are not in `records_sealed` from then on.
+        kernel_sealing: Counter;
+        /// Sessions whose records from the client the kernel took over to open. They are not in `records_opened` from then on.
+        kernel_opening: Counter;
+        /// Keys that the kernel was to take over and did not. We go on with them.
+        kernel_refused: Counter;
         /// Turns of the loop.
         turns: Counter;
         /// Completions or readiness events handled.

@@ -148,7 +148,7 @@ reasons! {
     Busy = 1600, "busy", Gateway;
     /// No buffer, slot or descriptor was to be had.
     Exhausted = 1601, "exhausted", Gateway;
-    /// A TLS 1.2 key reached the number of bytes that it may protect; such a session cannot change keys.
+    /// A TLS key has to be changed and cannot be: that of TLS 1.2 has protected as many bytes as it may, or the kernel has it.
     KeySpent = 1602, "key_spent", Gateway;
     /// A state that cannot be was found; the session was ended rather than guessed at.
     Never = 1603, "never", Gateway;

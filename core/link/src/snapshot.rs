@@ -194,6 +194,26 @@ pub enum RecordEngine {
     Own,
     /// rustls does, with copies and allocations: what to fall back on, should a fault be found in ours.
     Rustls,
+    /// We do, but for what clients of ICA sessions are sent: those records the kernel seals (kTLS, `TLS_TX`), if it can.
+    KernelTx,
+    /// We do, but for what clients of ICA sessions send: those records the kernel opens (kTLS, `TLS_RX`), if it can.
+    KernelRx,
+    /// The kernel does both for clients of ICA sessions, if it can, and we do all the rest.
+    Kernel,
+}
+
+impl RecordEngine {
+    /// The kernel shall seal what clients are sent.
+    #[must_use]
+    pub const fn kernel_seals(self) -> bool {
+        matches!(self, Self::KernelTx | Self::Kernel)
+    }
+
+    /// The kernel shall open what clients send.
+    #[must_use]
+    pub const fn kernel_opens(self) -> bool {
+        matches!(self, Self::KernelRx | Self::Kernel)
+    }
 }
 
 macro_rules! named {

@@ -240,7 +240,12 @@ impl<E: Engine> Worker<E> {
                 }
                 report @ (Ask::Opened(_) | Ask::Closed(_)) => self.mail.report(report),
             },
-            act @ (Intent::Receive { .. } | Intent::Send { .. } | Intent::Connect(_) | Intent::Finish(_) | Intent::Abort(_)) => {
+            act @ (Intent::Receive { .. }
+            | Intent::Send { .. }
+            | Intent::Connect(_)
+            | Intent::Finish(_)
+            | Intent::Abort(_)
+            | Intent::HandOver { .. }) => {
                 self.spoke |= matches!(act, Intent::Send { .. });
                 self.engine.act(key, act);
             }
@@ -257,6 +262,7 @@ impl<E: Engine> Worker<E> {
             | Intent::Connect(_)
             | Intent::Finish(_)
             | Intent::Abort(_)
+            | Intent::HandOver { .. }
             | Intent::Ask(_)
             | Intent::Deadline(_) => None,
         };

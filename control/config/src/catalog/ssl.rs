@@ -394,9 +394,11 @@ const TLS_KEYWORDS: &[Argument] = &[
     .or("65536"),
     Argument::optional(
         "recordEngine",
-        Kind::Choice(&["OWN", "RUSTLS"]),
+        Kind::Choice(&["OWN", "RUSTLS", "KERNEL_TX", "KERNEL_RX", "KERNEL"]),
         "Who opens and seals records after the handshake, with clients and with hosts that speak TLS. RUSTLS is there to fall back on, should a \
-         fault be found in ours: it copies and allocates for every record. Ours.",
+         fault be found in ours: it copies and allocates for every record. With KERNEL_TX the kernel (kTLS) seals what clients of ICA sessions \
+         are sent, with KERNEL_RX it opens what they send, with KERNEL it does both; where it cannot, OWN serves. It needs the kernel's module \
+         `tls`, costs more than OWN unless the network card does the work, and such a session ends when a key has to be changed. Ours.",
     )
     .or("OWN"),
     Argument::optional(
@@ -505,7 +507,8 @@ fn set_tls(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     said.put("maxRecord", &mut tls.records.most, default.records.most, |s| s.number("maxRecord"));
     said.put("recordRamp", &mut tls.records.ramp_bytes, default.records.ramp_bytes, |s| s.number("recordRamp"));
     said.put("recordEngine", &mut tls.engine, default.engine, |s| {
-        s.text("recordEngine").map(|word| if word == "RUSTLS" { RecordEngine::Rustls } else { RecordEngine::Own })
+        s.text("recordEngine")
+            .map(|word| RECORD_ENGINES.iter().find(|(known, _)| *known == word).map_or(default.engine, |(_, engine)| *engine))
     });
     if !tls.tls12 && !tls.tls13 {
         let cause = "with TLS 1.2 and TLS 1.3 both off, no client could connect";
@@ -519,6 +522,19 @@ fn set_tls(said: &Said<'_>, site: &mut Site<'_>) -> Result<(), Refused> {
     Ok(())
 }
 
+/// By name.
+const RECORD_ENGINES: [(&str, RecordEngine); 5] = [
+    ("OWN", RecordEngine::Own),
+    ("RUSTLS", RecordEngine::Rustls),
+    ("KERNEL_TX", RecordEngine::KernelTx),
+    ("KERNEL_RX", RecordEngine::KernelRx),
+    ("KERNEL", RecordEngine::Kernel),
+];
+
+fn record_engine(engine: &RecordEngine) -> String {
+    RECORD_ENGINES.iter().find(|(_, known)| known == engine).map_or("OWN", |(word, _)| word).to_owned()
+}
+
 fn print_tls(model: &Model, out: &mut Writer<'_>) {
     let default = VserverTls::default();
     for (name, front) in model.fronts() {
@@ -530,7 +546,7 @@ fn print_tls(model: &Model, out: &mut Writer<'_>) {
             .differs("postQuantum", &front.tls.post_quantum, &default.post_quantum, enabled)
             .differs("maxRecord", &front.tls.records.most, &default.records.most, u16::to_string)
             .differs("recordRamp", &front.tls.records.ramp_bytes, &default.records.ramp_bytes, u32::to_string)
-            .keyword_if("recordEngine", (front.tls.engine == RecordEngine::Rustls).then_some("RUSTLS"))
+            .differs("recordEngine", &front.tls.engine, &default.engine, record_engine)
             .differs("clientAuth", &front.clients.asked, &false, enabled)
             .keyword_if("clientCert", front.clients.need.map(Need::word))
             .end();

@@ -28,9 +28,10 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use sluice_flow::buf::Pool;
-use sluice_flow::event::{Event, Leg};
+use sluice_flow::event::{Event, Leg, Way};
 use sluice_flow::intent::Intent;
 use sluice_flow::port::{Door, Engine, EngineFault, HAPPENINGS_PER_TURN, Happening, ListenerId, Moment, SlotKey, Tally};
+use sluice_flow::tls::TrafficKeys;
 
 use crate::EngineSettings;
 use crate::doors::Doors;
@@ -137,6 +138,10 @@ impl PollEngine {
     /// The slot of a key that [`Self::holds`] was asked about.
     fn slot(&mut self, key: SlotKey) -> &mut Slot {
         &mut self.slots[key.slot.0 as usize]
+    }
+
+    fn hand_over(&mut self, key: SlotKey, leg: Leg, way: Way, _keys: &TrafficKeys) {
+        self.tell(key, Event::HandedOver { leg, way, taken: false });
     }
 
     fn tell(&mut self, key: SlotKey, event: Event) {
@@ -380,6 +385,7 @@ impl Engine for PollEngine {
                     let _ = sock::reset_on_close(socket.as_fd());
                 }
             }
+            Intent::HandOver { leg, way, keys } => self.hand_over(key, leg, way, &keys),
             // The worker's own.
             Intent::Ask(_) | Intent::Deadline(_) => {}
         }

@@ -37,9 +37,10 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
 use sluice_flow::buf::{Class, Pool};
-use sluice_flow::event::{Event, Leg};
+use sluice_flow::event::{Event, Leg, Way};
 use sluice_flow::intent::Intent;
 use sluice_flow::port::{Door, Engine, EngineFault, HAPPENINGS_PER_TURN, Happening, ListenerId, Moment, SlotKey, Tally};
+use sluice_flow::tls::TrafficKeys;
 
 use self::accept::{LISTENERS_MAX, Listener};
 use self::close::Leaving;
@@ -171,6 +172,10 @@ impl RingEngine {
         &mut self.slots[key.slot.0 as usize]
     }
 
+    fn hand_over(&mut self, key: SlotKey, leg: Leg, way: Way, _keys: &TrafficKeys) {
+        self.tell(key, Event::HandedOver { leg, way, taken: false });
+    }
+
     fn tell(&mut self, key: SlotKey, event: Event) {
         self.pending.push_back(Happening::Session { key, event });
     }
@@ -298,6 +303,7 @@ impl Engine for RingEngine {
             Intent::Connect(to) => self.connect(key, &to),
             Intent::Finish(leg) => self.finish(key, leg),
             Intent::Abort(leg) => self.abort(key, leg),
+            Intent::HandOver { leg, way, keys } => self.hand_over(key, leg, way, &keys),
             // The worker's own.
             Intent::Ask(_) | Intent::Deadline(_) => {}
         }

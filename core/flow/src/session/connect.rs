@@ -124,6 +124,9 @@ impl Connect {
                 self.client.out.sent(turn.out);
                 Go::Stay(State::Connect(self))
             }
+            Event::Control { .. } | Event::HandedOver { .. } => {
+                self.refuse(Reply::Failure, never("an answer to something not asked for"), turn)
+            }
             Event::Due => self.refuse(Reply::HostUnreachable, Reason::HostTimeout, turn),
             Event::End(reason) => self.refuse(Reply::Failure, reason, turn),
             Event::Eof { leg: Leg::Client, kept } => {
@@ -254,7 +257,7 @@ fn verdict(fault: Fault) -> (Reply, Reason) {
         Fault::NetUnreachable => (Reply::NetUnreachable, Reason::HostUnreachable),
         Fault::TimedOut => (Reply::HostUnreachable, Reason::HostTimeout),
         Fault::Exhausted => (Reply::Failure, Reason::Exhausted),
-        Fault::Cancelled | Fault::Other(_) => (Reply::Failure, Reason::HostUnreachable),
+        Fault::Cancelled | Fault::Record(_) | Fault::Other(_) => (Reply::Failure, Reason::HostUnreachable),
     }
 }
 

@@ -15,7 +15,7 @@ use sluice_link::time::Moment;
 use sluice_proto::socks5::{Answer, Reply};
 
 use crate::buf::{Buf, Chain, Class, Then};
-use crate::event::{Event, Leg};
+use crate::event::{Event, Fault, Leg, Way};
 use crate::half::{Broken, take};
 use crate::intent::{Intent, Into};
 use crate::limits::{DISCARD_BYTES_MAX, FAREWELL};
@@ -68,6 +68,8 @@ pub(super) struct Drain {
     until: Moment,
     receiving: bool,
     discarded: usize,
+    /// The kernel has been asked to take the key over with which last words are sealed, and has not answered.
+    undecided: bool,
     /// FIN was sent.
     finished: bool,
     /// The client sent FIN, or is lost.
@@ -90,6 +92,7 @@ impl Drain {
             until: Moment::NEVER,
             receiving: false,
             discarded: 0,
+            undecided: false,
             finished: false,
             gone: false,
         }
@@ -105,6 +108,12 @@ impl Drain {
     /// A receive is armed.
     pub(super) fn receiving(mut self, receiving: bool) -> Self {
         self.receiving = receiving;
+        self
+    }
+
+    /// The key with which last words are sealed may have been handed over.
+    pub(super) fn undecided(mut self, undecided: bool) -> Self {
+        self.undecided = undecided;
         self
     }
 
@@ -141,6 +150,18 @@ impl Drain {
                     turn.pool.give(buf);
                 }
             }
+            Event::Control { leg: Leg::Client, .. } => self.receiving = false,
+            Event::HandedOver { leg: Leg::Client, way, taken } => {
+                if let Some(records) = &mut self.records {
+                    records.settle(way, taken);
+                }
+                self.undecided &= way != Way::Transmit;
+            }
+            // The kernel reads no further; that is no reason to say nothing.
+            Event::Failed { leg: Leg::Client, fault: Fault::Record(_), .. } => {
+                self.receiving = false;
+                self.gone = true;
+            }
             Event::Failed { leg: Leg::Client, .. } => return self.end(turn),
             Event::Due => {
                 self.reason = if self.out.is_idle() { self.reason } else { stuck(self.reason) };
@@ -152,17 +173,25 @@ impl Drain {
             Event::Eof { leg: Leg::Host, kept: None }
             | Event::Sent { leg: Leg::Host }
             | Event::Failed { leg: Leg::Host, .. }
+            | Event::Control { leg: Leg::Host, .. }
+            | Event::HandedOver { leg: Leg::Host, .. }
             | Event::Connected => {}
         }
         self.go_on(turn)
     }
 
     fn go_on(mut self: Box<Self>, turn: &mut Turn<'_>) -> Go {
-        if self.out.has_room() && !matches!(self.say, Say::Nothing) {
+        if self.out.has_room() && !self.undecided && !matches!(self.say, Say::Nothing) {
             match self.words(turn) {
                 // rustls has no alert for some faults.
                 Some(words) if words.is_empty() => turn.pool.give(words),
-                Some(words) => self.out.push(Chain::whole(words).then(Then::Fin), turn.out),
+                Some(words) => {
+                    let words = match &self.records {
+                        Some(records) => records.said(words),
+                        None => Chain::whole(words),
+                    };
+                    self.out.push(words.then(Then::Fin), turn.out);
+                }
                 None => return self.end(turn),
             }
         }

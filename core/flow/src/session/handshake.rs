@@ -62,7 +62,9 @@ impl Handshake {
                 turn.pool.give(buf);
                 self.end(never("bytes of a host before there is one"), turn)
             }
-            Event::Sent { leg: Leg::Host } | Event::Connected => self.end(never("an answer to something not asked for"), turn),
+            Event::Sent { leg: Leg::Host } | Event::Connected | Event::Control { .. } | Event::HandedOver { .. } => {
+                self.end(never("an answer to something not asked for"), turn)
+            }
             Event::Told(_) => {
                 turn.count.stale_answers.one();
                 Go::Stay(State::Handshake(self))

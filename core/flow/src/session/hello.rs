@@ -58,7 +58,9 @@ impl Hello {
                 turn.pool.give(buf);
                 self.end(never("bytes of a host before there is one"), turn)
             }
-            Event::Sent { .. } | Event::Connected => self.end(never("an answer to something not asked for"), turn),
+            Event::Sent { .. } | Event::Connected | Event::Control { .. } | Event::HandedOver { .. } => {
+                self.end(never("an answer to something not asked for"), turn)
+            }
             Event::Told(_) => {
                 turn.count.stale_answers.one();
                 Go::Stay(State::Hello(self))

@@ -20,9 +20,9 @@ use zeroize::Zeroizing;
 
 use super::{Arrival, Next, Session, Stage, State, Summary, Turn};
 use crate::buf::{Buf, Chain, Class, Pool, PoolSizes, Then};
-use crate::event::{Doing, Event, Fault, Leg};
+use crate::event::{Doing, Event, Fault, Leg, Way};
 use crate::intent::{Intent, Into, Peer};
-use crate::tls::{Served, TicketKeys};
+use crate::tls::{Served, TicketKeys, TrafficKeys};
 
 pub(super) const TICKET: &str = ";40;STA02005E10A1B2;0F1E2D3C4B5A69788796A5B4C3D2E1F0";
 pub(super) const CONNECTED: [u8; 10] = [5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
@@ -105,6 +105,8 @@ pub(super) struct Rig {
     host_leg: Asked,
     dialled: Option<Peer>,
     asks: Vec<Ask>,
+    /// Keys that the kernel was offered and has not taken.
+    pub(super) offered: Vec<(Leg, Way, Box<TrafficKeys>)>,
     tls: ClientConnection,
     /// Sends stay with the kernel until [`Rig::flush`].
     pub(super) slow: bool,
@@ -181,6 +183,7 @@ impl Rig {
             host_leg: Asked::default(),
             dialled: None,
             asks: Vec::new(),
+            offered: Vec::new(),
             tls: ClientConnection::new(Arc::clone(&kit.client), name).unwrap(),
             slow: false,
             at_once: usize::MAX,
@@ -335,6 +338,14 @@ impl Rig {
                     asked.finished = true;
                 }
                 Intent::Abort(leg) => self.leg(leg).aborted = true,
+                Intent::HandOver { leg, way, keys } => {
+                    let asked = self.leg(leg);
+                    match way {
+                        Way::Transmit => assert!(asked.send.is_none(), "a key to seal with, offered during a send"),
+                        Way::Receive => assert!(asked.receive.is_none(), "a key to open with, offered during a receive"),
+                    }
+                    self.offered.push((leg, way, keys));
+                }
                 Intent::Ask(ask) => self.asks.push(*ask),
                 Intent::Deadline(at) => self.deadline = at,
             }

@@ -8,6 +8,10 @@
 //!                  └─────────── down ───────────┘
 //! ```
 //!
+//! Where an operator wants the kernel to seal or open what the client's leg carries, its key is offered as soon as nothing of that direction
+//! is half way: sealed by us and not sent, or received and not opened. Meanwhile that direction stands still; if the kernel does not take
+//! the key, we go on with it.
+//!
 //! A direction ends when its source says so and everything before that has been delivered; the other goes on. What happens when
 //! legs end in which order, or break, is a table of its own: `table.md` beside this file. The tests below follow it row by row.
 
@@ -19,8 +23,8 @@ use sluice_link::time::Moment;
 use sluice_proto::socks5::Reply;
 
 use crate::buf::{Buf, Chain, Class};
-use crate::event::{Doing, Event, Fault, Leg};
-use crate::half::{Broken, Half, take};
+use crate::event::{Doing, Event, Fault, Leg, Way};
+use crate::half::{Broken, Half, Key, take};
 use crate::intent::Intent;
 use crate::never::never;
 use crate::outgoing::Outgoing;
@@ -119,6 +123,11 @@ impl Splice {
         down.paced(pace(Leg::Host));
         down.cut(facts.listener.records);
         down.receiving = host.receiving;
+        if kind != Kind::Portal {
+            let key = |wanted: bool| if wanted { Key::ForKernel } else { Key::Settled };
+            up.key = key(facts.listener.engine.kernel_opens());
+            down.key = key(facts.listener.engine.kernel_seals());
+        }
         let mut splice = Self {
             facts,
             kind,
@@ -240,6 +249,19 @@ impl Splice {
                 self.down.end(kept, self.host.is_some(), turn.pool);
                 self.ended(First::Host);
             }
+            Event::Control { leg: Leg::Client, record } => {
+                self.last = turn.now;
+                self.up.receiving = false;
+                match self.client.control(record) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        self.up.ended = true;
+                        self.ended(First::Client);
+                    }
+                    Err(fault) => return self.broken(Broken::Record(fault), Leg::Client, turn),
+                }
+            }
+            Event::HandedOver { leg: Leg::Client, way, taken } => self.handed_over(way, taken, turn),
             Event::Failed { leg: Leg::Client, during: Doing::Sending, .. } => {
                 self.client_lost = true;
                 self.down.give_up(&mut self.client_out, turn.pool);
@@ -250,6 +272,10 @@ impl Splice {
             }
             Event::Failed { leg: Leg::Client, fault: Fault::Exhausted, .. } => {
                 return self.farewell(Reason::Exhausted, Say::Close, turn);
+            }
+            Event::Failed { leg: Leg::Client, fault: Fault::Record(fault), .. } => {
+                self.up.receiving = false;
+                return self.broken(Broken::Record(fault), Leg::Client, turn);
             }
             Event::Failed { leg: Leg::Client, .. } => {
                 self.up.receiving = false;
@@ -276,14 +302,46 @@ impl Splice {
             }
             Event::End(reason) => return self.farewell(reason, Say::Close, turn),
             Event::Connected => return self.farewell(never("connected twice"), Say::Close, turn),
+            Event::Control { leg: Leg::Host, .. } | Event::HandedOver { leg: Leg::Host, .. } => {
+                return self.farewell(never("a host's key that nobody handed over"), Say::Close, turn);
+            }
             Event::Told(_) => turn.count.stale_answers.one(),
         }
         self.go_on(turn)
     }
 
+    /// Offers the kernel the keys that it shall have, if now is the time.
+    fn offer(&mut self, turn: &mut Turn<'_>) {
+        let sealing = self.down.key == Key::ForKernel && self.client_out.is_idle() && !self.client_lost && !self.down.passed;
+        let opening = self.up.key == Key::ForKernel && self.up.is_between_records();
+        for (half, way, now) in [(&mut self.down, Way::Transmit, sealing), (&mut self.up, Way::Receive, opening)] {
+            if !now {
+                continue;
+            }
+            half.key = match self.client.offer(way) {
+                Some(keys) => {
+                    turn.out.push(Intent::HandOver { leg: Leg::Client, way, keys });
+                    Key::Offered
+                }
+                None => Key::Settled,
+            };
+        }
+    }
+
+    fn handed_over(&mut self, way: Way, taken: bool, turn: &Turn<'_>) {
+        self.client.settle(way, taken);
+        let (half, count) = match way {
+            Way::Transmit => (&mut self.down, &turn.count.kernel_sealing),
+            Way::Receive => (&mut self.up, &turn.count.kernel_opening),
+        };
+        half.key = Key::Settled;
+        if taken { count.one() } else { turn.count.kernel_refused.one() }
+    }
+
     /// Moves on whatever can move, and sees whether anything is left to do.
     fn go_on(mut self: Box<Self>, turn: &mut Turn<'_>) -> Go {
         turn.live.moved(self.up.bytes, self.down.bytes, self.last);
+        self.offer(turn);
         if let Err(broken) = self.up.pump(self.host.as_mut(), &mut self.host_out, turn) {
             return self.broken(broken, Leg::Client, turn);
         }
@@ -398,12 +456,12 @@ impl Splice {
             return self.end(reason, turn);
         }
         let (finished, said) = (self.down.passed, self.down.said_goodbye());
-        let receiving = self.up.receiving;
+        let (receiving, undecided) = (self.up.receiving, self.down.key == Key::Offered);
         self.leave(turn);
         self.host_out.give_up(turn.pool);
         let Self { facts, client, client_out, .. } = *self;
         let say = if said { Say::Nothing } else { say };
-        let drain = Drain::new(facts, reason, Some(client), client_out, say).receiving(receiving);
+        let drain = Drain::new(facts, reason, Some(client), client_out, say).receiving(receiving).undecided(undecided);
         Go::To(State::Drain(Box::new(if finished { drain.finished() } else { drain })))
     }
 

@@ -136,6 +136,9 @@ pub enum RecordFault {
     /// The other side sent this alert.
     #[error("the other side sent alert {0}")]
     Alerted(u8),
+    /// The other side has changed its key, and the kernel has ours and cannot change it. It broke no rule.
+    #[error("the other side changed its key, and the kernel cannot")]
+    KernelKey,
     /// Something that cannot be: our fault.
     #[error("a state that cannot be was found in the record engine")]
     Never,
@@ -153,6 +156,7 @@ impl RecordFault {
             Self::IllegalParameter => Some(Alert::fatal(47)),
             Self::Renegotiation => Some(Alert::NO_RENEGOTIATION),
             Self::Alerted(_) => None,
+            Self::KernelKey => Some(Alert::CLOSE_NOTIFY),
             Self::Never => Some(Alert::fatal(80)),
         }
     }
@@ -162,6 +166,7 @@ impl RecordFault {
     pub fn reason(self, leg: Leg) -> Reason {
         match (leg, self) {
             (_, Self::Never) => Reason::Never,
+            (_, Self::KernelKey) => Reason::KeySpent,
             (Leg::Host, _) => Reason::HostTls,
             (Leg::Client, Self::Alerted(_)) => Reason::TlsAlert,
             (Leg::Client, _) => Reason::TlsBroken,
@@ -172,8 +177,8 @@ impl RecordFault {
 /// Plaintext that could not be sealed. The session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SealFault {
-    /// A TLS 1.2 key has protected as much as it may. A `close_notify` can still be sent.
-    #[error("the key has protected as much as it may")]
+    /// The key has to be changed, which TLS 1.2 cannot, nor the kernel if that has it. A `close_notify` can still be sent.
+    #[error("the key has to be changed and cannot be")]
     KeySpent,
     /// An alert has been sent: the caller's fault.
     #[error("nothing may follow an alert")]

@@ -26,10 +26,12 @@ use sluice_proto::hello::{self, HELLO_BYTES_MAX};
 use super::alert::{Cause, TlsFault};
 use super::clients;
 use super::kept::{Connection, Kept};
+use super::own::Lent;
 use super::record::Records;
 use super::rekey::Rekey;
 use super::secret::{HEADER, KeyFault, OpeningKey, SealingKey, content};
 use super::serve::{HostProfile, ServedListener, ServerConfigs};
+use super::traffic::Material;
 use crate::buf::Buf;
 
 /// Most bytes that one handshake may receive.
@@ -159,7 +161,8 @@ impl Handshake {
                     return Ok(Established::kept(facts, Connection::Server(Box::new(server))));
                 }
                 let (secrets, kernel) = server.dangerous_into_kernel_connection().map_err(|_| TlsFault::Never)?;
-                Established::new(facts, secrets, || Rekey::Server(kernel))
+                let lent = lent(engine, &secrets);
+                Established::new(facts, secrets, || Rekey::Server(kernel), lent)
             }
             Stage::Client(client) => {
                 let facts = Facts::of(&client, sni)?;
@@ -167,7 +170,7 @@ impl Handshake {
                     return Ok(Established::kept(facts, Connection::Client(Box::new(client))));
                 }
                 let (secrets, kernel) = client.dangerous_into_kernel_connection().map_err(|_| TlsFault::Never)?;
-                Established::new(facts, secrets, || Rekey::Client { kernel, tickets: 0 })
+                Established::new(facts, secrets, || Rekey::Client { kernel, tickets: 0 }, None)
             }
         }
     }
@@ -399,6 +402,15 @@ fn fault(error: Error, answered: bool) -> TlsFault {
     }
 }
 
+/// What the kernel shall have, if it shall have anything.
+fn lent(engine: RecordEngine, secrets: &ExtractedSecrets) -> Option<Lent> {
+    if !engine.kernel_seals() && !engine.kernel_opens() {
+        return None;
+    }
+    let material = |wanted: bool, secrets| wanted.then(|| Material::of(secrets)).flatten();
+    Some(Lent::new(material(engine.kernel_seals(), &secrets.tx.1), material(engine.kernel_opens(), &secrets.rx.1)))
+}
+
 /// A connection whose handshake is complete.
 #[derive(Debug)]
 pub struct Established {
@@ -409,13 +421,13 @@ pub struct Established {
 }
 
 impl Established {
-    fn new(facts: Facts, secrets: ExtractedSecrets, rekey: impl FnOnce() -> Rekey) -> Result<Self, TlsFault> {
+    fn new(facts: Facts, secrets: ExtractedSecrets, rekey: impl FnOnce() -> Rekey, lent: Option<Lent>) -> Result<Self, TlsFault> {
         let version = facts.version;
         let opening = OpeningKey::new(version, secrets.rx).map_err(|KeyFault| TlsFault::Never)?;
         let sealing = SealingKey::new(version, secrets.tx).map_err(|KeyFault| TlsFault::Never)?;
         // TLS 1.2 changes no keys and takes its tickets within the handshake: nothing of rustls is kept.
         let rekey = if version == Version::Tls13 { rekey() } else { Rekey::Never };
-        Ok(Self { records: Records::own(version, opening, sealing, rekey), facts })
+        Ok(Self { records: Records::own(version, opening, sealing, rekey, lent), facts })
     }
 
     fn kept(facts: Facts, connection: Connection) -> Self {

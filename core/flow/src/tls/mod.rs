@@ -19,7 +19,7 @@
 //! * `tickets`: session tickets, whose keys all workers share.
 //! * `handshake`, which looks at the ClientHello with [`sluice_proto::hello`]: from the first byte to [`Established`].
 //! * `record`: both directions of a connection, whichever engine has it. `own`, `secret`, `rekey`: ours, the keys of one direction, when
-//!   keys are changed. `kept`: rustls's.
+//!   keys are changed. `kept`: rustls's. `traffic`: keys that the kernel takes over, if an operator wants it to.
 //! * `alert`: what went wrong, which alert says so, and which [`sluice_link::reason::Reason`] is logged.
 
 mod alert;
@@ -34,12 +34,14 @@ mod serve;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod traffic;
 
 pub use alert::{Alert, Cause, RecordFault, SealFault, TlsFault};
 pub use handshake::{Established, Facts, Handshake, Progress, Version};
 pub use record::{Opened, Parts, Records};
 pub use serve::{HostProfile, Served, ServedListener};
 pub use tickets::{NoRandom, TicketKeys};
+pub use traffic::{Cipher, TrafficKeys};
 
 /// Most plaintext bytes in one record.
 pub const RECORD_MAX: usize = 16 * 1024;

@@ -8,6 +8,9 @@
 //!   or         payload ──► | head | sealed | tail | …     seal_into: one pass from one buffer to another
 //! ```
 //!
+//! Either direction can be handed over to the kernel, which then works on the same keys. What is left here is to count what the
+//! kernel seals, and to judge the records without data that it opens.
+//!
 //! TLS 1.3 keys are changed here and nowhere else: a KeyUpdate of the other side is followed at once and answered, if it asks,
 //! in front of the next record that we seal; ours goes there, too, when a key has protected enough.
 
@@ -19,7 +22,9 @@ use super::handshake::Version;
 use super::record::{Opened, Parts};
 use super::rekey::{Flood, KeyLimits, Rekey};
 use super::secret::{HEAD_MAX, HEADER, KeyFault, OpeningKey, SealingKey, TAIL_MAX, content};
+use super::traffic::{Material, TrafficKeys};
 use crate::buf::{Buf, Class, HEADROOM, TAILROOM};
+use crate::event::{ControlRecord, Way};
 
 /// Most empty records in a row.
 const EMPTY_MAX: u8 = 32;
@@ -34,12 +39,14 @@ mod message {
     pub(super) const NEW_SESSION_TICKET: u8 = 4;
     pub(super) const KEY_UPDATE: u8 = 24;
 }
+/// The kernel makes no longer records, and shorter ones only where a page of its memory ends.
+const KERNEL_PAGE: usize = 4096;
 /// A KeyUpdate message that asks for none in return.
 const KEY_UPDATE: [u8; 5] = [message::KEY_UPDATE, 0, 0, 1, 0];
 /// The record with it, sealed: TLS 1.3 has one layout only.
 pub(super) const KEY_UPDATE_RECORD: usize = HEADER + KEY_UPDATE.len() + TAIL_MAX;
 // Two sealed connections of a session at most, for hours.
-const _: () = assert!(size_of::<Own>() <= 192);
+const _: () = assert!(size_of::<Own>() <= 200);
 
 /// Alerts.
 mod alert {
@@ -73,10 +80,45 @@ pub(super) struct Own {
     closed: bool,
     /// An alert was sent: nothing may follow.
     silent: bool,
+    /// What has to do with the kernel, if an operator wants it to have keys.
+    lent: Option<Box<Lent>>,
+}
+
+/// Who has the keys.
+pub(super) struct Lent {
+    sealing: Custody,
+    opening: Custody,
+}
+
+/// Who has the key of one direction.
+enum Custody {
+    /// We, for good.
+    Ours,
+    /// We, and the kernel may have it.
+    Spare(Material),
+    /// Nobody knows: the kernel has been asked.
+    Asked,
+    /// The kernel.
+    Kernels,
+}
+
+impl Lent {
+    /// Material for the kernel, of each direction that it shall have.
+    pub(super) fn new(sealing: Option<Material>, opening: Option<Material>) -> Self {
+        let custody = |material: Option<Material>| material.map_or(Custody::Ours, Custody::Spare);
+        Self { sealing: custody(sealing), opening: custody(opening) }
+    }
+
+    fn way(&mut self, way: Way) -> &mut Custody {
+        match way {
+            Way::Transmit => &mut self.sealing,
+            Way::Receive => &mut self.opening,
+        }
+    }
 }
 
 impl Own {
-    pub(super) fn new(version: Version, opening: OpeningKey, sealing: SealingKey, rekey: Rekey) -> Self {
+    pub(super) fn new(version: Version, opening: OpeningKey, sealing: SealingKey, rekey: Rekey, lent: Option<Lent>) -> Self {
         let rekey = match rekey {
             Rekey::Never => None,
             rekey @ (Rekey::Server(_) | Rekey::Client { .. }) => Some(Box::new(rekey)),
@@ -94,7 +136,78 @@ impl Own {
             owed: false,
             closed: false,
             silent: false,
+            lent: lent.map(Box::new),
         }
+    }
+
+    /// See [`super::record::Records::offer`].
+    pub(super) fn offer(&mut self, way: Way) -> Option<TrafficKeys> {
+        let seq = match way {
+            Way::Transmit => self.sealing.seq(),
+            Way::Receive => self.opening.seq(),
+        };
+        let custody = self.lent.as_deref_mut()?.way(way);
+        match std::mem::replace(custody, Custody::Asked) {
+            Custody::Spare(material) => Some(TrafficKeys::new(self.version, material, seq)),
+            other @ (Custody::Ours | Custody::Asked | Custody::Kernels) => {
+                *custody = other;
+                None
+            }
+        }
+    }
+
+    /// See [`super::record::Records::settle`].
+    pub(super) fn settle(&mut self, way: Way, taken: bool) {
+        if let Some(custody @ Custody::Asked) = self.lent.as_deref_mut().map(|lent| lent.way(way)) {
+            *custody = if taken { Custody::Kernels } else { Custody::Ours };
+        }
+    }
+
+    /// See [`super::record::Records::is_kernels`].
+    pub(super) fn is_kernels(&self, way: Way) -> bool {
+        matches!(self.custody(way), Some(Custody::Kernels))
+    }
+
+    /// Whether we may use the key of this direction.
+    fn is_ours(&self, way: Way) -> bool {
+        matches!(self.custody(way), None | Some(Custody::Ours | Custody::Spare(_)))
+    }
+
+    fn custody(&self, way: Way) -> Option<&Custody> {
+        let lent = self.lent.as_deref()?;
+        Some(match way {
+            Way::Transmit => &lent.sealing,
+            Way::Receive => &lent.opening,
+        })
+    }
+
+    /// See [`super::record::Records::passes`].
+    pub(super) fn passes(&mut self, bytes: usize) -> Result<(), SealFault> {
+        if self.silent {
+            return Err(SealFault::Closed);
+        }
+        if self.owed || self.limits.spent(&self.sealing) {
+            return Err(SealFault::KeySpent);
+        }
+        // A record may end wherever a page does if memory is short. What it is sent in beside that is not known here, but one more for each call.
+        let records = bytes.div_ceil(KERNEL_PAGE);
+        self.sealing.spent(bytes as u64, records as u64);
+        Ok(())
+    }
+
+    /// See [`super::record::Records::control`].
+    pub(super) fn control(&mut self, record: ControlRecord) -> Result<bool, RecordFault> {
+        match (record.typ, record.content()) {
+            (content::ALERT, content) => self.alerted(content)?,
+            (content::HANDSHAKE, [message::HELLO_REQUEST | message::CLIENT_HELLO, ..]) if self.version == Version::Tls12 => {
+                return Err(RecordFault::Renegotiation);
+            }
+            (content::HANDSHAKE, [message::KEY_UPDATE, ..]) if self.version == Version::Tls13 => {
+                return Err(RecordFault::KernelKey);
+            }
+            _ => return Err(RecordFault::Unexpected),
+        }
+        Ok(self.closed)
     }
 
     pub(super) fn version(&self) -> Version {
@@ -161,6 +274,16 @@ impl Own {
             return Ok(());
         }
         let plain = [alert.level, alert.description];
+        if self.is_kernels(Way::Transmit) {
+            if out.append(&plain) < plain.len() {
+                return Err(SealFault::NoRoom);
+            }
+            self.silent = true;
+            return Ok(());
+        }
+        if !self.is_ours(Way::Transmit) {
+            return Err(self.never());
+        }
         let len = self.sealing.head() + plain.len() + self.sealing.tail();
         let Some(record) = out.room_mut().get_mut(..len) else { return Err(SealFault::NoRoom) };
         self.seal(|key| key.seal_to(content::ALERT, &plain, record))?;
@@ -173,6 +296,9 @@ impl Own {
     pub(super) fn open(&mut self, bytes: &mut [u8], parts: &mut Parts, now: Moment) -> Result<Opened, RecordFault> {
         let mut opened = Opened::default();
         let mut at = 0;
+        if !self.is_ours(Way::Receive) {
+            return Err(RecordFault::Never);
+        }
         while !self.closed {
             let rest = &mut bytes[at..];
             let Some(header) = rest.first_chunk::<HEADER>() else {
@@ -296,14 +422,25 @@ impl Own {
         self.flood.key_update(now)?;
         self.opening =
             self.rekey.as_deref_mut().ok_or(KeyFault).and_then(Rekey::opening).map_err(|KeyFault| RecordFault::Never)?;
+        self.keep(Way::Receive);
         self.owed |= asked;
         Ok(())
+    }
+
+    /// The key is another one than that of which there is material, and stays here.
+    fn keep(&mut self, way: Way) {
+        if let Some(lent) = self.lent.as_deref_mut() {
+            *lent.way(way) = Custody::Ours;
+        }
     }
 
     /// Whether application data may be sealed at all.
     fn may_seal(&self) -> Result<(), SealFault> {
         if self.silent {
             return Err(SealFault::Closed);
+        }
+        if !self.is_ours(Way::Transmit) {
+            return Err(SealFault::Never);
         }
         if self.version == Version::Tls12 && self.limits.reached(self.version, &self.sealing) {
             return Err(SealFault::KeySpent);
@@ -330,6 +467,7 @@ impl Own {
             Ok(key) => self.sealing = key,
             Err(KeyFault) => return Err(self.never()),
         }
+        self.keep(Way::Transmit);
         self.owed = false;
         Ok(KEY_UPDATE_RECORD)
     }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!                       ┌─► Own: our engine, in place                  what is served unless an operator says otherwise
+//!                       │    └─ offer, settle ─► the kernel            either direction, of its own, if an operator wants it
 //!   open, seal, alert ──┤
 //!                       └─► Kept: the connection stays with rustls     copies and allocates; to fall back on
 //! ```
@@ -17,15 +18,17 @@ use super::RECORD_MAX;
 use super::alert::{Alert, RecordFault, SealFault};
 use super::handshake::Version;
 use super::kept::Kept;
-use super::own::Own;
+use super::own::{Lent, Own};
 use super::rekey::Rekey;
-use super::secret::{OpeningKey, SealingKey};
-use crate::buf::{Buf, Class, PARTS_MAX};
+use super::secret::{OpeningKey, SealingKey, content};
+use super::traffic::TrafficKeys;
+use crate::buf::{Buf, Chain, Class, PARTS_MAX};
+use crate::event::{ControlRecord, Way};
 
 /// Pieces up to this long are moved next to the piece before them, which is cheaper than one more slice for the kernel.
 const JOIN_MAX: usize = 512;
 // Two connections of a session at most, for hours.
-const _: () = assert!(size_of::<Body>() <= 200);
+const _: () = assert!(size_of::<Body>() <= 208);
 
 /// Both directions of one established connection: keys, sequence numbers, key changes. Not clonable: two copies would use a
 /// nonce twice. Small to move: what it holds is on the heap.
@@ -45,9 +48,9 @@ enum Engine {
 }
 
 impl Records {
-    /// Opened and sealed by us, with keys that rustls has let go of.
-    pub(super) fn own(version: Version, opening: OpeningKey, sealing: SealingKey, rekey: Rekey) -> Self {
-        Self::new(Engine::Own(Own::new(version, opening, sealing, rekey)))
+    /// Opened and sealed by us, with keys that rustls has let go of; and by the kernel, as far as there is something to lend.
+    pub(super) fn own(version: Version, opening: OpeningKey, sealing: SealingKey, rekey: Rekey, lent: Option<Lent>) -> Self {
+        Self::new(Engine::Own(Own::new(version, opening, sealing, rekey, lent)))
     }
 
     /// Opened and sealed by rustls, which keeps the connection.
@@ -130,6 +133,64 @@ impl Records {
             Engine::Kept(kept) => kept.seal_into(plain, out, *record_max),
         };
         taken.inspect_err(|fault| *broken |= *fault == SealFault::Never)
+    }
+
+    /// The key of one direction, for the kernel, if it shall have it and it has not been changed since the handshake. Until
+    /// [`Records::settle`] says what came of it, nothing of that direction can be opened or sealed: two who seal would use a nonce twice.
+    /// [`Way::Transmit`] is to be offered when all that was sealed is with the kernel, and [`Way::Receive`] when all that was received
+    /// has been opened and no record has begun.
+    pub fn offer(&mut self, way: Way) -> Option<Box<TrafficKeys>> {
+        match &mut self.0.engine {
+            Engine::Own(own) => own.offer(way).map(Box::new),
+            Engine::Kept(_) => None,
+        }
+    }
+
+    /// What came of an offer: the kernel has the key from now on, or we go on with it. Does nothing without an offer.
+    pub fn settle(&mut self, way: Way, taken: bool) {
+        if let Engine::Own(own) = &mut self.0.engine {
+            own.settle(way, taken);
+        }
+    }
+
+    /// Whether the kernel has the key of this direction.
+    #[must_use]
+    pub fn is_kernels(&self, way: Way) -> bool {
+        match &self.0.engine {
+            Engine::Own(own) => own.is_kernels(way),
+            Engine::Kept(_) => false,
+        }
+    }
+
+    /// Counts `bytes` of plaintext that are about to be given to the kernel to be sealed.
+    ///
+    /// # Errors
+    /// [`SealFault::KeySpent`] if they may not be: the key has to be changed first, and the kernel cannot; and the rest.
+    pub fn passes(&mut self, bytes: usize) -> Result<(), SealFault> {
+        match &mut self.0.engine {
+            Engine::Own(own) => own.passes(bytes),
+            Engine::Kept(_) => Err(SealFault::Never),
+        }
+    }
+
+    /// Judges a record without data that the kernel has opened, and says whether it was a `close_notify`.
+    ///
+    /// # Errors
+    /// [`RecordFault`], as of [`Records::open`].
+    pub fn control(&mut self, record: ControlRecord) -> Result<bool, RecordFault> {
+        let body = &mut *self.0;
+        let judged = match &mut body.engine {
+            Engine::Own(own) if !body.broken => own.control(record),
+            Engine::Own(_) | Engine::Kept(_) => Err(RecordFault::Never),
+        };
+        judged.inspect_err(|_| body.broken = true)
+    }
+
+    /// What [`Records::alert`] has written, as it is to be sent.
+    #[must_use]
+    pub fn said(&self, words: Buf) -> Chain {
+        let chain = Chain::whole(words);
+        if self.is_kernels(Way::Transmit) { chain.as_type(content::ALERT) } else { chain }
     }
 
     /// Appends a `close_notify` to `out`. Nothing can be sealed after it. Does nothing if an alert has been sent already.

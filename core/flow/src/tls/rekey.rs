@@ -45,7 +45,12 @@ impl KeyLimits {
     /// Whether `key` must not seal application data any more before it is changed. TLS 1.2 cannot change keys, so that only the
     /// bound that matters ends such a session: the blocks.
     pub(super) fn reached(self, version: Version, key: &SealingKey) -> bool {
-        key.wears_off() && (key.blocks() >= self.blocks || (version == Version::Tls13 && key.records() >= self.records))
+        self.spent(key) || (version == Version::Tls13 && key.wears_off() && key.records() >= self.records)
+    }
+
+    /// Whether a `key` that cannot be changed must not seal any more.
+    pub(super) fn spent(self, key: &SealingKey) -> bool {
+        key.wears_off() && key.blocks() >= self.blocks
     }
 }
 

@@ -166,6 +166,11 @@ impl OpeningKey {
         Direction::new(version, secrets).map(Self)
     }
 
+    /// The sequence number of the next record.
+    pub(super) fn seq(&self) -> u64 {
+        self.0.seq
+    }
+
     /// Checks a record's header and says how long the whole record is.
     pub(super) fn measure(&self, header: [u8; HEADER]) -> Result<usize, RecordFault> {
         let [typ, major, minor, hi, lo] = header;
@@ -255,6 +260,17 @@ impl SealingKey {
     pub(super) fn new(version: Version, secrets: (u64, ConnectionTrafficSecrets)) -> Result<Self, KeyFault> {
         let records = secrets.0;
         Ok(Self { way: Direction::new(version, secrets)?, records, blocks: records })
+    }
+
+    /// The sequence number of the next record.
+    pub(super) fn seq(&self) -> u64 {
+        self.way.seq
+    }
+
+    /// Notes what somebody else has sealed with it: so many bytes in so many records.
+    pub(super) fn spent(&mut self, bytes: u64, records: u64) {
+        self.records = self.records.saturating_add(records);
+        self.blocks = self.blocks.saturating_add(bytes.div_ceil(16)).saturating_add(2 * records);
     }
 
     /// Bytes before the payload.

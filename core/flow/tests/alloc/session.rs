@@ -190,7 +190,7 @@ impl Table {
                     }
                 }
                 Intent::Deadline(_) => {}
-                Intent::Finish(_) | Intent::Abort(_) => panic!("{intent:?}"),
+                Intent::Finish(_) | Intent::Abort(_) | Intent::HandOver { .. } => panic!("{intent:?}"),
             }
         }
     }

@@ -42,7 +42,7 @@ fn secrets(cipher: Cipher) -> ConnectionTrafficSecrets {
 fn engine((version, cipher): (Version, Cipher), seq: u64) -> Records {
     let opening = OpeningKey::new(version, (seq, secrets(cipher))).unwrap();
     let sealing = SealingKey::new(version, (seq, secrets(cipher))).unwrap();
-    let mut records = Records::own(version, opening, sealing, Rekey::Never);
+    let mut records = Records::own(version, opening, sealing, Rekey::Never, None);
     records.inner().limit(KeyLimits { records: u64::MAX, blocks: u64::MAX });
     records
 }

@@ -1,0 +1,127 @@
+//! Keys that leave this process for the kernel (kTLS).
+//!
+//! ```text
+//!   secrets ─┬─► OpeningKey, SealingKey          ours
+//!            └─► Material, if an operator wants  ─ Records::offer ─► TrafficKeys ─► setsockopt
+//! ```
+//!
+//! The material lies beside our own key until it is handed over, and is wiped then. Whoever has it makes the same records as we would: so
+//! from the offer on, our key of that direction is not used any more, unless the kernel says that it did not take it.
+
+use std::fmt;
+
+use aws_lc_rs::aead::NONCE_LEN;
+use rustls::ConnectionTrafficSecrets;
+use zeroize::Zeroizing;
+
+use super::handshake::Version;
+
+/// Bytes of the longest key.
+const KEY_MAX: usize = 32;
+
+/// What records are sealed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cipher {
+    /// AES-128-GCM.
+    Aes128Gcm,
+    /// AES-256-GCM.
+    Aes256Gcm,
+    /// ChaCha20-Poly1305.
+    Chacha20Poly1305,
+}
+
+impl Cipher {
+    /// All that we have.
+    pub const ALL: [Self; 3] = [Self::Aes128Gcm, Self::Aes256Gcm, Self::Chacha20Poly1305];
+
+    const fn key_len(self) -> usize {
+        match self {
+            Self::Aes128Gcm => 16,
+            Self::Aes256Gcm | Self::Chacha20Poly1305 => KEY_MAX,
+        }
+    }
+}
+
+/// Key and initialisation vector of one direction.
+pub(super) struct Material {
+    cipher: Cipher,
+    key: Zeroizing<[u8; KEY_MAX]>,
+    iv: Zeroizing<[u8; NONCE_LEN]>,
+}
+
+impl Material {
+    /// None of a cipher that is none of ours.
+    pub(super) fn of(secrets: &ConnectionTrafficSecrets) -> Option<Self> {
+        // The enum is open-ended; its other variants belong to suites that our provider does not have.
+        let (cipher, key, iv) = if let ConnectionTrafficSecrets::Aes128Gcm { key, iv } = secrets {
+            (Cipher::Aes128Gcm, key, iv)
+        } else if let ConnectionTrafficSecrets::Aes256Gcm { key, iv } = secrets {
+            (Cipher::Aes256Gcm, key, iv)
+        } else if let ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } = secrets {
+            (Cipher::Chacha20Poly1305, key, iv)
+        } else {
+            return None;
+        };
+        let mut material = Self { cipher, key: Zeroizing::new([0; KEY_MAX]), iv: Zeroizing::new([0; NONCE_LEN]) };
+        let len = cipher.key_len();
+        material.key.get_mut(..len)?.copy_from_slice(key.as_ref().get(..len)?);
+        *material.iv = iv.as_ref().try_into().ok()?;
+        Some(material)
+    }
+}
+
+/// The key of one direction, as the kernel wants to have it. It is wiped when it is dropped.
+pub struct TrafficKeys {
+    version: Version,
+    material: Material,
+    seq: u64,
+}
+
+impl TrafficKeys {
+    pub(super) fn new(version: Version, material: Material, seq: u64) -> Self {
+        Self { version, material, seq }
+    }
+
+    /// Keys that protect nothing, to find out whether the kernel would take such.
+    #[must_use]
+    pub fn to_try(version: Version, cipher: Cipher) -> Self {
+        let material = Material { cipher, key: Zeroizing::new([0; KEY_MAX]), iv: Zeroizing::new([0; NONCE_LEN]) };
+        Self { version, material, seq: 0 }
+    }
+
+    /// Of which version of the protocol.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// For which cipher.
+    #[must_use]
+    pub fn cipher(&self) -> Cipher {
+        self.material.cipher
+    }
+
+    /// The key: 16 or 32 bytes.
+    #[must_use]
+    pub fn key(&self) -> &[u8] {
+        self.material.key.get(..self.material.cipher.key_len()).unwrap_or_default()
+    }
+
+    /// The initialisation vector, of which the nonces are made.
+    #[must_use]
+    pub fn iv(&self) -> &[u8; NONCE_LEN] {
+        &self.material.iv
+    }
+
+    /// The sequence number of the next record.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
+impl fmt::Debug for TrafficKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrafficKeys").field("version", &self.version).field("cipher", &self.cipher()).finish_non_exhaustive()
+    }
+}
