@@ -54,6 +54,7 @@ step "workers with both engines" workers --test-threads 1
 modprobe aesni-intel
 modprobe tls
 step "TLS in the kernel" env SLUICE_KERNEL_TLS=1 kernel_tls --test-threads 1 --nocapture
+step "keys in the kernel, with both engines" env SLUICE_KERNEL_TLS=1 conformance kernel --test-threads 1 --nocapture
 step "the demo takes rung B" demo "io_uring (deferred)"
 step "the demo takes mio where rings are denied" demo "mio (epoll)" /bin/deny_rings
 

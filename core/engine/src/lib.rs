@@ -18,6 +18,7 @@
 mod doors;
 mod errno;
 mod give_back;
+mod ktls;
 mod listen;
 #[expect(unsafe_code, reason = "clock_gettime, the resource limits and mallopt have no safe form in std")]
 mod machine;
@@ -42,6 +43,7 @@ use sluice_flow::event::Leg;
 use sluice_flow::intent::Intent;
 use sluice_flow::port::{Door, Engine, EngineFault, Happening, ListenerId, SlotKey, Tally};
 
+pub use ktls::{KernelTls, kernel_tls};
 pub use listen::bind;
 pub use machine::{give_large_memory_back, now, raise_descriptor_limit, used};
 pub use peer::{GROUPS_MAX, Peer, own_uid, peer};

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use libc::{c_int, c_void, socklen_t};
 use sluice_flow::buf::{Chain, PARTS_MAX, Then};
-use sluice_flow::event::Leg;
+use sluice_flow::event::{Leg, Way};
 
 use crate::SocketSettings;
 
@@ -321,8 +321,8 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, room: &mut [u8]) -> io::Result<usize> 
     counted(unsafe { libc::recv(fd.as_raw_fd(), at, len, 0) })
 }
 
-/// Sends as much of `chain` as the kernel takes, in one call, and says how many bytes that was.
-pub(crate) fn send(fd: BorrowedFd<'_>, chain: &Chain) -> io::Result<usize> {
+/// Sends as much of `chain` as the kernel takes, in one call, and says how many bytes that was. `sealed`: by the kernel.
+pub(crate) fn send(fd: BorrowedFd<'_>, chain: &Chain, sealed: bool) -> io::Result<usize> {
     let mut slices = [const { MaybeUninit::<libc::iovec>::uninit() }; PARTS_MAX];
     let mut n = 0;
     for (to, slice) in slices.iter_mut().zip(chain.slices()) {
@@ -332,9 +332,130 @@ pub(crate) fn send(fd: BorrowedFd<'_>, chain: &Chain) -> io::Result<usize> {
     let mut message = empty_message();
     message.msg_iov = slices.as_mut_ptr().cast();
     message.msg_iovlen = n;
+    let mut typ = RecordType::new(chain.typed().unwrap_or_default());
+    if sealed && chain.typed().is_some() {
+        typ.go_with(&mut message);
+    }
+    let flags = libc::MSG_NOSIGNAL | if sealed { 0 } else { more(chain) };
     // SAFETY: sendmsg demands a message whose iovecs are initialised, which the first `n` are, and point to readable bytes, which
-    // are those of `chain`, borrowed for the time of the call. There is neither name nor control data.
-    counted(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL | more(chain)) })
+    // are those of `chain`, borrowed for the time of the call. There is no name, and control data, if any, is in `typ`, on this stack.
+    counted(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, flags) })
+}
+
+/// Sends `bytes`, on a socket whose records the kernel seals, as a record of type `typ`, or as data.
+pub(crate) fn send_typed(fd: BorrowedFd<'_>, bytes: &[u8], typ: Option<u8>) -> io::Result<usize> {
+    let mut slice = io_slice(bytes);
+    let mut message = empty_message();
+    message.msg_iov = &raw mut slice;
+    message.msg_iovlen = 1;
+    let mut control = RecordType::new(typ.unwrap_or_default());
+    if typ.is_some() {
+        control.go_with(&mut message);
+    }
+    // SAFETY: sendmsg demands a message whose pointers are valid: one iovec on this stack, which points to `bytes`, and control data, if
+    // any, on this stack, too.
+    counted(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) })
+}
+
+/// Receives one record into `room`, or its beginning, and its type if that is not data, from a socket whose records the kernel opens.
+/// Does not wait.
+pub(crate) fn receive_typed(fd: BorrowedFd<'_>, room: &mut [u8]) -> io::Result<(usize, Option<u8>)> {
+    let mut slice = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+    let mut message = empty_message();
+    message.msg_iov = &raw mut slice;
+    message.msg_iovlen = 1;
+    let mut control = RecordType::new(0);
+    control.go_with(&mut message);
+    // SAFETY: recvmsg demands a message whose pointers are valid and may be written: one iovec on this stack, which points to `room`,
+    // borrowed mutably, and control data on this stack of the size that the message says.
+    let n = counted(unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) })?;
+    let header = &control.header;
+    let said = message.msg_controllen >= size_of::<RecordType>() - CMSG_PADDING
+        && (header.cmsg_level, header.cmsg_type) == (SOL_TLS, TLS_GET_RECORD_TYPE);
+    Ok((n, said.then_some(control.typ)))
+}
+
+/// From linux/tls.h.
+const SOL_TLS: c_int = 282;
+const TLS_TX: c_int = 1;
+const TLS_RX: c_int = 2;
+const TLS_SET_RECORD_TYPE: c_int = 1;
+const TLS_GET_RECORD_TYPE: c_int = 2;
+
+/// A control message with the type of a record, as the kernel lays it out: the header, and behind it a byte, rounded up.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct RecordType {
+    header: libc::cmsghdr,
+    typ: u8,
+}
+
+/// What of it is neither header nor content.
+const CMSG_PADDING: usize = size_of::<RecordType>() - size_of::<libc::cmsghdr>() - 1;
+
+// What CMSG_LEN(1), CMSG_SPACE(1) and CMSG_DATA come to.
+const _: () = assert!(size_of::<RecordType>().is_multiple_of(size_of::<usize>()) && CMSG_PADDING < size_of::<usize>());
+const _: () = assert!(mem::offset_of!(RecordType, typ) == size_of::<libc::cmsghdr>());
+
+impl RecordType {
+    pub(crate) const fn new(typ: u8) -> Self {
+        let cmsg_len = size_of::<libc::cmsghdr>() + 1;
+        Self { header: libc::cmsghdr { cmsg_len, cmsg_level: SOL_TLS, cmsg_type: TLS_SET_RECORD_TYPE }, typ }
+    }
+
+    /// Has `message` point to it: it must stay where it is for as long as the message is used.
+    pub(crate) fn go_with(&mut self, message: &mut libc::msghdr) {
+        message.msg_control = (&raw mut *self).cast();
+        message.msg_controllen = size_of::<Self>();
+    }
+}
+
+/// Puts the layer of TLS on a connected socket. By itself it changes nothing.
+pub(crate) fn attach_tls(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_bytes(fd, libc::IPPROTO_TCP, libc::TCP_ULP, b"tls")
+}
+
+/// Gives the key of one direction to a socket with that layer.
+pub(crate) fn set_tls_key(fd: BorrowedFd<'_>, way: Way, info: &[u8]) -> io::Result<()> {
+    let option = match way {
+        Way::Transmit => TLS_TX,
+        Way::Receive => TLS_RX,
+    };
+    set_bytes(fd, SOL_TLS, option, info)
+}
+
+/// Reads back the key with which the kernel seals, and with it the number of the next record. `info` must be of the size that its cipher wants.
+pub(crate) fn tls_sending_key(fd: BorrowedFd<'_>, info: &mut [u8]) -> io::Result<()> {
+    let wanted = info.len();
+    if get_bytes(fd, SOL_TLS, TLS_TX, info)? == wanted { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+}
+
+/// Bytes that the other side has acknowledged since the connection was made.
+///
+/// # Errors
+/// Those of the call; [`io::ErrorKind::NotConnected`] if there is no connection any more.
+pub(crate) fn acknowledged(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    /// Of `struct tcp_info` in linux/tcp.h: where its state is and where `tcpi_bytes_acked` (4.1) begins and ends. It only ever grows at its end.
+    const STATE: usize = 0;
+    const ACKED: usize = 120;
+    const END: usize = ACKED + 8;
+    const CLOSED: u8 = 7;
+    let mut info = [0; END];
+    if get_bytes(fd, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info)? < END {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    if info[STATE] == CLOSED {
+        return Err(io::ErrorKind::NotConnected.into());
+    }
+    Ok(info.last_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes)))
+}
+
+/// Bytes that TCP has and the other side has not acknowledged.
+pub(crate) fn unacknowledged(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut n: c_int = 0;
+    // SAFETY: ioctl with TIOCOUTQ, which sockets call SIOCOUTQ, demands a pointer to a c_int that may be written; `n` is one, on this stack.
+    done(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut n) })?;
+    Ok(u64::try_from(n).unwrap_or_default())
 }
 
 /// The flag for what follows `chain`: the kernel may wait for it. FIN is said behind the send and takes along what waits.
@@ -368,9 +489,17 @@ fn set_value<T: Copy>(fd: BorrowedFd<'_>, level: c_int, option: c_int, value: &T
 
 fn set_bytes(fd: BorrowedFd<'_>, level: c_int, option: c_int, value: &[u8]) -> io::Result<()> {
     let len = socklen_t::try_from(value.len()).unwrap_or(socklen_t::MAX);
-    // SAFETY: setsockopt demands a pointer to `len` bytes that may be read; they are those of `value`, which is a setting of a few
+    // SAFETY: setsockopt demands a pointer to `len` bytes that may be read; they are those of `value`, which is a name or a key of a few
     // bytes and at any rate no longer than `len` says.
     done(unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, value.as_ptr().cast(), len) })
+}
+
+/// Reads an option into `value`, and says how many bytes the kernel wrote.
+fn get_bytes(fd: BorrowedFd<'_>, level: c_int, option: c_int, value: &mut [u8]) -> io::Result<usize> {
+    let mut len = socklen_t::try_from(value.len()).unwrap_or_default();
+    // SAFETY: getsockopt demands pointers to a length and to that many bytes that may be written; they are those of `value`, or fewer.
+    done(unsafe { libc::getsockopt(fd.as_raw_fd(), level, option, value.as_mut_ptr().cast(), &raw mut len) })?;
+    Ok(usize::try_from(len).unwrap_or_default())
 }
 
 fn nonblock(mode: Mode) -> c_int {

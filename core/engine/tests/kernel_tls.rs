@@ -1,4 +1,4 @@
-//! What the kernel's own TLS (kTLS) does on Linux 6.1: the facts on which docs/decisions/0005 rests.
+//! What the kernel's own TLS (kTLS) does on Linux 6.1: the facts on which `ktls.rs` rests, and why it is off unless an operator wants it.
 //!
 //! ```text
 //!   rustls ◄── handshake ──► rustls, whose secrets are taken out ──► setsockopt(TLS_TX or TLS_RX) ──► the kernel seals or opens
@@ -393,7 +393,7 @@ fn an_end_of_stream_overtakes_what_was_taken() {
         eprintln!("{taken} bytes were taken, {came} came");
         lost.extend((came < taken).then_some(trial));
     }
-    assert!(!lost.is_empty(), "nothing was lost: the reason not to build on it is gone");
+    assert!(!lost.is_empty(), "nothing was lost: FIN need not wait any more");
 }
 
 /// Processor time of the calling thread in nanoseconds, which are instructions where the clock counts those, as `make old-kernel` has it.
@@ -509,6 +509,6 @@ fn what_sealing_costs() {
         let (own, kernel) = (middle(costs.iter().map(|c| c.0).collect()), middle(costs.iter().map(|c| c.1).collect()));
         eprintln!("{bytes} bytes: sealed by us {own}, by the kernel {kernel} a message; all: {costs:?}");
         // What an interactive session sends is cheaper when we seal it.
-        assert!(kernel > own || bytes > 1024, "the kernel is cheaper for {bytes} bytes: the reason not to build on it is gone");
+        assert!(kernel > own || bytes > 1024, "the kernel is cheaper for {bytes} bytes: the reason to leave it off is gone");
     }
 }

@@ -18,7 +18,9 @@
 //!    dropped, and its buffer goes back to the pool.
 //! 6. `turn` handles at most [`HAPPENINGS_PER_TURN`] happenings, so that one busy class cannot starve another, and returns at the
 //!    latest when `until` has passed, unless the thread is not scheduled.
-//! 7. A listener gives at most [`ACCEPTS_PER_TURN`] connection a turn. More wait in the kernel's backlog: what a connection costs
+//! 7. A hand-over of a key is answered at once, and with `taken: false` if an operation of that direction is under way. If the kernel took it,
+//!    what is said of [`Intent::HandOver`] holds from then on; no engine need be able to.
+//! 8. A listener gives at most [`ACCEPTS_PER_TURN`] connection a turn. More wait in the kernel's backlog: what a connection costs
 //!    shall be in front of those who wait for an answer only as often as a turn has room for a handshake.
 
 use std::net::{SocketAddr, TcpListener};

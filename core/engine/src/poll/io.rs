@@ -11,11 +11,12 @@ use sluice_flow::port::{Happening, SlotKey};
 use super::slot::{End, Side, Slot, Wish};
 use super::token::Source;
 use super::{PollEngine, Step};
+use crate::ktls::{Finished, Wait};
 use crate::machine::now;
 use crate::queue::Stay;
-use crate::sock::{self, Address, Half, Mode};
+use crate::sock::{self, Address, Mode};
 use crate::spare::{ACCEPT_PAUSE, Trouble, trouble};
-use crate::{errno, queue};
+use crate::{errno, ktls, queue};
 
 impl PollEngine {
     /// Works through the run list until it is empty or `limit` things have happened. What a step puts on the list waits for the
@@ -149,12 +150,14 @@ impl PollEngine {
                 if buf.class() == Class::Bulk {
                     self.bulk_left = self.bulk_left.saturating_sub(1);
                 }
-                // A stream gives all it has: less than was asked for means that it is empty now, and the next byte makes an edge.
-                side.readable = n == room || side.finished;
-                if !side.readable {
+                let more = n == room || side.finished;
+                // A stream gives all it has: less than was asked for means that it is empty now, and the next byte makes an edge. The kernel
+                // that opens records stops in front of one that is no data, and no edge tells of that.
+                side.readable = more || side.is_opened();
+                if !more {
                     side.stay = Stay::default();
                 }
-                Some(Event::Received { leg, buf, more: side.readable })
+                Some(Event::Received { leg, buf, more })
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
                 side.readable = false;
@@ -169,10 +172,18 @@ impl PollEngine {
                 None
             }
             Err(e) => {
-                let fault = errno::of(&e);
-                side.end = Some(End::Failed(fault));
                 self.pool.give(buf);
-                Some(Event::Failed { leg, during: Doing::Receiving, fault })
+                let instead = match e.raw_os_error() {
+                    Some(errno) if side.is_opened() => ktls::instead_of_data(socket.as_fd(), errno),
+                    _ => Err(errno::of(&e)),
+                };
+                match instead {
+                    Ok(record) => Some(Event::Control { leg, record }),
+                    Err(fault) => {
+                        side.end = Some(End::Failed(fault));
+                        Some(Event::Failed { leg, during: Doing::Receiving, fault })
+                    }
+                }
             }
         }
     }
@@ -210,11 +221,17 @@ impl PollEngine {
     pub(super) fn try_send(&mut self, key: SlotKey, leg: Leg) -> Option<Event> {
         let side = self.slots[key.slot.0 as usize].side_mut(leg);
         side.send_queued = false;
+        let sealed = side.is_sealed();
         let socket = side.socket.as_ref()?;
         let chain = side.send.as_mut()?;
         while chain.bytes() > 0 {
-            match sock::send(socket.as_fd(), chain) {
-                Ok(n) => chain.taken(n),
+            match sock::send(socket.as_fd(), chain, sealed) {
+                Ok(n) => {
+                    chain.taken(n);
+                    if let Some(kernel) = &mut side.kernel {
+                        kernel.gave(n);
+                    }
+                }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {
                     side.writable = false;
@@ -229,22 +246,47 @@ impl PollEngine {
                 }
             }
         }
-        if side.finish_after_send {
-            finish(side);
-        }
+        let finish = std::mem::take(&mut side.finish_after_send);
         if let Some(chain) = side.send.take() {
             self.pool.give(chain.into_buf());
         }
-        Some(Event::Sent { leg })
+        if finish { self.finish_now(key, leg, true) } else { Some(Event::Sent { leg }) }
     }
 
     pub(super) fn finish(&mut self, key: SlotKey, leg: Leg) {
         let side = self.slot(key).side_mut(leg);
-        if side.send.is_some() {
-            side.finish_after_send = true;
-        } else {
-            finish(side);
+        side.finish_after_send = side.send.is_some();
+        if !side.finish_after_send && !side.connecting {
+            let _ = self.finish_now(key, leg, false);
         }
+    }
+
+    /// Says FIN, at once or when what the kernel has sealed is out. `owes`: the send before it has not been answered.
+    fn finish_now(&mut self, key: SlotKey, leg: Leg, owes: bool) -> Option<Event> {
+        let Some(out) = self.is_out(key, leg) else {
+            self.finishing.wait(key, leg, owes, now());
+            return None;
+        };
+        out.answer(leg, owes)
+    }
+
+    /// Whether a leg need not wait any more; if it has waited to the end, it says FIN.
+    pub(super) fn is_over(&mut self, wait: &Wait) -> bool {
+        if !self.holds(wait.key) {
+            return true;
+        }
+        let out = self.is_out(wait.key, wait.leg);
+        if let Some(event) = out.and_then(|out| out.answer(wait.leg, wait.owes)) {
+            self.tell(wait.key, event);
+        }
+        out.is_some()
+    }
+
+    /// Says FIN if all that was sent is with TCP.
+    fn is_out(&mut self, key: SlotKey, leg: Leg) -> Option<Finished> {
+        let side = self.slot(key).side(leg);
+        let Some(socket) = &side.socket else { return Some(Finished::Said) };
+        ktls::finish(socket.as_fd(), side.kernel.as_deref())
     }
 
     pub(super) fn connect(&mut self, key: SlotKey, to: &Peer) {
@@ -346,15 +388,5 @@ impl PollEngine {
             },
         }
         self.queue_accept(index);
-    }
-}
-
-fn finish(side: &mut Side) {
-    side.finish_after_send = false;
-    if let Some(socket) = &side.socket
-        && !side.connecting
-    {
-        // Refused only if it is not connected any more, and then there is nobody to tell.
-        let _ = sock::shutdown(socket.as_fd(), Half::Sending);
     }
 }

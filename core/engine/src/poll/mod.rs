@@ -36,6 +36,7 @@ use sluice_flow::tls::TrafficKeys;
 use crate::EngineSettings;
 use crate::doors::Doors;
 use crate::give_back::{forget, give_back};
+use crate::ktls::{self, Finishing};
 use crate::machine::now;
 use crate::queue::{BULK_PER_TURN, Ready, Waiting};
 use crate::sock::{self, Mode};
@@ -78,6 +79,7 @@ pub struct PollEngine {
     /// What happened without the kernel's help, and so while nobody was listening.
     pending: VecDeque<Happening>,
     spare: Spare,
+    finishing: Finishing,
     tally: Tally,
     turns_since_look: u32,
     looked: Moment,
@@ -123,6 +125,7 @@ impl PollEngine {
             bulk_left: 0,
             pending: VecDeque::new(),
             spare: Spare::new(),
+            finishing: Finishing::default(),
             tally: Tally::default(),
             turns_since_look: 0,
             looked: Moment(0),
@@ -140,8 +143,17 @@ impl PollEngine {
         &mut self.slots[key.slot.0 as usize]
     }
 
-    fn hand_over(&mut self, key: SlotKey, leg: Leg, way: Way, _keys: &TrafficKeys) {
-        self.tell(key, Event::HandedOver { leg, way, taken: false });
+    fn hand_over(&mut self, key: SlotKey, leg: Leg, way: Way, keys: &TrafficKeys) {
+        let side = self.slot(key).side_mut(leg);
+        let busy = match way {
+            Way::Transmit => side.send.is_some(),
+            Way::Receive => side.receive.is_some(),
+        };
+        let free = side.socket.as_ref().filter(|_| !busy && !side.connecting && side.end.is_none());
+        let taken = free.is_some_and(|socket| ktls::hand_over(socket.as_fd(), &mut side.kernel, way, keys));
+        // Of what the kernel had received before it had the key, no edge tells: a whole record may lie there.
+        side.readable |= taken && way == Way::Receive;
+        self.tell(key, Event::HandedOver { leg, way, taken });
     }
 
     fn tell(&mut self, key: SlotKey, event: Event) {
@@ -227,6 +239,18 @@ impl PollEngine {
             }
         }
         rest
+    }
+
+    /// Asks about legs that wait for what the kernel has sealed, and says how long it is to the next.
+    fn press_finishing(&mut self) -> Option<Duration> {
+        if self.finishing.is_empty() {
+            return None;
+        }
+        let time = now();
+        let mut finishing = std::mem::take(&mut self.finishing);
+        let next = finishing.press(time, |wait| self.is_over(wait));
+        self.finishing = finishing;
+        next.map(|at| at.since(time))
     }
 
     /// Asks epoll what has become ready, waiting for at most `wait`.
@@ -428,6 +452,7 @@ impl Engine for PollEngine {
         self.listeners.iter_mut().flatten().for_each(|listener| listener.served = false);
         self.bulk_left = BULK_PER_TURN;
         self.feed_waiting();
+        let finishing = self.press_finishing();
         self.drain_pending(happened, limit - happened.len());
         self.work(happened, limit);
 
@@ -438,7 +463,7 @@ impl Engine for PollEngine {
         }
         let pause = self.end_pauses();
         let busy = busy || !self.run.is_empty();
-        let wait = if busy { Some(Duration::ZERO) } else { [wait, pause].into_iter().flatten().min() };
+        let wait = if busy { Some(Duration::ZERO) } else { [wait, pause, finishing].into_iter().flatten().min() };
         self.look(wait)?;
         // A pause that ended during the wait.
         self.end_pauses();

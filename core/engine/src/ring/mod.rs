@@ -53,6 +53,7 @@ use self::token::{CANCEL, Token};
 use crate::EngineSettings;
 use crate::doors::Doors;
 use crate::give_back::{forget, give_back};
+use crate::ktls::{self, Finishing};
 use crate::machine::now;
 use crate::queue::{BULK_PER_TURN, Waiting};
 use crate::report::{Outcome, Report};
@@ -81,6 +82,7 @@ pub struct RingEngine {
     spare: Spare,
     wake: Option<OwnedFd>,
     leaving: VecDeque<Leaving>,
+    finishing: Finishing,
     /// What happened without the kernel's help, and so while nobody was listening.
     pending: VecDeque<Happening>,
     reaped: Vec<Completion>,
@@ -154,6 +156,7 @@ impl RingEngine {
             spare: Spare::new(),
             wake: None,
             leaving: VecDeque::new(),
+            finishing: Finishing::default(),
             pending: VecDeque::new(),
             reaped: Vec::with_capacity(HAPPENINGS_PER_TURN),
             outgoing: Vec::new(),
@@ -172,8 +175,15 @@ impl RingEngine {
         &mut self.slots[key.slot.0 as usize]
     }
 
-    fn hand_over(&mut self, key: SlotKey, leg: Leg, way: Way, _keys: &TrafficKeys) {
-        self.tell(key, Event::HandedOver { leg, way, taken: false });
+    fn hand_over(&mut self, key: SlotKey, leg: Leg, way: Way, keys: &TrafficKeys) {
+        let side = self.slot(key).side_mut(leg);
+        let busy = match way {
+            Way::Transmit => side.send.is_some(),
+            Way::Receive => side.receive != slot::Receive::None,
+        };
+        let free = side.socket.as_ref().filter(|_| !busy && side.connect.is_none() && side.end.is_none());
+        let taken = free.is_some_and(|socket| ktls::hand_over(socket.as_fd(), &mut side.kernel, way, keys));
+        self.tell(key, Event::HandedOver { leg, way, taken });
     }
 
     fn tell(&mut self, key: SlotKey, event: Event) {
@@ -224,12 +234,17 @@ impl RingEngine {
 
     /// What must be looked at even if nothing happens, and when at the latest.
     fn chores(&mut self) -> Option<Duration> {
-        let nothing = self.leaving.is_empty() && self.listeners.iter().flatten().all(|l| l.paused.is_none());
+        let nothing =
+            self.leaving.is_empty() && self.finishing.is_empty() && self.listeners.iter().flatten().all(|l| l.paused.is_none());
         if nothing {
             return None;
         }
         let time = now();
-        [self.end_pauses(time), self.press_leaving(time)].into_iter().flatten().min().map(|at: Moment| at.since(time))
+        [self.end_pauses(time), self.press_leaving(time), self.press_finishing(time)]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at: Moment| at.since(time))
     }
 
     /// One enter, with the spinning before it if that is wished for.

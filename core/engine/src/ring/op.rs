@@ -9,7 +9,7 @@ use sluice_flow::port::SlotKey;
 
 use super::group;
 use super::sys::POLL_FIRST;
-use crate::sock::{self, Address};
+use crate::sock::{self, Address, RecordType};
 
 /// For whom an operation was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,10 @@ pub(crate) struct Outgoing {
     chain: Option<Chain>,
     message: libc::msghdr,
     slices: [libc::iovec; PARTS_MAX],
+    /// The kernel seals it.
+    sealed: bool,
+    /// As a record of this type, if it is not data.
+    typ: RecordType,
 }
 
 impl std::fmt::Debug for Outgoing {
@@ -62,11 +66,22 @@ impl std::fmt::Debug for Outgoing {
 
 impl Outgoing {
     pub(crate) fn new(chain: Chain) -> Self {
-        Self { chain: Some(chain), message: sock::empty_message(), slices: [sock::io_slice(&[]); PARTS_MAX] }
+        Self {
+            chain: Some(chain),
+            message: sock::empty_message(),
+            slices: [sock::io_slice(&[]); PARTS_MAX],
+            sealed: false,
+            typ: RecordType::new(0),
+        }
     }
 
     pub(crate) fn load(&mut self, chain: Chain) {
         self.chain = Some(chain);
+    }
+
+    /// Says whether the kernel seals it.
+    pub(crate) fn sealed(&mut self, sealed: bool) {
+        self.sealed = sealed;
     }
 
     pub(crate) fn unload(&mut self) -> Option<Chain> {
@@ -87,19 +102,27 @@ impl Outgoing {
 
     /// The entry that sends what is left. It points into `self`, which is boxed and must stay where it is until the completion.
     fn entry(&mut self, fd: types::Fd) -> squeue::Entry {
-        // All of it in one completion, if possible: the kernel goes on by itself after a short send.
-        let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL | self.chain.as_ref().map_or(0, sock::more);
+        let typ = self.chain.as_ref().and_then(Chain::typed).filter(|_| self.sealed);
+        // All of it in one completion, if possible: the kernel goes on by itself after a short send. Where it seals it refuses that, and keeps
+        // a record open until more comes if it is told that more will.
+        let flags =
+            libc::MSG_NOSIGNAL | if self.sealed { 0 } else { libc::MSG_WAITALL | self.chain.as_ref().map_or(0, sock::more) };
         let mut n = 0;
         for (to, slice) in self.slices.iter_mut().zip(self.chain.iter().flat_map(Chain::slices)) {
             *to = sock::io_slice(slice);
             n += 1;
         }
-        if n == 1 {
+        if n == 1 && typ.is_none() {
             let only = &self.slices[0];
             return opcode::Send::new(fd, only.iov_base.cast(), length(only.iov_len)).flags(flags).build();
         }
         self.message.msg_iov = self.slices.as_mut_ptr();
         self.message.msg_iovlen = n;
+        (self.message.msg_control, self.message.msg_controllen) = (null_mut(), 0);
+        if let Some(typ) = typ {
+            self.typ = RecordType::new(typ);
+            self.typ.go_with(&mut self.message);
+        }
         opcode::SendMsg::new(fd, &raw const self.message).flags(flags.cast_unsigned()).build()
     }
 }

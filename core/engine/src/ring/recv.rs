@@ -20,7 +20,7 @@ use super::push::Completion;
 use super::slot::{End, Receive};
 use super::{RingEngine, class_index, group};
 use crate::queue::{Ready, Stay};
-use crate::{errno, queue};
+use crate::{errno, ktls, queue};
 
 impl RingEngine {
     pub(super) fn receive(&mut self, key: SlotKey, leg: Leg, into: Into) {
@@ -200,6 +200,20 @@ impl RingEngine {
             (Ok(0), buf) => {
                 side.end = Some(End::Eof);
                 self.ended(leg, End::Eof, buf, ours)
+            }
+            (Err(_), buf) if side.is_opened() => {
+                let socket = side.socket.as_ref();
+                match socket.map(|socket| ktls::instead_of_data(socket.as_fd(), -completion.result)) {
+                    Some(Ok(record)) => {
+                        buf.into_iter().for_each(|b| self.pool.give(b));
+                        Event::Control { leg, record }
+                    }
+                    Some(Err(fault)) => {
+                        side.end = Some(End::Failed(fault));
+                        self.ended(leg, End::Failed(fault), buf, ours)
+                    }
+                    None => unreachable!("a receive on no socket"),
+                }
             }
             (Err(_), buf) => {
                 let end = End::Failed(errno::fault(-completion.result));

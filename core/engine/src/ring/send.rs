@@ -4,13 +4,14 @@ use std::os::fd::AsFd as _;
 
 use sluice_flow::buf::{Chain, Then};
 use sluice_flow::event::{Doing, Event, Fault, Leg};
-use sluice_flow::port::{Happening, SlotKey};
+use sluice_flow::port::{Happening, Moment, SlotKey};
 
 use super::RingEngine;
 use super::op::{Op, Outgoing, Place};
 use super::push::Completion;
 use crate::errno;
-use crate::sock::{self, Half};
+use crate::ktls::{self, Finished, Wait};
+use crate::machine::now;
 
 impl RingEngine {
     pub(super) fn send(&mut self, key: SlotKey, leg: Leg, chain: Chain) {
@@ -43,9 +44,10 @@ impl RingEngine {
         self.start_send(Place { key, leg }, outgoing);
     }
 
-    fn start_send(&mut self, at: Place, outgoing: Box<Outgoing>) {
+    fn start_send(&mut self, at: Place, mut outgoing: Box<Outgoing>) {
         let side = self.slots[at.key.slot.0 as usize].side_mut(at.leg);
         let Some(socket) = &side.socket else { unreachable!("asked for before") };
+        outgoing.sealed(side.is_sealed());
         side.send = Some(self.queue.start(socket.as_fd(), Op::Send { at, outgoing }));
     }
 
@@ -56,6 +58,9 @@ impl RingEngine {
         let fault = match usize::try_from(completion.result) {
             Ok(n) => {
                 outgoing.taken(n);
+                if let Some(kernel) = &mut self.slot(key).side_mut(leg).kernel {
+                    kernel.gave(n);
+                }
                 None
             }
             // A signal came between; nothing was taken.
@@ -78,7 +83,8 @@ impl RingEngine {
             return Some(Happening::Session { key, event: Event::Failed { leg, during: Doing::Sending, fault } });
         }
         if self.slot(key).side(leg).finish_after_send {
-            self.finish(key, leg);
+            self.slot(key).side_mut(leg).finish_after_send = false;
+            return self.finish_now(key, leg, true);
         }
         Some(Happening::Session { key, event: Event::Sent { leg } })
     }
@@ -86,12 +92,44 @@ impl RingEngine {
     pub(super) fn finish(&mut self, key: SlotKey, leg: Leg) {
         let side = self.slot(key).side_mut(leg);
         side.finish_after_send = side.send.is_some();
-        if let Some(socket) = &side.socket
-            && !side.finish_after_send
-            && side.connect.is_none()
-        {
-            // Refused only if it is not connected any more, and then there is nobody to tell.
-            let _ = sock::shutdown(socket.as_fd(), Half::Sending);
+        if !side.finish_after_send && side.connect.is_none() {
+            let _ = self.finish_now(key, leg, false);
         }
+    }
+
+    /// Says FIN, at once or when what the kernel has sealed is out. `owes`: the send before it has not been answered.
+    fn finish_now(&mut self, key: SlotKey, leg: Leg, owes: bool) -> Option<Happening> {
+        let Some(out) = self.is_out(key, leg) else {
+            self.finishing.wait(key, leg, owes, now());
+            return None;
+        };
+        out.answer(leg, owes).map(|event| Happening::Session { key, event })
+    }
+
+    /// Says FIN if all that was sent is with TCP.
+    fn is_out(&mut self, key: SlotKey, leg: Leg) -> Option<Finished> {
+        let side = self.slot(key).side(leg);
+        let Some(socket) = &side.socket else { return Some(Finished::Said) };
+        ktls::finish(socket.as_fd(), side.kernel.as_deref())
+    }
+
+    /// Whether a leg need not wait any more; if it has waited to the end, it says FIN.
+    fn is_over(&mut self, wait: &Wait) -> bool {
+        if !self.holds(wait.key) {
+            return true;
+        }
+        let out = self.is_out(wait.key, wait.leg);
+        if let Some(event) = out.and_then(|out| out.answer(wait.leg, wait.owes)) {
+            self.tell(wait.key, event);
+        }
+        out.is_some()
+    }
+
+    /// Asks about legs that wait for what the kernel has sealed, and says when the next one's time will be.
+    pub(super) fn press_finishing(&mut self, time: Moment) -> Option<Moment> {
+        let mut finishing = std::mem::take(&mut self.finishing);
+        let next = finishing.press(time, |wait| self.is_over(wait));
+        self.finishing = finishing;
+        next
     }
 }

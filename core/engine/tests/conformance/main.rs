@@ -9,6 +9,7 @@ mod accepting;
 mod chaos;
 mod closing;
 mod connecting;
+mod kernel;
 mod kit;
 mod releasing;
 mod starving;
@@ -83,6 +84,14 @@ both! {
         no_portal_means_refused
         an_impossible_path_fails
         a_leg_that_is_not_there_fails;
+    kernel:
+        a_key_that_the_kernel_does_not_take_changes_nothing
+        the_kernel_seals_what_is_sent
+        the_kernel_opens_what_is_received
+        no_end_overtakes_what_the_kernel_has_sealed
+        what_the_kernel_cannot_open_is_told
+        the_kernel_hands_up_a_change_of_keys
+        both_directions_are_the_kernels;
     releasing:
         an_idle_session_is_released
         armed_operations_end_with_the_session

@@ -41,7 +41,7 @@ pub use handshake::{Established, Facts, Handshake, Progress, Version};
 pub use record::{Opened, Parts, Records};
 pub use serve::{HostProfile, Served, ServedListener};
 pub use tickets::{NoRandom, TicketKeys};
-pub use traffic::{Cipher, TrafficKeys};
+pub use traffic::{Cipher, CryptoInfo, TrafficKeys};
 
 /// Most plaintext bytes in one record.
 pub const RECORD_MAX: usize = 16 * 1024;

@@ -16,7 +16,7 @@
 
 use std::ops::Range;
 
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use rustls::ConnectionTrafficSecrets;
 use zeroize::Zeroizing;
 
@@ -29,7 +29,7 @@ pub(super) const HEADER: usize = 5;
 /// Bytes of every suite's tag.
 const TAG: usize = 16;
 /// Bytes of the nonce that TLS 1.2 AES-GCM puts before the payload.
-const EXPLICIT: usize = 8;
+pub(super) const EXPLICIT: usize = 8;
 /// Most bytes that stand before the payload of a record.
 pub(super) const HEAD_MAX: usize = HEADER + EXPLICIT;
 /// Most bytes that stand behind it.
@@ -50,19 +50,24 @@ pub(super) mod content {
 
 /// How records are laid out and authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     Tls13,
     Tls12Gcm,
     Tls12Chacha,
 }
 
 impl Form {
-    fn of(version: Version, algorithm: &'static Algorithm) -> Self {
+    pub(super) fn of(version: Version, chacha: bool) -> Self {
         match version {
             Version::Tls13 => Self::Tls13,
-            Version::Tls12 if *algorithm == CHACHA20_POLY1305 => Self::Tls12Chacha,
+            Version::Tls12 if chacha => Self::Tls12Chacha,
             Version::Tls12 => Self::Tls12Gcm,
         }
+    }
+
+    /// Bytes that a record has more than its plaintext.
+    pub(super) fn overhead(self) -> usize {
+        self.head() + self.tail()
     }
 
     fn head(self) -> usize {
@@ -117,7 +122,7 @@ impl Direction {
         let key = key.as_ref().get(..algorithm.key_len()).ok_or(KeyFault)?;
         let key = LessSafeKey::new(UnboundKey::new(algorithm, key).map_err(|_| KeyFault)?);
         let iv = Zeroizing::new(iv.as_ref().try_into().map_err(|_| KeyFault)?);
-        Ok(Self { key, iv, form: Form::of(version, algorithm), seq })
+        Ok(Self { key, iv, form: Form::of(version, *algorithm == CHACHA20_POLY1305), seq })
     }
 
     /// Initialisation vector XOR sequence number.

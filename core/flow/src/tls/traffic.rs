@@ -7,6 +7,8 @@
 //!
 //! The material lies beside our own key until it is handed over, and is wiped then. Whoever has it makes the same records as we would: so
 //! from the offer on, our key of that direction is not used any more, unless the kernel says that it did not take it.
+//!
+//! How the kernel wants to have them ([`CryptoInfo`]) is from linux/tls.h.
 
 use std::fmt;
 
@@ -15,6 +17,7 @@ use rustls::ConnectionTrafficSecrets;
 use zeroize::Zeroizing;
 
 use super::handshake::Version;
+use super::secret::{EXPLICIT, Form};
 
 /// Bytes of the longest key.
 const KEY_MAX: usize = 32;
@@ -117,6 +120,97 @@ impl TrafficKeys {
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// Bytes that a record of the kernel's has more than its plaintext: header, explicit nonce, type and tag.
+    #[must_use]
+    pub fn record_overhead(&self) -> usize {
+        Form::of(self.version, self.cipher() == Cipher::Chacha20Poly1305).overhead()
+    }
+
+    /// All of it as the kernel takes it.
+    #[must_use]
+    pub fn crypto_info(&self) -> CryptoInfo {
+        let mut info = CryptoInfo::blank(self.cipher());
+        let salt_len = info.salt_len;
+        let (salt, vector) = self.iv().split_at(salt_len);
+        let mut explicit = [0; EXPLICIT];
+        let vector = if self.version == Version::Tls12 && salt_len > 0 {
+            // The kernel counts on from here as one number, we and rustls took vector XOR sequence number. With the highest bit turned and
+            // nothing below it, neither meets the other's within 2^63 records: no nonce is used twice.
+            explicit[0] = (vector[0] & 0x80) ^ 0x80;
+            &explicit[..]
+        } else {
+            vector
+        };
+        let version: u16 = if self.version == Version::Tls13 { 0x304 } else { 0x303 };
+        let mut at = 0;
+        let parts = [
+            &version.to_ne_bytes()[..],
+            &cipher_number(self.cipher()).to_ne_bytes(),
+            vector,
+            self.key(),
+            salt,
+            &self.seq.to_be_bytes(),
+        ];
+        for part in parts {
+            info.bytes[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        }
+        debug_assert_eq!(at, info.len);
+        info
+    }
+}
+
+/// As linux/tls.h numbers them.
+fn cipher_number(cipher: Cipher) -> u16 {
+    match cipher {
+        Cipher::Aes128Gcm => 51,
+        Cipher::Aes256Gcm => 52,
+        Cipher::Chacha20Poly1305 => 54,
+    }
+}
+
+/// `struct tls12_crypto_info_…`: version and cipher, then initialisation vector, key, salt, number of the next record. Wiped when it is
+/// dropped.
+pub struct CryptoInfo {
+    bytes: Zeroizing<[u8; INFO_MAX]>,
+    len: usize,
+    salt_len: usize,
+}
+
+/// Version, cipher, vector and salt together, the longest key, the number.
+const INFO_MAX: usize = 2 + 2 + NONCE_LEN + KEY_MAX + 8;
+
+impl CryptoInfo {
+    /// Room for what the kernel says of a key of this kind.
+    #[must_use]
+    pub fn blank(cipher: Cipher) -> Self {
+        let salt_len = if cipher == Cipher::Chacha20Poly1305 { 0 } else { NONCE_LEN - EXPLICIT };
+        Self { bytes: Zeroizing::new([0; INFO_MAX]), len: INFO_MAX - KEY_MAX + cipher.key_len(), salt_len }
+    }
+
+    /// As the kernel takes it.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Where the kernel writes it.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.len).unwrap_or_default()
+    }
+
+    /// The sequence number of the next record.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.bytes().last_chunk().map_or(0, |seq| u64::from_be_bytes(*seq))
+    }
+}
+
+impl fmt::Debug for CryptoInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CryptoInfo").field("seq", &self.seq()).finish_non_exhaustive()
     }
 }
 
