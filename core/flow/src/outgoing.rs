@@ -48,6 +48,11 @@ impl Outgoing {
         self.fin
     }
 
+    /// The engine has FIN, with what flies or flew last. One that still waits here is lost by [`Outgoing::give_up`].
+    pub(crate) fn has_said_fin(&self) -> bool {
+        self.fin && self.next.is_none()
+    }
+
     /// Sends `chain`, now or behind what is flying.
     ///
     /// # Panics

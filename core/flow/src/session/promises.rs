@@ -434,6 +434,40 @@ fn a_host_over_tls_is_verified_and_its_early_words_come_behind_the_reply() {
 }
 
 #[test]
+fn a_host_over_tls_is_sent_one_fin_also_if_somebody_ends_the_session_while_it_is_on_its_way() {
+    for waits in [false, true] {
+        let mut rig = Rig::open();
+        rig.client_writes(&request(TICKET));
+        rig.told(Ok(target(Some("gw.example.test"))));
+        rig.connected();
+        let mut host = ServerConnection::new(Rig::host_tls()).unwrap();
+        while rig.stage() != Some(Stage::Splice) {
+            let sent = std::mem::take(&mut rig.at_host);
+            host.read_tls(&mut &sent[..]).unwrap();
+            host.process_new_packets().unwrap();
+            let mut flight = Vec::new();
+            while host.wants_write() {
+                host.write_tls(&mut flight).unwrap();
+            }
+            rig.host_writes(&flight);
+        }
+        rig.slow = true;
+        if waits {
+            rig.client_writes(b"up");
+        }
+        rig.client_says_goodbye();
+        assert_eq!(rig.finished(Leg::Host), !waits, "it goes with the close_notify");
+        // The table says so if a second one is asked for.
+        rig.event(Event::End(Reason::Killed));
+        assert!(rig.finished(Leg::Host));
+        rig.slow = false;
+        rig.flush();
+        rig.eof(Leg::Client);
+        assert_eq!(rig.reason(), Some(Reason::Killed));
+    }
+}
+
+#[test]
 fn a_profile_is_found_in_the_sessions_own_settings_or_the_newest_and_without_it_no_host_is_dialled() {
     for (profile, dials) in [("hosts", true), ("later", true), ("gone", false)] {
         let mut rig = Rig::open();

@@ -449,7 +449,8 @@ impl Splice {
 
     /// Ends the session in words. What was received but not sent is dropped.
     fn farewell(mut self: Box<Self>, reason: Reason, say: Say, turn: &mut Turn<'_>) -> Go {
-        if !self.up.passed {
+        // A host that speaks TLS may have it behind its close_notify, which is still on its way.
+        if !self.up.passed && !self.host_out.has_said_fin() {
             turn.out.push(Intent::Finish(Leg::Host));
         }
         if self.client_lost {
