@@ -230,6 +230,8 @@ impl Session {
 }
 
 #[cfg(test)]
+mod kernel;
+#[cfg(test)]
 mod promises;
 #[cfg(test)]
 mod rates;

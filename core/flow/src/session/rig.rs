@@ -20,9 +20,10 @@ use zeroize::Zeroizing;
 
 use super::{Arrival, Next, Session, Stage, State, Summary, Turn};
 use crate::buf::{Buf, Chain, Class, Pool, PoolSizes, Then};
-use crate::event::{Doing, Event, Fault, Leg, Way};
+use crate::event::{ControlRecord, Doing, Event, Fault, Leg, Way};
 use crate::intent::{Intent, Into, Peer};
-use crate::tls::{Served, TicketKeys, TrafficKeys};
+use crate::tls::kernel::Kernel;
+use crate::tls::{RecordFault, Served, TicketKeys, TrafficKeys};
 
 pub(super) const TICKET: &str = ";40;STA02005E10A1B2;0F1E2D3C4B5A69788796A5B4C3D2E1F0";
 pub(super) const CONNECTED: [u8; 10] = [5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
@@ -30,6 +31,8 @@ const START: Moment = Moment(1_000_000_000_000);
 const NAME: &str = "gw.example.test";
 pub(super) const REJECTS: ListenerId = ListenerId(1);
 const RELAYS: ListenerId = ListenerId(2);
+/// Type of records with data.
+const DATA: u8 = 23;
 const KEY: SlotKey = SlotKey { slot: Slot(3), generation: Generation(7) };
 
 struct Kit {
@@ -105,8 +108,17 @@ pub(super) struct Rig {
     host_leg: Asked,
     dialled: Option<Peer>,
     asks: Vec<Ask>,
-    /// Keys that the kernel was offered and has not taken.
+    /// Keys that the kernel was offered and has not answered for.
     pub(super) offered: Vec<(Leg, Way, Box<TrafficKeys>)>,
+    /// Offers until now.
+    pub(super) offers: usize,
+    /// What the kernel has taken, of the client's leg.
+    sealing: Option<Kernel>,
+    opening: Option<Kernel>,
+    /// Opened by the kernel and not received yet.
+    opened: Vec<u8>,
+    /// Types of chains that the kernel sealed as something else than data.
+    pub(super) typed: Vec<u8>,
     tls: ClientConnection,
     /// Sends stay with the kernel until [`Rig::flush`].
     pub(super) slow: bool,
@@ -147,13 +159,19 @@ impl Rig {
 
     /// A session whose bytes flow, at a virtual server that is a little different.
     pub(super) fn at_listener(change: impl FnMut(&mut Listener)) -> Self {
+        let mut rig = Self::open_at_listener(change);
+        rig.begin();
+        rig
+    }
+
+    /// A session whose handshake is complete, at a virtual server that is a little different.
+    pub(super) fn open_at_listener(change: impl FnMut(&mut Listener)) -> Self {
         let kit = kit();
         let mut snapshot = Snapshot::clone(&kit.served.snapshot);
         snapshot.listeners.iter_mut().for_each(change);
         let served = Arc::new(Served::build(Arc::new(snapshot), &kit.keys).unwrap());
         let mut rig = Self::of(&served, REJECTS);
         rig.shake();
-        rig.begin();
         rig
     }
 
@@ -184,6 +202,11 @@ impl Rig {
             dialled: None,
             asks: Vec::new(),
             offered: Vec::new(),
+            offers: 0,
+            sealing: None,
+            opening: None,
+            opened: Vec::new(),
+            typed: Vec::new(),
             tls: ClientConnection::new(Arc::clone(&kit.client), name).unwrap(),
             slow: false,
             at_once: usize::MAX,
@@ -321,11 +344,14 @@ impl Rig {
                     if let Into::Behind(buf) = &into {
                         assert!(buf.spare() > 0, "a receive without room");
                     }
+                    self.assert_decided(leg, Way::Receive);
                     let asked = self.leg(leg);
                     assert!(asked.receive.replace(into).is_none(), "two receives on the {leg:?} leg");
                 }
                 Intent::Send { leg, chain } => {
                     assert!(chain.bytes() > 0);
+                    self.assert_decided(leg, Way::Transmit);
+                    assert!(chain.typed().is_none() || self.sealing.is_some(), "a type where the kernel seals nothing");
                     let asked = self.leg(leg);
                     assert!(!asked.finished, "a send behind FIN on the {leg:?} leg");
                     asked.finished = chain.follows() == Then::Fin;
@@ -345,11 +371,38 @@ impl Rig {
                         Way::Receive => assert!(asked.receive.is_none(), "a key to open with, offered during a receive"),
                     }
                     self.offered.push((leg, way, keys));
+                    self.offers += 1;
                 }
                 Intent::Ask(ask) => self.asks.push(*ask),
                 Intent::Deadline(at) => self.deadline = at,
             }
         }
+    }
+
+    /// A key that is with two may be used by none of them.
+    fn assert_decided(&self, leg: Leg, way: Way) {
+        let asked = self.offered.iter().any(|(of, which, _)| (*of, *which) == (leg, way));
+        assert!(!asked, "{way:?} on the {leg:?} leg before it is known who has its key");
+    }
+
+    /// Which keys of the client's leg the kernel has been offered and has not answered for.
+    pub(super) fn keys_offered(&self) -> Vec<Way> {
+        self.offered.iter().map(|(_, way, _)| *way).collect()
+    }
+
+    /// The kernel takes the key that it was offered, or not.
+    pub(super) fn kernel_answers(&mut self, way: Way, taken: bool) {
+        let at =
+            self.offered.iter().position(|(leg, which, _)| (*leg, *which) == (Leg::Client, way)).expect("no key was offered");
+        let (leg, way, keys) = self.offered.remove(at);
+        if taken {
+            match way {
+                Way::Transmit => self.sealing = Some(Kernel::new(&keys)),
+                Way::Receive => self.opening = Some(Kernel::new(&keys)),
+            }
+        }
+        self.event(Event::HandedOver { leg, way, taken });
+        self.deliver();
     }
 
     fn leg(&mut self, leg: Leg) -> &mut Asked {
@@ -379,7 +432,13 @@ impl Rig {
     pub(super) fn flush(&mut self) {
         for leg in [Leg::Client, Leg::Host] {
             while let Some(chain) = self.leg(leg).send.take() {
-                let bytes: Vec<u8> = chain.slices().flatten().copied().collect();
+                let mut bytes: Vec<u8> = chain.slices().flatten().copied().collect();
+                if leg == Leg::Client
+                    && let Some(kernel) = &mut self.sealing
+                {
+                    bytes = kernel.seal(chain.typed().unwrap_or(DATA), &bytes);
+                    self.typed.extend(chain.typed());
+                }
                 self.pool.give(chain.into_buf());
                 match leg {
                     Leg::Client => self.client_reads(&bytes),
@@ -466,11 +525,48 @@ impl Rig {
 
     /// Delivers what the client has sent, as far as the session takes it.
     pub(super) fn deliver(&mut self) {
+        if self.opening.is_some() {
+            return self.deliver_opened();
+        }
         while !self.to_gateway.is_empty() && self.session.is_some() && self.client_leg.receive.is_some() {
             let mut bytes = std::mem::take(&mut self.to_gateway);
             let n = self.receive(Leg::Client, &bytes);
             self.to_gateway = bytes.split_off(n);
         }
+    }
+
+    /// The same, where the kernel opens: one record a receive at most.
+    fn deliver_opened(&mut self) {
+        while self.session.is_some() && self.client_leg.receive.is_some() {
+            if !self.opened.is_empty() {
+                let mut opened = std::mem::take(&mut self.opened);
+                let n = self.receive(Leg::Client, &opened);
+                self.opened = opened.split_off(n);
+                continue;
+            }
+            let Some(kernel) = &mut self.opening else { return };
+            let Some(opened) = kernel.open(&mut self.to_gateway) else { return };
+            match opened {
+                Some((DATA, plain)) => self.opened = plain,
+                Some((typ, content)) => {
+                    self.client_leg.receive = None;
+                    self.event(Event::Control { leg: Leg::Client, record: ControlRecord::new(typ, &content) });
+                }
+                None => self.kernel_cannot_open(RecordFault::BadMac),
+            }
+        }
+    }
+
+    /// The receive that is armed on the client's leg fails.
+    pub(super) fn kernel_cannot_open(&mut self, fault: RecordFault) {
+        assert!(matches!(self.client_leg.receive.take(), Some(Into::Any(_))), "the kernel opens whole records");
+        self.event(Event::Failed { leg: Leg::Client, during: Doing::Receiving, fault: Fault::Record(fault) });
+    }
+
+    /// The client changes its key and asks for a change of ours.
+    pub(super) fn client_changes_its_key(&mut self) {
+        self.tls.refresh_traffic_keys().unwrap();
+        self.tls_to_gateway();
     }
 
     /// The deadline that was asked for last.

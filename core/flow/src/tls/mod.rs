@@ -26,6 +26,8 @@ mod alert;
 mod clients;
 mod handshake;
 mod kept;
+#[cfg(test)]
+pub(crate) mod kernel;
 mod own;
 mod record;
 mod rekey;
