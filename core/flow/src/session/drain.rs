@@ -5,8 +5,9 @@
 //! ```
 //!
 //! A socket that is closed while unread bytes lie in it is reset, and a reset may overtake what was just sent: the client would
-//! see a broken connection instead of its refusal. So its bytes are read on for a moment. Nothing that still happens on the
-//! host's leg matters here.
+//! see a broken connection instead of its refusal. So its bytes are read on for a moment. Where the kernel opens records and cannot open
+//! the next, nobody can read on: then that moment is waited for, so that the client has it to take our last words. Nothing that still
+//! happens on the host's leg matters here.
 
 use std::time::Duration;
 
@@ -67,6 +68,8 @@ pub(super) struct Drain {
     say: Say,
     until: Moment,
     receiving: bool,
+    /// The kernel cannot open what comes next. It stays where it is, and the client's FIN behind it is never seen.
+    deaf: bool,
     discarded: usize,
     /// The kernel has been asked to take the key over with which last words are sealed, and has not answered.
     undecided: bool,
@@ -91,6 +94,7 @@ impl Drain {
             say,
             until: Moment::NEVER,
             receiving: false,
+            deaf: false,
             discarded: 0,
             undecided: false,
             finished: false,
@@ -157,10 +161,10 @@ impl Drain {
                 }
                 self.undecided &= way != Way::Transmit;
             }
-            // The kernel reads no further; that is no reason to say nothing.
+            // That is no reason to say nothing, or to let a reset overtake what is said.
             Event::Failed { leg: Leg::Client, fault: Fault::Record(_), .. } => {
                 self.receiving = false;
-                self.gone = true;
+                self.deaf = true;
             }
             Event::Failed { leg: Leg::Client, .. } => return self.end(turn),
             Event::Due => {
@@ -204,7 +208,7 @@ impl Drain {
         if (self.gone && self.finished) || self.discarded > DISCARD_BYTES_MAX {
             return self.end(turn);
         }
-        if !self.receiving && !self.gone {
+        if !self.receiving && !self.gone && !self.deaf {
             self.receiving = true;
             // Who is told goodbye says little more. Who does not stop is read in few pieces: it must not cost more than to serve him.
             let class = if self.discarded < Class::Small.payload() { Class::Small } else { Class::Large };

@@ -3,6 +3,7 @@
 //!
 //! The kernel is played by the table ([`super::rig`]), with a record layer that shares nothing with ours.
 
+use rustls::AlertDescription;
 use sluice_link::reason::Reason;
 use sluice_link::snapshot::{RecordEngine, Suite};
 
@@ -44,10 +45,14 @@ fn flowing(engine: RecordEngine, suite: Suite, taken: bool) -> Rig {
     rig
 }
 
-/// The client closes its socket.
+/// The client closes its socket, which is not seen where the kernel can open nothing more.
 fn ends(mut rig: Rig, reason: Reason) {
     assert_eq!(rig.stage(), Some(Stage::Drain));
-    rig.eof(Leg::Client);
+    if rig.receives(Leg::Client) {
+        rig.eof(Leg::Client);
+    } else {
+        rig.pass(FAREWELL);
+    }
     assert_eq!(rig.reason(), Some(reason));
 }
 
@@ -201,11 +206,59 @@ fn the_client_ends_and_the_kernel_opens_the_goodbye() {
 }
 
 #[test]
+fn a_forged_record_is_answered_with_an_alert_whoever_seals_it() {
+    for engine in [RecordEngine::KernelRx, RecordEngine::Kernel] {
+        let mut rig = flowing(engine, Suite::Tls13Aes256, true);
+        let mut record = rig.sealed_by_client(b"rm -rf");
+        let last = record.len() - 1;
+        record[last] ^= 1;
+        rig.client_sends_raw(&record);
+        assert_eq!(rig.at_host, b"");
+        assert!(rig.aborted(Leg::Host));
+        assert_eq!(rig.alerted, Some(AlertDescription::BadRecordMac));
+        assert_eq!(rig.typed, if engine.kernel_seals() { vec![21] } else { vec![] });
+        ends(rig, Reason::TlsBroken);
+    }
+}
+
+#[test]
 fn a_client_that_gives_up_ends_as_if_we_had_opened_that() {
     let mut rig = flowing(RecordEngine::Kernel, Suite::Tls13Aes128, true);
     rig.client_gives_up();
     assert!(rig.aborted(Leg::Host));
     ends(rig, Reason::TlsAlert);
+}
+
+#[test]
+fn a_client_that_changes_its_key_is_told_goodbye_where_the_kernel_opens() {
+    for engine in [RecordEngine::KernelRx, RecordEngine::Kernel] {
+        let mut rig = flowing(engine, Suite::Tls13Aes128, true);
+        rig.client_writes(b"before");
+        rig.client_changes_its_key();
+        assert_eq!(rig.at_host, b"before");
+        assert!(rig.aborted(Leg::Host), "what came is not complete");
+        assert!(rig.told_goodbye);
+        assert_eq!(rig.alerted, None);
+        ends(rig, Reason::KeySpent);
+    }
+}
+
+#[test]
+fn a_client_that_talks_on_behind_a_new_key_is_not_reset_before_it_has_heard_why() {
+    for engine in [RecordEngine::KernelRx, RecordEngine::Kernel] {
+        let mut rig = flowing(engine, Suite::Tls13Aes128, true);
+        rig.slow = true;
+        rig.client_changes_its_key();
+        rig.client_writes(b"none of this can be opened, and it makes a reset of a closed socket");
+        assert_eq!(rig.stage(), Some(Stage::Drain));
+        assert!(!rig.receives(Leg::Client), "the kernel would say the same again");
+        rig.slow = false;
+        rig.flush();
+        assert!(rig.told_goodbye);
+        assert_eq!(rig.stage(), Some(Stage::Drain), "it may not have read that yet");
+        rig.pass(FAREWELL);
+        assert_eq!(rig.reason(), Some(Reason::KeySpent));
+    }
 }
 
 #[test]
