@@ -67,6 +67,7 @@ pub(super) struct Drain {
     out: Outgoing,
     say: Say,
     until: Moment,
+    /// A receive is armed, or must not be yet: the kernel has been asked to take the key over with which the client's records are opened.
     receiving: bool,
     /// The kernel cannot open what comes next. It stays where it is, and the client's FIN behind it is never seen.
     deaf: bool,
@@ -109,7 +110,7 @@ impl Drain {
         Self::new(facts, reason, Some(records), out, say).receiving(receiving)
     }
 
-    /// A receive is armed.
+    /// A receive is armed, or must not be yet.
     pub(super) fn receiving(mut self, receiving: bool) -> Self {
         self.receiving = receiving;
         self
@@ -159,7 +160,10 @@ impl Drain {
                 if let Some(records) = &mut self.records {
                     records.settle(way, taken);
                 }
-                self.undecided &= way != Way::Transmit;
+                match way {
+                    Way::Transmit => self.undecided = false,
+                    Way::Receive => self.receiving = false,
+                }
             }
             // That is no reason to say nothing, or to let a reset overtake what is said.
             Event::Failed { leg: Leg::Client, fault: Fault::Record(_), .. } => {

@@ -319,6 +319,23 @@ fn a_session_that_is_killed_before_the_kernel_has_answered_says_goodbye_all_the_
 }
 
 #[test]
+fn a_session_that_is_killed_reads_on_only_when_it_is_known_who_opens() {
+    for taken in [false, true] {
+        let mut rig = connected(RecordEngine::KernelRx, Suite::Tls13Aes128);
+        rig.client_writes(b"first");
+        assert_eq!(rig.keys_offered(), [Way::Receive]);
+        rig.event(Event::End(Reason::Killed));
+        assert!(rig.told_goodbye, "that does not depend on it");
+        assert!(!rig.receives(Leg::Client));
+        rig.kernel_answers(Way::Receive, taken);
+        assert!(rig.receives(Leg::Client));
+        rig.client_writes(b"nobody reads this");
+        rig.client_says_goodbye();
+        ends(rig, Reason::Killed);
+    }
+}
+
+#[test]
 fn a_kernel_that_does_not_answer_is_not_waited_for_for_ever() {
     let mut rig = connected(RecordEngine::Kernel, Suite::Tls13Aes128);
     rig.event(Event::End(Reason::Killed));

@@ -457,7 +457,7 @@ impl Splice {
             return self.end(reason, turn);
         }
         let (finished, said) = (self.down.passed, self.down.said_goodbye());
-        let (receiving, undecided) = (self.up.receiving, self.down.key == Key::Offered);
+        let (receiving, undecided) = (self.up.receiving || self.up.key == Key::Offered, self.down.key == Key::Offered);
         self.leave(turn);
         self.host_out.give_up(turn.pool);
         let Self { facts, client, client_out, .. } = *self;
