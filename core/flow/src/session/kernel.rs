@@ -276,6 +276,22 @@ fn a_client_that_wants_our_key_changed_is_told_goodbye_where_the_kernel_seals() 
 }
 
 #[test]
+fn a_client_that_changes_its_key_early_keeps_its_session_and_the_kernel_gets_none() {
+    let mut rig = Rig::open_at_listener(|listener| listener.tls.engine = RecordEngine::Kernel);
+    rig.client_writes(&request(TICKET));
+    rig.client_changes_its_key();
+    rig.told(Ok(target(None)));
+    rig.connected();
+    assert_eq!(rig.take_at_client(), CONNECTED, "sealed with the new key");
+    for n in 0..5 {
+        rig.client_writes(&[n; 50]);
+        rig.host_writes(&[n; 100]);
+        assert_eq!(rig.take_at_client(), [n; 100]);
+    }
+    assert_eq!((rig.stage(), rig.offers), (Some(Stage::Splice), 0));
+}
+
+#[test]
 fn a_key_that_has_sealed_enough_in_the_kernel_ends_its_session_unless_it_does_not_wear_off() {
     for suite in SUITES {
         let mut rig = flowing(RecordEngine::KernelTx, suite, true);

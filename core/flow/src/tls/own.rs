@@ -142,6 +142,10 @@ impl Own {
 
     /// See [`super::record::Records::offer`].
     pub(super) fn offer(&mut self, way: Way) -> Option<TrafficKeys> {
+        // The other side waits for this key to be changed, which the kernel could not: it would be of no use there.
+        if way == Way::Transmit && self.owed {
+            self.keep(way);
+        }
         let seq = match way {
             Way::Transmit => self.sealing.seq(),
             Way::Receive => self.opening.seq(),
