@@ -292,6 +292,29 @@ fn a_client_that_changes_its_key_early_keeps_its_session_and_the_kernel_gets_non
 }
 
 #[test]
+fn whose_host_takes_no_more_is_not_judged_by_what_he_still_sends() {
+    for changes in [true, false] {
+        for engine in [RecordEngine::Own, RecordEngine::KernelRx, RecordEngine::Kernel] {
+            let mut rig = flowing(engine, Suite::Tls13Aes128, true);
+            rig.slow = true;
+            rig.client_writes(b"up");
+            rig.reset_while_sending(Leg::Host);
+            rig.slow = false;
+            if changes {
+                rig.client_changes_its_key();
+            } else {
+                rig.client_sends_raw(&[&[23, 3, 3, 0, 40][..], &[0; 40]].concat());
+            }
+            assert_eq!(rig.stage(), Some(Stage::Splice), "{engine:?}");
+            rig.host_writes(b"the answer");
+            rig.eof(Leg::Host);
+            assert_eq!((&rig.take_at_client()[..], rig.told_goodbye), (&b"the answer"[..], true));
+            ends(rig, Reason::HostClosed);
+        }
+    }
+}
+
+#[test]
 fn a_key_that_has_sealed_enough_in_the_kernel_ends_its_session_unless_it_does_not_wear_off() {
     for suite in SUITES {
         let mut rig = flowing(RecordEngine::KernelTx, suite, true);

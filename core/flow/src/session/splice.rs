@@ -249,6 +249,12 @@ impl Splice {
                 self.down.end(kept, self.host.is_some(), turn.pool);
                 self.ended(First::Host);
             }
+            // Nothing that the client sends is looked at any more, as if we had opened it.
+            Event::Control { leg: Leg::Client, .. } | Event::Failed { leg: Leg::Client, fault: Fault::Record(_), .. }
+                if self.up.passed =>
+            {
+                self.up.receiving = false;
+            }
             Event::Control { leg: Leg::Client, record } => {
                 self.last = turn.now;
                 self.up.receiving = false;
