@@ -58,6 +58,17 @@ pub(crate) enum Key {
     Offered,
 }
 
+/// The kernel has answered for a key of the client's leg.
+pub(crate) fn settle(records: &mut Records, way: Way, taken: bool, count: &Counters) {
+    records.settle(way, taken);
+    let counter = match (taken, way) {
+        (false, Way::Transmit | Way::Receive) => &count.kernel_refused,
+        (true, Way::Transmit) => &count.kernel_sealing,
+        (true, Way::Receive) => &count.kernel_opening,
+    };
+    counter.one();
+}
+
 /// One direction.
 #[derive(Debug)]
 pub(crate) struct Half {

@@ -17,7 +17,7 @@ use sluice_proto::socks5::{Answer, Reply};
 
 use crate::buf::{Buf, Chain, Class, Then};
 use crate::event::{Event, Fault, Leg, Way};
-use crate::half::{Broken, take};
+use crate::half::{Broken, settle, take};
 use crate::intent::{Intent, Into};
 use crate::limits::{DISCARD_BYTES_MAX, FAREWELL};
 use crate::outgoing::Outgoing;
@@ -158,7 +158,7 @@ impl Drain {
             Event::Control { leg: Leg::Client, .. } => self.receiving = false,
             Event::HandedOver { leg: Leg::Client, way, taken } => {
                 if let Some(records) = &mut self.records {
-                    records.settle(way, taken);
+                    settle(records, way, taken, turn.count);
                 }
                 match way {
                     Way::Transmit => self.undecided = false,

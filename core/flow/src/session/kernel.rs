@@ -352,6 +352,8 @@ fn a_session_that_is_killed_before_the_kernel_has_answered_says_goodbye_all_the_
             assert!(rig.told_goodbye, "{suite:?}");
             assert!(rig.finished(Leg::Client));
             assert_eq!(rig.typed, if taken { vec![21] } else { vec![] });
+            let counted = rig.totals();
+            assert_eq!((counted.kernel_sealing, counted.kernel_refused), (u64::from(taken), u64::from(!taken)));
             ends(rig, Reason::Killed);
         }
     }

@@ -24,7 +24,7 @@ use sluice_proto::socks5::Reply;
 
 use crate::buf::{Buf, Chain, Class};
 use crate::event::{Doing, Event, Fault, Leg, Way};
-use crate::half::{Broken, Half, Key, take};
+use crate::half::{Broken, Half, Key, settle, take};
 use crate::intent::Intent;
 use crate::never::never;
 use crate::outgoing::Outgoing;
@@ -335,13 +335,11 @@ impl Splice {
     }
 
     fn handed_over(&mut self, way: Way, taken: bool, turn: &Turn<'_>) {
-        self.client.settle(way, taken);
-        let (half, count) = match way {
-            Way::Transmit => (&mut self.down, &turn.count.kernel_sealing),
-            Way::Receive => (&mut self.up, &turn.count.kernel_opening),
-        };
-        half.key = Key::Settled;
-        if taken { count.one() } else { turn.count.kernel_refused.one() }
+        settle(&mut self.client, way, taken, turn.count);
+        match way {
+            Way::Transmit => self.down.key = Key::Settled,
+            Way::Receive => self.up.key = Key::Settled,
+        }
     }
 
     /// Moves on whatever can move, and sees whether anything is left to do.
