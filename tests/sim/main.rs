@@ -1,5 +1,5 @@
-//! The session machine in a simulated world: virtual time, a network in memory, real TLS on both sides, and every fault that has
-//! a name, by chance that can be repeated.
+//! The session machine in a simulated world: virtual time, a network in memory, real TLS on both sides, a kernel that takes keys or
+//! not, and every fault that has a name, by chance that can be repeated.
 //!
 //! ```text
 //!   cargo test -p sluicegate-tests --test sim              a few thousand sessions
@@ -7,7 +7,8 @@
 //!   WORLDS=500 cargo test -p sluicegate-tests --test sim   more of them
 //! ```
 //!
-//! What is looked at after every step and at every end is in [`world`]; what goes wrong is in [`plan`] and [`net::Faults`].
+//! What is looked at after every step and at every end is in [`world`]; what goes wrong is in [`plan`] and [`net::Faults`]; what the
+//! kernel does with a key is in [`kernel`].
 #![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
@@ -17,6 +18,7 @@
 )]
 
 mod chance;
+mod kernel;
 mod net;
 mod peers;
 mod plan;
@@ -63,10 +65,12 @@ fn sessions_keep_their_promises_whatever_their_neighbours_do() {
         all.starved += report.starved;
         all.up_bytes += report.up_bytes;
         all.down_bytes += report.down_bytes;
+        all.kernel.iter_mut().zip(report.kernel).for_each(|(all, one)| *all += one);
         all.reasons.iter_mut().zip(report.reasons).for_each(|(all, one)| *all += one);
     }
     println!("{} sessions in {} worlds, {} of them clean, {} steps", all.sessions, seeds.len(), all.clean, all.steps);
     println!("{} bytes up, {} down, {} stale, {} starved", all.up_bytes, all.down_bytes, all.stale, all.starved);
+    println!("keys: the kernel seals {}, opens {}, refused {}", all.kernel[0], all.kernel[1], all.kernel[2]);
     for reason in Reason::ALL {
         println!("  {:5} {reason}", all.reasons[reason.index()]);
     }
@@ -78,6 +82,7 @@ fn sessions_keep_their_promises_whatever_their_neighbours_do() {
         assert!(all.clean > all.sessions / 3);
         assert!(all.stale > 0);
         assert!(all.starved > 0);
+        assert!(all.kernel.iter().all(|keys| *keys > 100), "keys taken and refused: {:?}", all.kernel);
     }
 }
 
@@ -102,6 +107,7 @@ const MET: &[Reason] = &[
     Reason::HostTimeout,
     Reason::HostLost,
     Reason::Killed,
+    Reason::KeySpent,
 ];
 
 #[test]

@@ -7,21 +7,24 @@
 //! ```
 //!
 //! Bytes move in pieces of any size, sends are taken bit by bit, receives bring less than there is, ends and resets come between
-//! any two of them, buffers run out, and what is released stays with the engine for a while.
+//! any two of them, buffers run out, and what is released stays with the engine for a while. A key that is handed over is taken or not; then
+//! records are [`crate::kernel`]'s.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use sluice_flow::buf::{Buf, Chain, Class, Pool, PoolSizes, Then};
-use sluice_flow::event::{Doing, Event, Fault, Leg};
+use sluice_flow::event::{Doing, Event, Fault, Leg, Way};
 use sluice_flow::intent::{Intent, Into};
 use sluice_flow::port::{Door, Engine, EngineFault, Happening, Tally};
+use sluice_flow::tls::TrafficKeys;
 use sluice_link::id::{ListenerId, SlotKey};
 use sluice_link::time::Moment;
 
 use crate::chance::Chance;
+use crate::kernel::{Brought, Framing, Opening, Sealing};
 use crate::plan::{Dial, Plan};
 
 /// Bytes that a wire holds in each direction, before its sender has to wait.
@@ -108,6 +111,15 @@ struct Ops {
     abort: bool,
     ended: bool,
     lost: bool,
+    /// Where records begin in what the gateway has sealed and was given to open.
+    sent: Framing,
+    received: Framing,
+    /// What the kernel has taken over.
+    sealing: Option<Sealing>,
+    opening: Option<Opening>,
+    /// Keys that were ever offered, and those whose offer has not been answered yet.
+    offered: Vec<Way>,
+    asked: Vec<Way>,
 }
 
 #[derive(Debug)]
@@ -119,7 +131,7 @@ struct Tenant {
     dialled: Option<(Dial, Moment)>,
     connected: bool,
     dialling: bool,
-    /// To what needs no time.
+    /// To keys that were offered.
     answers: Vec<Event>,
     released_at: Option<Moment>,
 }
@@ -137,6 +149,8 @@ pub(crate) struct Faults {
     pub(crate) partial_send: u64,
     /// The pool gives no buffer.
     pub(crate) dry: u64,
+    /// The kernel does not take a key.
+    pub(crate) refused_key: u64,
 }
 
 /// The engine.
@@ -151,6 +165,8 @@ pub(crate) struct Sim {
     next_door: u32,
     /// Wires of sessions that are gone, by plan, for the neighbours to read what is left.
     pub(crate) gone: Vec<(usize, Wire, Wire)>,
+    /// Keys that the kernel has taken, by plan.
+    taken: HashMap<usize, Vec<Way>>,
     tally: Tally,
     /// Bytes moved in this turn, if perhaps without an event.
     moved: bool,
@@ -167,6 +183,7 @@ impl Sim {
             doors: Vec::new(),
             next_door: 0,
             gone: Vec::new(),
+            taken: HashMap::new(),
             tally: Tally::default(),
             moved: false,
         }
@@ -187,6 +204,11 @@ impl Sim {
         self.gone.iter_mut().find(|(gone, ..)| *gone == id).map(|(_, client, host)| (client, Some(host)))
     }
 
+    /// Keys of session `id` that the kernel has taken. Nobody asks twice.
+    pub(crate) fn keys_taken(&mut self, id: usize) -> Vec<Way> {
+        self.taken.remove(&id).unwrap_or_default()
+    }
+
     /// Bytes of buffers that the engine holds for a session.
     pub(crate) fn holds(&self, key: SlotKey) -> usize {
         let tenant = self.tenants.iter().find(|tenant| tenant.key == key);
@@ -196,9 +218,14 @@ impl Sim {
     /// Nothing is under way for this session but receives that wait for somebody to say something.
     pub(crate) fn is_quiet(&self, key: SlotKey) -> bool {
         let Some(tenant) = self.tenants.iter().find(|tenant| tenant.key == key) else { return false };
-        [&tenant.client, &tenant.host]
-            .into_iter()
-            .all(|ops| ops.wire.is_quiet() && ops.send.is_none() && matches!(ops.receive, None | Some(Into::Any(_))))
+        tenant.answers.is_empty()
+            && [&tenant.client, &tenant.host].into_iter().all(|ops| {
+                ops.wire.is_quiet()
+                    && ops.send.is_none()
+                    && matches!(ops.receive, None | Some(Into::Any(_)))
+                    && ops.sealing.as_ref().is_none_or(Sealing::is_out)
+                    && ops.opening.as_ref().is_none_or(Opening::is_empty)
+            })
     }
 
     /// Says what becomes of the connect that a session has asked for.
@@ -242,8 +269,7 @@ impl Sim {
             if self.tenants[at].released_at.is_some() {
                 continue;
             }
-            let key = self.tenants[at].key;
-            happened.extend(self.tenants[at].answers.drain(..).map(|event| Happening::Session { key, event }));
+            self.answers(at, happened);
             self.dials(at, happened);
             for leg in if self.chance.percent(50) { [Leg::Client, Leg::Host] } else { [Leg::Host, Leg::Client] } {
                 if !self.chance.percent(self.faults.slow) {
@@ -252,6 +278,21 @@ impl Sim {
             }
         }
         self.releases(happened);
+    }
+
+    /// Real engines answer in the same turn. Here other things may happen first.
+    fn answers(&mut self, at: usize, happened: &mut Vec<Happening>) {
+        if self.tenants[at].answers.is_empty() || self.chance.percent(self.faults.slow) {
+            return;
+        }
+        let tenant = &mut self.tenants[at];
+        let key = tenant.key;
+        for event in std::mem::take(&mut tenant.answers) {
+            if let Event::HandedOver { leg, way, .. } = event {
+                tenant.ops(leg).asked.retain(|asked| *asked != way);
+            }
+            happened.push(Happening::Session { key, event });
+        }
     }
 
     fn work(&mut self, at: usize, leg: Leg, happened: &mut Vec<Happening>) {
@@ -266,6 +307,9 @@ impl Sim {
 
     fn send_some(&mut self, at: usize, leg: Leg) -> Option<Event> {
         let ops = self.tenants[at].ops(leg);
+        if ops.sealing.is_some() && !ops.wire.reset_by_peer && !ops.lost {
+            return self.seal_some(at, leg);
+        }
         let mut chain = ops.send.take()?;
         if ops.wire.reset_by_peer || ops.lost {
             ops.lost = true;
@@ -279,6 +323,7 @@ impl Sim {
         }
         let ops = self.tenants[at].ops(leg);
         let bytes: Vec<u8> = chain.slices().flatten().copied().take(n).collect();
+        ops.sent.pass(&bytes);
         ops.wire.to_peer.bytes.extend(bytes);
         chain.taken(n);
         self.moved |= n > 0;
@@ -290,6 +335,53 @@ impl Sim {
         ops.wire.to_peer.fin = ops.finished;
         self.pool.give(chain.into_buf());
         Some(Event::Sent { leg })
+    }
+
+    /// The kernel seals: what lies there from before goes first, and while some of it has no room nothing more is taken.
+    fn seal_some(&mut self, at: usize, leg: Leg) -> Option<Event> {
+        let (cut, slow) = (self.chance.percent(self.faults.partial_send), self.chance.percent(self.faults.partial_send));
+        let ops = self.tenants[at].ops(leg);
+        let sealing = ops.sealing.as_mut()?;
+        let mut room = WIRE_BYTES.saturating_sub(ops.wire.to_peer.bytes.len());
+        if slow {
+            room = self.chance.size(room);
+        }
+        loop {
+            let out = sealing.drain(room);
+            room -= out.len();
+            self.moved |= !out.is_empty();
+            ops.wire.to_peer.bytes.extend(out);
+            match &mut ops.send {
+                Some(chain) if chain.bytes() > 0 && sealing.is_out() && room > 0 => {
+                    sealing.take(chain, cut, &mut self.chance);
+                    self.moved = true;
+                }
+                Some(_) | None => break,
+            }
+        }
+        let is_taken = ops.send.as_ref().is_none_or(|chain| chain.bytes() == 0);
+        if is_taken && sealing.is_out() {
+            // No FIN goes out in front of bytes.
+            ops.wire.to_peer.fin = ops.finished;
+        }
+        let chain = ops.send.take()?;
+        if !is_taken || (chain.follows() == Then::Fin && !sealing.is_out()) {
+            ops.send = Some(chain);
+            return None;
+        }
+        self.pool.give(chain.into_buf());
+        Some(Event::Sent { leg })
+    }
+
+    /// How many of `there` bytes a receive brings.
+    fn brings(&mut self, there: usize) -> usize {
+        if self.chance.percent(self.faults.one_byte) {
+            1
+        } else if self.chance.percent(self.faults.short) {
+            self.chance.size(there).max(1)
+        } else {
+            there
+        }
     }
 
     fn receive_some(&mut self, at: usize, leg: Leg) -> Option<Event> {
@@ -306,7 +398,27 @@ impl Sim {
             }
             return Some(Event::Failed { leg, during: Doing::Receiving, fault: Fault::Reset });
         }
-        if there == 0 {
+        if let Some(opening) = &mut ops.opening {
+            let class = class.expect("the kernel opens whole records: nothing is received behind the beginning of one");
+            match opening.fetch(&mut ops.wire.to_gateway.bytes, class.reads()) {
+                Brought::Data => {
+                    let fresh = self.take(class)?;
+                    return Some(self.receive_opened(at, leg, fresh));
+                }
+                Brought::Control(record) => {
+                    ops.receive = None;
+                    return Some(Event::Control { leg, record });
+                }
+                Brought::Fault(fault) => {
+                    ops.receive = None;
+                    return Some(Event::Failed { leg, during: Doing::Receiving, fault: Fault::Record(fault) });
+                }
+                // What there is of a record is nothing to whom the kernel opens.
+                Brought::Nothing if !ops.wire.to_gateway.fin => return None,
+                Brought::Nothing => {}
+            }
+        }
+        if there == 0 || ops.opening.is_some() {
             if !ops.wire.to_gateway.fin {
                 return None;
             }
@@ -321,12 +433,7 @@ impl Sim {
             Some(class) => Some(self.take(class)?),
             None => None,
         };
-        let mut n = there;
-        if self.chance.percent(self.faults.one_byte) {
-            n = 1;
-        } else if self.chance.percent(self.faults.short) {
-            n = self.chance.size(there).max(1);
-        }
+        let n = self.brings(there);
         let ops = self.tenants[at].ops(leg);
         let mut buf = match (ops.receive.take(), fresh) {
             (Some(Into::Behind(buf)), None) => buf,
@@ -335,9 +442,41 @@ impl Sim {
         };
         let n = n.min(buf.spare());
         let bytes: Vec<u8> = ops.wire.to_gateway.bytes.drain(..n).collect();
+        ops.received.pass(&bytes);
         assert_eq!(buf.append(&bytes), n);
         let more = !ops.wire.to_gateway.bytes.is_empty();
         Some(Event::Received { leg, buf, more })
+    }
+
+    /// Data that the kernel has opened.
+    fn receive_opened(&mut self, at: usize, leg: Leg, mut buf: Buf) -> Event {
+        let there = self.tenants[at].ops(leg).opening.as_ref().map_or(0, |opening| opening.plain.len());
+        let n = self.brings(there).min(buf.spare());
+        let ops = self.tenants[at].ops(leg);
+        ops.receive = None;
+        if let Some(opening) = &mut ops.opening {
+            let bytes: Vec<u8> = opening.plain.drain(..n).collect();
+            assert_eq!(buf.append(&bytes), n);
+        }
+        let more = !ops.wire.to_gateway.bytes.is_empty() || ops.opening.as_ref().is_some_and(|opening| !opening.is_empty());
+        Event::Received { leg, buf, more }
+    }
+
+    fn hand_over(&mut self, key: SlotKey, leg: Leg, way: Way, keys: &TrafficKeys) {
+        assert_eq!(leg, Leg::Client, "hosts' keys stay here");
+        let taken = !self.chance.percent(self.faults.refused_key);
+        let tenant = self.tenant(key);
+        let id = tenant.id;
+        let ops = tenant.ops(leg);
+        ops.offer(way);
+        match way {
+            Way::Transmit => ops.sealing = taken.then(|| Sealing::new(keys)),
+            Way::Receive => ops.opening = taken.then(|| Opening::new(keys)),
+        }
+        tenant.answers.push(Event::HandedOver { leg, way, taken });
+        if taken {
+            self.taken.entry(id).or_default().push(way);
+        }
     }
 
     fn dials(&mut self, at: usize, happened: &mut Vec<Happening>) {
@@ -383,11 +522,48 @@ impl Ops {
         send + receive
     }
 
-    /// The socket is closed. Unread bytes make that a reset, which may overtake what was sent.
+    /// A key is offered: is this the time?
+    fn offer(&mut self, way: Way) {
+        assert!(!self.offered.contains(&way), "a key offered twice");
+        self.offered.push(way);
+        self.asked.push(way);
+        match way {
+            Way::Transmit => {
+                assert!(self.send.is_none(), "a key to seal with, offered during a send");
+                assert!(self.sent.is_between_records(), "a key to seal with, offered while half a record is sent");
+            }
+            Way::Receive => {
+                assert!(self.receive.is_none(), "a key to open with, offered during a receive");
+                assert!(self.received.is_between_records(), "a key to open with, offered while half a record is opened");
+            }
+        }
+    }
+
+    /// A key that is with two may be used by none of them.
+    fn assert_decided(&self, way: Way) {
+        assert!(!self.asked.contains(&way), "{way:?} is asked for before it is known who has its key");
+    }
+
+    /// Is `chain` what is to be sent here?
+    fn assert_sealed_once(&self, chain: &Chain) {
+        self.assert_decided(Way::Transmit);
+        if self.sealing.is_none() {
+            assert_eq!(chain.typed(), None, "a type for a record that the kernel does not seal");
+            return;
+        }
+        let bytes: Vec<u8> = chain.slices().flatten().copied().collect();
+        if let [21..=23, 3, 3, high, low, rest @ ..] = &bytes[..] {
+            assert_ne!(usize::from(u16::from_be_bytes([*high, *low])), rest.len(), "sealed by both");
+        }
+    }
+
+    /// The socket is closed. Unread bytes make that a reset, which may overtake what was sent. What the kernel has sealed and could not
+    /// send is lost.
     fn close(mut self) -> Wire {
         self.wire.closed = true;
         self.wire.to_peer.fin = true;
-        if self.abort || !self.wire.to_gateway.bytes.is_empty() {
+        let opened = self.opening.as_ref().is_none_or(Opening::is_empty);
+        if self.abort || !opened || !self.wire.to_gateway.bytes.is_empty() {
             self.wire.reset_by_gateway = true;
         }
         self.wire
@@ -458,6 +634,7 @@ impl Engine for Sim {
                     assert!(buf.spare() > 0, "a receive without room");
                 }
                 let ops = tenant.ops(leg);
+                ops.assert_decided(Way::Receive);
                 assert!(ops.receive.replace(into).is_none(), "two receives in flight on the {leg:?} leg");
             }
             Intent::Send { leg, chain } => {
@@ -465,6 +642,7 @@ impl Engine for Sim {
                 assert!(chain.bytes() > 0, "an empty send");
                 let ops = tenant.ops(leg);
                 assert!(!ops.finished, "a send behind FIN on the {leg:?} leg");
+                ops.assert_sealed_once(&chain);
                 ops.finished = chain.follows() == Then::Fin;
                 assert!(ops.send.replace(chain).is_none(), "two sends in flight on the {leg:?} leg");
             }
@@ -477,15 +655,12 @@ impl Engine for Sim {
                 assert!(!ops.finished, "two FINs on the {leg:?} leg");
                 ops.finished = true;
                 // A FIN stands behind what was sent, also if that is still with the kernel.
-                if ops.send.is_none() {
+                if ops.send.is_none() && ops.sealing.as_ref().is_none_or(Sealing::is_out) {
                     ops.wire.to_peer.fin = true;
                 }
             }
             Intent::Abort(leg) => tenant.ops(leg).abort = true,
-            Intent::HandOver { leg, way, .. } => {
-                let event = Event::HandedOver { leg, way, taken: false };
-                self.tenant(key).answers.push(event);
-            }
+            Intent::HandOver { leg, way, keys } => self.hand_over(key, leg, way, &keys),
             Intent::Ask(_) | Intent::Deadline(_) => panic!("not for an engine"),
         }
     }

@@ -93,6 +93,16 @@ impl Pen {
         }
     }
 
+    /// Changes its own key and asks for a change of the other side's.
+    fn change_key(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.refresh_traffic_keys().unwrap();
+            while tls.wants_write() {
+                tls.write_tls(&mut self.out).unwrap();
+            }
+        }
+    }
+
     fn say_goodbye(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
@@ -128,6 +138,7 @@ pub(crate) struct Client {
     begun: bool,
     steps: usize,
     gone: bool,
+    key_updates: usize,
     /// The code of the reply, if one came.
     pub(crate) reply: Option<u8>,
     pub(crate) down: Arrived,
@@ -147,6 +158,7 @@ impl Client {
             begun: false,
             steps: 0,
             gone: false,
+            key_updates: plan.key_updates,
             reply: None,
             down: Arrived::new(plan.down.clone()),
         }
@@ -261,6 +273,11 @@ impl Client {
         if self.pen.out.len() > 100_000 {
             return false;
         }
+        if self.key_updates > 0 && chance.percent(30) {
+            self.key_updates -= 1;
+            self.pen.change_key();
+            return true;
+        }
         let stream = &self.plan.up;
         if self.voice.said < stream.len {
             let n = 1 + chance.size(self.plan.write_max);
@@ -272,9 +289,7 @@ impl Client {
         if self.plan.client == Ending::First || self.pen.ended {
             self.voice.finished = true;
             self.pen.say_goodbye();
-            if self.plan.babbles {
-                self.pen.out.extend([0x17; 300]);
-            }
+            self.pen.out.extend(self.plan.babble);
             return true;
         }
         false

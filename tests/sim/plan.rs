@@ -2,6 +2,7 @@
 
 use sluice_flow::event::Fault;
 use sluice_link::id::ListenerId;
+use sluice_link::snapshot::RecordEngine;
 use sluice_link::tell::Refusal;
 
 use crate::chance::{Chance, Stream};
@@ -11,10 +12,16 @@ pub(crate) const REJECTS: ListenerId = ListenerId(1);
 pub(crate) const RELAYS: ListenerId = ListenerId(2);
 /// Like [`REJECTS`], but its sessions have a rate each way.
 pub(crate) const PACED: ListenerId = ListenerId(3);
-/// Like [`REJECTS`], but rustls has the records of its sessions.
-pub(crate) const RUSTLS: ListenerId = ListenerId(4);
+/// Who has the records. There is each virtual server with each of them.
+pub(crate) const ENGINES: [RecordEngine; 5] =
+    [RecordEngine::Own, RecordEngine::Rustls, RecordEngine::KernelTx, RecordEngine::KernelRx, RecordEngine::Kernel];
 /// The rate of [`PACED`].
 pub(crate) const PACED_BYTES_PER_SECOND: u64 = 200_000;
+
+/// The virtual server that is like `kind`, with the record engine `ENGINES[engine]`.
+pub(crate) fn with_engine(kind: ListenerId, engine: usize) -> ListenerId {
+    ListenerId(kind.0 + 10 * u32::try_from(engine).unwrap())
+}
 
 /// How the client opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +91,9 @@ pub(crate) enum Answer {
 pub(crate) struct Plan {
     pub(crate) id: usize,
     pub(crate) listener: ListenerId,
+    /// What of the virtual server is not its record engine.
+    pub(crate) kind: ListenerId,
+    pub(crate) engine: RecordEngine,
     pub(crate) opening: Opening,
     pub(crate) tls12: bool,
     pub(crate) host_tls: bool,
@@ -98,8 +108,10 @@ pub(crate) struct Plan {
     pub(crate) killed: Option<usize>,
     /// Bytes of one write: small ones make many small records.
     pub(crate) write_max: usize,
-    /// The client sends bytes behind its `close_notify`, which mean nothing.
-    pub(crate) babbles: bool,
+    /// What the client sends behind its `close_notify`, which means nothing.
+    pub(crate) babble: &'static [u8],
+    /// How often the client changes its key, at most, and asks for a change of ours.
+    pub(crate) key_updates: usize,
 }
 
 impl Plan {
@@ -172,19 +184,22 @@ impl Plan {
             _ if chance.percent(5) => most * 50,
             _ => most,
         };
+        let kind = if opening == Opening::Cgp && chance.percent(80) {
+            RELAYS
+        } else if chance.percent(25) {
+            PACED
+        } else {
+            REJECTS
+        };
+        let engine = chance.below(ENGINES.len());
+        let tls12 = chance.percent(20);
         Self {
             id,
-            listener: if opening == Opening::Cgp && chance.percent(80) {
-                RELAYS
-            } else if chance.percent(25) {
-                PACED
-            } else if chance.percent(25) {
-                RUSTLS
-            } else {
-                REJECTS
-            },
+            listener: with_engine(kind, engine),
+            kind,
+            engine: ENGINES[engine],
             opening,
-            tls12: chance.percent(20),
+            tls12,
             host_tls: opening != Opening::Http && chance.percent(15),
             answer,
             dial,
@@ -194,7 +209,8 @@ impl Plan {
             down: Stream::new(chance.next(), Vec::new(), chance.size(most)),
             killed,
             write_max,
-            babbles: chance.percent(10),
+            babble: if chance.percent(10) { chance.pick(&BABBLE) } else { &[] },
+            key_updates: if !tls12 && chance.percent(20) { 1 + chance.below(3) } else { 0 },
         }
     }
 
@@ -202,7 +218,7 @@ impl Plan {
     pub(crate) fn is_clean(&self) -> bool {
         let welcome = match self.opening {
             Opening::Negotiated | Opening::Pipelined | Opening::Bare | Opening::Http => true,
-            Opening::Cgp => self.listener == RELAYS,
+            Opening::Cgp => self.kind == RELAYS,
             Opening::Address | Opening::Noise | Opening::Plaintext => false,
         };
         let answered = matches!(self.answer, Answer::Good | Answer::Twice) || self.opening == Opening::Http;
@@ -228,6 +244,10 @@ impl Plan {
         }
     }
 }
+
+/// No record, one that is too long, and one that does not open.
+const BABBLE: [&[u8]; 3] =
+    [&[0x17; 300], b"\x17\x03\x03\xff\xff and so on", b"\x17\x03\x03\x00\x20 nobody has sealed this, it is text"];
 
 /// The ticket of session `id`: control finds the plan by it.
 pub(crate) fn ticket(id: usize) -> String {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sluice_flow::buf::{Class, Pool, PoolSizes};
-use sluice_flow::event::Event;
+use sluice_flow::event::{Event, Way};
 use sluice_flow::intent::{Intent, Into, Peer};
 use sluice_flow::port::{Engine, Happening};
 use sluice_flow::session::{Arrival, Next, Session, Stage, Summary, Turn};
@@ -29,7 +29,7 @@ use sluice_link::count::{Counters, ListenerCounters, ListenerTotals};
 use sluice_link::id::{Generation, LaunchId, ListenerId, SessionKey, SlotKey, SnapshotId, WorkerId};
 use sluice_link::live::LiveTable;
 use sluice_link::reason::Reason;
-use sluice_link::snapshot::{CertKey, HostTlsProfile, Limits, Listener, Rates, RecordEngine, Snapshot, Speeds, Tls};
+use sluice_link::snapshot::{CertKey, Cgp, HostTlsProfile, Limits, Listener, Rates, Snapshot, Speeds, Tls};
 use sluice_link::tell::{HostTls, Refusal, Target};
 use sluice_link::time::Moment;
 use zeroize::Zeroizing;
@@ -37,7 +37,7 @@ use zeroize::Zeroizing;
 use crate::chance::Chance;
 use crate::net::{Faults, Sim};
 use crate::peers::{Client, Host};
-use crate::plan::{Answer, Ending, Opening, PACED, PACED_BYTES_PER_SECOND, Plan, REJECTS, RELAYS, RUSTLS};
+use crate::plan::{Answer, ENGINES, Ending, Opening, PACED, PACED_BYTES_PER_SECOND, Plan, REJECTS, RELAYS, with_engine};
 
 const START: Moment = Moment(1_000_000_000_000);
 const NAME: &str = "gw.example.test";
@@ -99,22 +99,20 @@ impl Kit {
             resumption: true,
             ..Tls::default()
         };
-        let address = "192.0.2.1:443".parse().unwrap();
-        let listener = |id, cgp| Listener { id, name: "vs".into(), address, tls: tls.clone(), cgp, rates: Rates::default() };
         // Of each session only: a rate of all together would carry over from one run to the next.
         let speed = NonZeroU64::new(PACED_BYTES_PER_SECOND);
         let session = Speeds { up: speed, down: speed };
+        let listener = |(kind, engine)| Listener {
+            id: with_engine(kind, engine),
+            name: "vs".into(),
+            address: "192.0.2.1:443".parse().unwrap(),
+            tls: Tls { engine: ENGINES[engine], ..tls.clone() },
+            cgp: if kind == RELAYS { Cgp::Relay } else { Cgp::Reject },
+            rates: if kind == PACED { Rates { session, ..Rates::default() } } else { Rates::default() },
+        };
         let snapshot = Snapshot {
             id: SnapshotId(1),
-            listeners: vec![
-                listener(REJECTS, sluice_link::snapshot::Cgp::Reject),
-                listener(RELAYS, sluice_link::snapshot::Cgp::Relay),
-                Listener { rates: Rates { session, ..Rates::default() }, ..listener(PACED, sluice_link::snapshot::Cgp::Reject) },
-                Listener {
-                    tls: Tls { engine: RecordEngine::Rustls, ..tls.clone() },
-                    ..listener(RUSTLS, sluice_link::snapshot::Cgp::Reject)
-                },
-            ],
+            listeners: servers().map(listener).collect(),
             inner: "/run/inner.sock".into(),
             host_tls: vec![HostTlsProfile { id: "hosts".into(), roots_pem: cert.pem().into_bytes().into() }],
             limits: Limits { idle: Some(Duration::from_secs(60)), ..Limits::default() },
@@ -156,6 +154,8 @@ pub(crate) struct Report {
     pub(crate) down_bytes: u64,
     /// How often each reason ended a session, by [`Reason::index`].
     pub(crate) reasons: Vec<usize>,
+    /// Keys with which the kernel seals, with which it opens, and that it did not take.
+    pub(crate) kernel: [u64; 3],
     /// Changes with anything that goes another way.
     pub(crate) trace: u64,
 }
@@ -168,7 +168,7 @@ pub(crate) struct World<'k> {
     wheel: Wheel,
     share: Share,
     count: Counters,
-    listeners: [(ListenerId, ListenerCounters); 4],
+    listeners: Vec<(ListenerId, ListenerCounters)>,
     traffic: LiveTable,
     lives: HashMap<usize, Life>,
     live: Vec<usize>,
@@ -194,6 +194,7 @@ impl<'k> World<'k> {
             slow: chance.pick(&[0, 20, 60]),
             partial_send: chance.pick(&[0, 30, 80]),
             dry: chance.pick(&[0, 0, 10]),
+            refused_key: chance.pick(&[0, 30, 100]),
         };
         let engine = Sim::new(START, sizes, faults, chance.split());
         Self {
@@ -204,7 +205,7 @@ impl<'k> World<'k> {
             wheel: Wheel::new(PLACES, START),
             share: Share::new(),
             count: Counters::default(),
-            listeners: [REJECTS, RELAYS, PACED, RUSTLS].map(|id| (id, ListenerCounters::default())),
+            listeners: servers().map(|(kind, engine)| (with_engine(kind, engine), ListenerCounters::default())).collect(),
             traffic: LiveTable::new(PLACES),
             lives: HashMap::new(),
             live: Vec::new(),
@@ -243,6 +244,7 @@ impl<'k> World<'k> {
             (totals.handshakes, totals.tickets_asked, totals.hosts_failed, totals.up_bytes, totals.down_bytes),
             "what is counted for the virtual servers is what is counted in all"
         );
+        self.report.kernel = [totals.kernel_sealing, totals.kernel_opening, totals.kernel_refused];
         self.report.up_bytes = totals.up_bytes;
         self.report.down_bytes = totals.down_bytes;
         self.report.starved = self.engine.tally().starved;
@@ -534,7 +536,7 @@ impl<'k> World<'k> {
                 && self.engine.is_quiet(key)
             {
                 // What waits for its rate: a piece each way, and part of a record behind it.
-                let paced = self.lives[&tenant.id].plan.listener == PACED;
+                let paced = self.lives[&tenant.id].plan.kind == PACED;
                 let most = if paced { 4 * Class::Large.payload() } else { 0 };
                 assert!(tenant.held <= most, "an idle session holds {} bytes of buffers", tenant.held);
             }
@@ -559,11 +561,24 @@ impl<'k> World<'k> {
         self.report.sessions += 1;
         self.report.reasons[reason.index()] += 1;
         assert_ne!(reason, Reason::Never, "{plan:?}");
+        let kernels = self.engine.keys_taken(id);
+        for (way, wanted) in [(Way::Transmit, plan.engine.kernel_seals()), (Way::Receive, plan.engine.kernel_opens())] {
+            assert!(
+                !kernels.contains(&way) || (wanted && plan.opening != Opening::Http),
+                "a key that the kernel was not to have"
+            );
+        }
+        let spent = reason == Reason::KeySpent;
+        assert!(!spent || (!kernels.is_empty() && plan.key_updates > 0), "a key was spent: {plan:?}");
         assert!(host.up.n as u64 <= summary.closed.up_bytes, "more reached the host than was counted");
         assert!(client.down.n as u64 <= summary.closed.down_bytes, "more reached the client than was counted");
         self.note(host.up.n as u64);
         self.note(client.down.n as u64);
         if !plan.is_clean() || (self.scarce && reason == Reason::Exhausted) {
+            return;
+        }
+        if spent {
+            assert!(client.was_told_goodbye(), "the client was cut off: {plan:?}");
             return;
         }
         self.report.clean += 1;
@@ -585,6 +600,11 @@ impl<'k> World<'k> {
     fn note(&mut self, what: u64) {
         self.report.trace = Chance::new(self.report.trace ^ what ^ self.engine.now.0).next();
     }
+}
+
+/// Every virtual server: what it is like, and which record engine it has.
+fn servers() -> impl Iterator<Item = (ListenerId, usize)> {
+    [REJECTS, RELAYS, PACED].into_iter().flat_map(|kind| (0..ENGINES.len()).map(move |engine| (kind, engine)))
 }
 
 /// The address of the one host that session `id` may reach.
