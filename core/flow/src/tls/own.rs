@@ -520,6 +520,11 @@ mod hooks {
             self.sealing.wears_off()
         }
 
+        /// Blocks sealed with the present key, as they are counted.
+        pub(in crate::tls) fn blocks(&self) -> u64 {
+            self.sealing.blocks()
+        }
+
         /// Records sealed with the present key.
         pub(in crate::tls) fn sealed_with_this_key(&self) -> u64 {
             self.sealing.records()

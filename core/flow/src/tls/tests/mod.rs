@@ -6,6 +6,7 @@ mod clients;
 mod engines;
 mod handshakes;
 mod keys;
+mod offers;
 mod oracle;
 mod records;
 
