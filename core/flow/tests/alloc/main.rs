@@ -30,6 +30,8 @@ const IDLE_WITH_RUSTLS_MAX: usize = 2_500;
 const CALLS_WITH_RUSTLS_MAX: usize = 4;
 /// Listeners from this id on leave their records to rustls.
 const WITH_RUSTLS: u32 = 10;
+/// Those from this one on, to the kernel.
+const WITH_KERNEL: u32 = 20;
 
 thread_local! {
     static CALLS: Cell<usize> = const { Cell::new(0) };
@@ -97,7 +99,7 @@ fn served() -> Served {
     };
     let snapshot = Snapshot {
         id: SnapshotId(1),
-        listeners: [(0, RecordEngine::Own), (WITH_RUSTLS, RecordEngine::Rustls)]
+        listeners: [(0, RecordEngine::Own), (WITH_RUSTLS, RecordEngine::Rustls), (WITH_KERNEL, RecordEngine::Kernel)]
             .into_iter()
             .flat_map(|(id, engine)| [listener(id + 2, false, engine), listener(id + 3, true, engine)])
             .collect(),
