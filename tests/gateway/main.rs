@@ -22,12 +22,22 @@ macro_rules! on_each_engine_and_with_rustls {
     };
 }
 
+/// Makes a test per engine, one where rustls has the records, and one per engine where the kernel is to have them.
+macro_rules! on_each_engine_and_whoever_has_the_records {
+    ($($name:ident),+ $(,)?) => {
+        on_each_engine_and_with_rustls!($($name),+);
+        mod kernel { $(#[test] fn $name() { super::$name(crate::with_kernel("URING")); })+ }
+        mod kernel_mio { $(#[test] fn $name() { super::$name(crate::with_kernel("MIO")); })+ }
+    };
+}
+
 mod agent;
 mod certificate;
 mod console;
 mod control;
 mod flows;
 mod hostile;
+mod kernel;
 mod launch;
 mod live;
 mod login;
@@ -59,6 +69,11 @@ fn wish(engine: &'static str) -> Wish {
 /// A gateway that leaves its records to rustls.
 fn with_rustls() -> Wish {
     wish("URING").line("set ssl vserver vpn1 -recordEngine RUSTLS")
+}
+
+/// A gateway that leaves what it can of its records to the kernel.
+fn with_kernel(engine: &'static str) -> Wish {
+    wish(engine).line("set ssl vserver vpn1 -recordEngine KERNEL")
 }
 
 /// Bytes that can be checked anywhere in the stream: a different sequence for each seed.

@@ -11,7 +11,7 @@ use sluicegate_tests::host::Host;
 
 use crate::Pattern;
 
-on_each_engine_and_with_rustls!(
+on_each_engine_and_whoever_has_the_records!(
     single_bytes_arrive_one_by_one,
     client_may_end_its_direction_first,
     host_may_end_its_direction_first,

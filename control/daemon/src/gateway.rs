@@ -163,6 +163,7 @@ impl Gateway {
             strictness: options.strictness,
             audit,
             set_log: Box::new(if options.log { crate::log::set } else { |_| {} }),
+            kernel_tls,
             control: control_socket.as_ref().map(|socket| control(&model, socket)).transpose()?,
         };
         let (commands, told) = channel::channel(gate_plane::COMMANDS_MAX);
@@ -305,6 +306,12 @@ fn named(listeners: &[(String, TcpListener)]) -> Result<Vec<NamedAddress>, Start
         Ok(NamedAddress { name: name.clone(), address })
     };
     listeners.iter().map(one).collect()
+}
+
+/// What the kernel's TLS can do here, in words.
+fn kernel_tls() -> Result<String, String> {
+    let found = sluice_worker::kernel_tls();
+    if found.any() { Ok(found.to_string()) } else { Err(found.to_string()) }
 }
 
 fn worker_settings(model: &Model) -> WorkerSettings {

@@ -19,6 +19,7 @@ use crate::door::socket;
 use crate::farm::{Bound, Doors, Numbers};
 use crate::farm_host::Hosts;
 use crate::helpers::{self, Helpers};
+use crate::kernel;
 use crate::live::Live;
 use crate::live::figures::Place;
 use crate::login::{Outside, Whom};
@@ -108,6 +109,9 @@ async fn live(
     let (mut doors, mut hosts) = (Doors::default(), Hosts::default());
     let ready_doors = doors.ready(plan.farm(), plan.listeners.clone()).map_err(watch("an inside listener"))?;
     hosts.ready(&plan.hosts).map_err(watch("the demonstration hosts"))?;
+    if let Some(news) = kernel::News::of(&[], &snapshot.listeners, settings.kernel_tls) {
+        news.tell();
+    }
     let (world, placed) = plan.world(snapshot, listening, &current);
     let world = Arc::new(world);
     let (orders, waiting) = mpsc::channel(ORDERS_MAX);
@@ -162,6 +166,7 @@ async fn live(
         file: settings.file,
         strictness: settings.strictness,
         set_log: settings.set_log,
+        kernel_tls: settings.kernel_tls,
         operators,
         stopped: stopped.clone(),
     };

@@ -27,6 +27,7 @@ pub mod files;
 mod helpers;
 mod house;
 mod http;
+mod kernel;
 pub mod latency;
 mod live;
 mod login;
@@ -104,6 +105,8 @@ pub struct PlaneSettings {
     pub audit: Arc<dyn Audit>,
     /// Puts other settings of the log into force.
     pub set_log: Box<dyn Fn(Log) + Send + Sync>,
+    /// What the kernel's TLS can do here, or why it can do nothing; asked when a virtual server comes to want it. It may take some milliseconds.
+    pub kernel_tls: fn() -> Result<String, String>,
     /// The control socket, bound at `model.paths.control_socket`. `None`: nobody can change this gateway while it runs.
     pub control: Option<ControlSocket>,
 }

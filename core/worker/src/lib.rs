@@ -15,7 +15,7 @@
 //!   `counted`: those of virtual servers.
 //! * `balance`: which worker carries a connection.
 //! * `mailbox`: the queues and why they cannot block; [`wake`]: the wake-up protocol, model-checked by `tests/loom.rs`.
-//! * `peer`, `own_uid`: not about bytes at all; they come through here since only the engine may ask the kernel such things.
+//! * `peer`, `own_uid`, `kernel_tls`: not about bytes at all; they come through here since only the engine may ask the kernel such things.
 //! * `pin`, `listen`: where workers run and what they listen at. `start`: threads. `post`: control's view.
 //!
 //! Under `--cfg loom` only [`wake`] is built.
@@ -46,7 +46,7 @@ mod turn;
 pub mod wake;
 
 #[cfg(not(loom))]
-pub use sluice_engine::{Choice, Peer, SocketSettings, give_large_memory_back, now, own_uid, peer};
+pub use sluice_engine::{Choice, KernelTls, Peer, SocketSettings, give_large_memory_back, kernel_tls, now, own_uid, peer};
 
 #[cfg(not(loom))]
 pub use self::{

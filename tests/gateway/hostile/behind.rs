@@ -14,7 +14,7 @@ use sluicegate_tests::tools::{Running, output};
 use super::{counted, still_served};
 use crate::wish;
 
-on_each_engine_and_with_rustls!(a_host_with_tls_is_verified, a_host_that_resets_costs_its_session_only,);
+on_each_engine_and_whoever_has_the_records!(a_host_with_tls_is_verified, a_host_that_resets_costs_its_session_only,);
 
 mod authority {
     on_each_engine!(an_authority_with_a_wrong_certificate_is_not_asked);

@@ -12,18 +12,27 @@ use sluicegate_tests::records::{ContentType, Records};
 use super::{counted, still_served, until_end};
 use crate::{Pattern, wish};
 
-on_each_engine_and_with_rustls!(
+on_each_engine_and_whoever_has_the_records!(
     a_bad_tag_ends_its_session_with_the_alert_for_it,
     a_fatal_alert_ends_both_sides_without_an_answer,
     a_record_cut_by_fin_is_not_delivered,
     a_reset_in_mid_stream_delivers_a_prefix,
-    empty_records_in_a_row_are_counted,
-    a_flood_of_key_updates_is_ended,
-    some_key_updates_are_served,
+    some_empty_records_are_dropped,
     a_thousand_tiny_records_arrive,
     a_flood_of_tiny_records_is_served_in_turn,
     padding_is_dropped,
 );
+
+/// The kernel counts no empty records, and changes no keys: see `docs/threat-model.md`.
+mod in_this_process {
+    on_each_engine_and_with_rustls!(
+        empty_records_in_a_row_are_counted,
+        a_flood_of_key_updates_is_ended,
+        some_key_updates_are_served,
+    );
+
+    use super::{a_flood_of_key_updates_is_ended, empty_records_in_a_row_are_counted, some_key_updates_are_served};
+}
 
 mod ours {
     on_each_engine!(a_bad_record_ends_its_session_and_no_other, what_is_wrong_costs_no_more_than_what_is_right);
@@ -175,17 +184,26 @@ fn a_reset_in_mid_stream_delivers_a_prefix(wish: Wish) {
     assert_eq!(gateway.count("closed_client_lost") + gateway.count("closed_truncated"), 20);
 }
 
-/// T08: empty records cost work and bring nothing. A few are allowed (a guard against old attacks sends them), a flood is not.
-fn empty_records_in_a_row_are_counted(wish: Wish) {
-    let (gateway, echo) = (wish.start(), Host::echo());
-    let mut witness = gateway.launch(echo.address);
-    let mut client = by_hand(&gateway, &echo);
+/// Empty records bring nothing, and a guard against old attacks sends them: a few are allowed.
+fn some_empty_records_are_dropped(wish: Wish) {
+    let (gateway, (host, told)) = (wish.start(), witness_host());
+    let mut client = by_hand(&gateway, &host);
     for _ in 0..20 {
         let mut flight: Vec<u8> = (0..30).flat_map(|_| client.data(b"")).collect();
         flight.extend(client.data(b"x"));
         client.send(&flight).unwrap();
     }
-    counted(&gateway, "up_bytes", 20);
+    let end = client.seal(ContentType::Alert, &[1, 0]);
+    client.send(&end).unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), [b'x'; 20]);
+    assert_eq!(gateway.count("up_bytes"), 20);
+}
+
+/// T08: they cost work, and a flood of them is not allowed.
+fn empty_records_in_a_row_are_counted(wish: Wish) {
+    let (gateway, echo) = (wish.start(), Host::echo());
+    let mut witness = gateway.launch(echo.address);
+    let mut client = by_hand(&gateway, &echo);
     let flood: Vec<u8> = (0..10_000).flat_map(|_| client.data(b"")).collect();
     let _ = client.send(&flood);
     until_end(&client.tcp);

@@ -150,6 +150,7 @@ pub(crate) struct Changer {
     pub(crate) file: Option<Arc<dyn ConfigFile>>,
     pub(crate) strictness: Strictness,
     pub(crate) set_log: Box<dyn Fn(Log) + Send + Sync>,
+    pub(crate) kernel_tls: fn() -> Result<String, String>,
     /// Tells the control socket who may use it.
     pub(crate) operators: watch::Sender<Operators>,
     pub(crate) stopped: watch::Receiver<bool>,
@@ -254,6 +255,7 @@ impl Changer {
             listeners: self.doors.bound(),
             hosts: self.hosts.bound().to_vec(),
             metrics: self.metrics.bound().cloned(),
+            kernel_tls: self.kernel_tls,
             inner: before.snapshot.inner.clone(),
             id: SnapshotId(before.snapshot.id.0.saturating_add(1)),
         };
@@ -265,7 +267,7 @@ impl Changer {
 
     /// Everything that changes something. What can fail comes first.
     async fn put_into_force(&mut self, before: &Arc<World>, made: Made) -> Done {
-        let Made { lines, warnings, changes, plan, snapshot, ids, touched } = made;
+        let Made { lines, warnings, changes, plan, snapshot, ids, touched, kernel } = made;
         let mut done = Done { lines, warnings, ..Done::default() };
         let Some(plan) = plan else { return done };
         let ready = self.doors.ready(plan.farm(), plan.listeners.clone());
@@ -314,6 +316,9 @@ impl Changer {
         }
         if model.log != before.model.log {
             (self.set_log)(model.log);
+        }
+        if let Some(news) = kernel {
+            news.tell();
         }
         let number = world.snapshot.id.0;
         for change in &changes {

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use super::{Done, problem};
 use crate::farm::{Bound, Numbers};
 use crate::files::{ConfigFile, ReadFiles};
+use crate::kernel::News;
 use crate::passwords;
 use crate::world::{Before, Culprit, Plan, Tools, Unfit, World, chain};
 
@@ -60,6 +61,8 @@ pub(super) struct Made {
     pub(super) ids: ListenerIds,
     /// What the lines are about that were carried out.
     pub(super) touched: Vec<Touched>,
+    /// What is to be told of the kernel's TLS.
+    pub(super) kernel: Option<News>,
 }
 
 /// What is needed to make it.
@@ -73,6 +76,7 @@ pub(super) struct Bench {
     pub(super) listeners: Vec<Bound>,
     pub(super) hosts: Vec<Bound>,
     pub(super) metrics: Option<Bound>,
+    pub(super) kernel_tls: fn() -> Result<String, String>,
     /// The inner socket stays where it is until the next start.
     pub(super) inner: PathBuf,
     pub(super) id: SnapshotId,
@@ -144,7 +148,9 @@ impl Bench {
             numbers: &self.numbers,
         };
         let plan = Plan::make(Arc::new(model), Arc::new(files), &before, &self.tools).map_err(|why| fail_of(&why))?;
-        Ok(Box::new(Made { lines, warnings, changes, plan: Some(plan), snapshot: Arc::new(snapshot), ids, touched }))
+        let kernel = News::of(&self.before.snapshot.listeners, &snapshot.listeners, self.kernel_tls);
+        let (plan, snapshot) = (Some(plan), Arc::new(snapshot));
+        Ok(Box::new(Made { lines, warnings, changes, plan, snapshot, ids, touched, kernel }))
     }
 }
 

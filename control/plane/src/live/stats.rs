@@ -268,6 +268,9 @@ impl Live {
             .number("recordsOpened", totals.records_opened)
             .number("recordsSealed", totals.records_sealed)
             .number("keyUpdates", totals.key_updates)
+            .number("kernelSealing", totals.kernel_sealing)
+            .number("kernelOpening", totals.kernel_opening)
+            .number("kernelRefused", totals.kernel_refused)
             .number("upBytes", totals.up_bytes)
             .number("downBytes", totals.down_bytes)
             .rows("reasons", reasons(|reason| totals.ended(reason), order.has("detail"), is_tls));

@@ -430,6 +430,7 @@ impl House {
             strictness: Strictness::Strict,
             audit: Arc::new(NoAudit),
             set_log: Box::new(|_| {}),
+            kernel_tls: || Err("there is none in tests".to_owned()),
             control: None,
         };
         let (workers, sluice) = Workers::new();

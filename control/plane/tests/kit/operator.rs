@@ -192,6 +192,7 @@ impl Live {
                 let logs = logs.clone();
                 Box::new(move |log| logs.lock().unwrap().push(log))
             },
+            kernel_tls: || Err("there is none in tests".to_owned()),
             control: Some(ControlSocket {
                 listener: UnixListener::bind(&socket).unwrap(),
                 path: socket.clone(),
