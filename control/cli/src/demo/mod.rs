@@ -30,6 +30,9 @@ use self::walk::Walk;
 /// Most mebibytes to send each way.
 const MIB_MAX: u64 = 1024 * 1024;
 
+/// Who may open and seal records.
+const RECORD_ENGINES: [&str; 5] = ["OWN", "RUSTLS", "KERNEL_TX", "KERNEL_RX", "KERNEL"];
+
 /// Start a gateway with everything around it on this machine, and take a session through all 14 steps.
 ///
 /// Then it stays up, with address and password shown, until it is interrupted. Exit code 0: all steps passed.
@@ -47,6 +50,9 @@ pub struct Demo {
     /// How much to send through the session each way, in MiB.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=MIB_MAX))]
     pub mib: u64,
+    /// Who opens and seals the session's records: `-recordEngine` of `set ssl vserver`. Without it, the gateway's own choice.
+    #[arg(long, value_name = "ENGINE", ignore_case = true, value_parser = RECORD_ENGINES)]
+    pub record_engine: Option<String>,
 }
 
 impl Demo {
@@ -63,7 +69,7 @@ impl Demo {
             None => std::env::current_exe()?.with_file_name("sluicegate"),
         };
         show.heading("Sluicegate: one ICA session, end to end")?;
-        let mut stage = match Stage::start(&program, self.dir.as_deref()) {
+        let mut stage = match Stage::start(&program, self.dir.as_deref(), self.record_engine.as_deref()) {
             Ok(stage) => stage,
             Err(why) => {
                 show.failed("", "start the gateway", &stage::in_words(&why))?;
@@ -74,6 +80,11 @@ impl Demo {
         show.fact("gateway", &format!("{url}  (process {}, files in {})", stage.pid(), stage.directory.display()))?;
         show.fact("inside", "STA, XML Service and demo host on loopback, out of reach from the gateway's port")?;
         let passed = Walk::new(&stage, self.mib).all(&mut show)?;
+        if let Some(engine) = &self.record_engine {
+            show.heading("Who had the records")?;
+            show.fact("wanted", &engine.to_uppercase())?;
+            show.fact("kernel", &stage.kernel_keys())?;
+        }
         if !passed {
             show.line("The gateway's log ends:")?;
             show.line(stage.log_end().trim_start())?;

@@ -14,6 +14,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use rcgen::{
 use thiserror::Error;
 
 use crate::clock::Deadline;
+use crate::console::talk::Talk;
 use crate::launch::fault::chain;
 
 /// The gateway's name: it resolves everywhere, and it is not the host's address.
@@ -35,6 +37,8 @@ pub const INSIDE: &str = "127.0.0.1";
 const START_WAIT: Duration = Duration::from_secs(30);
 /// How long it may take to stop.
 const STOP_WAIT: Duration = Duration::from_secs(10);
+/// How long the gateway may take to say what it has counted.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Lines of the gateway's log that are shown if it does not start.
@@ -109,11 +113,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Prepares everything and starts `program`. `directory` is made if it is not there; without one, a temporary one.
+    /// Prepares everything and starts `program`. `directory` is made if it is not there; without one, a temporary one. `record_engine` has the
+    /// records, if one is named.
     ///
     /// # Errors
     /// [`NoStage`].
-    pub fn start(program: &Path, directory: Option<&Path>) -> Result<Self, NoStage> {
+    pub fn start(program: &Path, directory: Option<&Path>, record_engine: Option<&str>) -> Result<Self, NoStage> {
         let machine = |what| move |source| NoStage::Machine { what, source };
         let (directory, temporary) = match directory {
             Some(directory) => {
@@ -129,7 +134,11 @@ impl Stage {
         certify(&directory)?;
         let (farm, host) = free_ports().map_err(machine("free ports"))?;
         let password = random_text().map_err(machine("a password"))?;
-        write(&directory.join("ns.conf"), configuration(&directory, farm, host, &password).as_bytes(), 0o600)?;
+        let mut text = configuration(&directory, farm, host, &password);
+        if let Some(engine) = record_engine {
+            text.push_str(&format!("set ssl vserver demo -recordEngine {engine}\n"));
+        }
+        write(&directory.join("ns.conf"), text.as_bytes(), 0o600)?;
         let ready = directory.join("ready.json");
         // One of an earlier run would tell of a gateway that is gone.
         if let Err(source) = fs::remove_file(&ready)
@@ -166,6 +175,24 @@ impl Stage {
     #[must_use]
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// What the kernel has to do with the records so far, as the gateway counts it.
+    #[must_use]
+    pub fn kernel_keys(&self) -> String {
+        let socket = self.directory.join("control.sock");
+        let said = Talk::new(socket, Arc::default()).small("stat ssl -format json", ANSWER_WAIT);
+        let told = match said {
+            Ok(Ok(json)) => serde_json::from_str::<serde_json::Value>(&json).ok(),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let number = |name: &str| told.as_ref()?["ssl"][0][name].as_u64();
+        match (number("kernelSealing"), number("kernelOpening"), number("kernelRefused")) {
+            (Some(sealing), Some(opening), Some(refused)) => {
+                format!("sealed for {sealing}, opened for {opening} sessions; {refused} keys not taken")
+            }
+            (None, ..) | (_, None, _) | (.., None) => "the gateway does not tell".to_owned(),
+        }
     }
 
     /// The end of the gateway's log.
