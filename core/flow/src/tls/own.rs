@@ -143,15 +143,17 @@ impl Own {
     /// See [`super::record::Records::offer`].
     pub(super) fn offer(&mut self, way: Way) -> Option<TrafficKeys> {
         // The other side waits for this key to be changed, which the kernel could not: it would be of no use there.
-        if way == Way::Transmit && self.owed {
-            self.keep(way);
-        }
+        let stays = way == Way::Transmit && self.owed;
         let seq = match way {
             Way::Transmit => self.sealing.seq(),
             Way::Receive => self.opening.seq(),
         };
         let custody = self.lent.as_deref_mut()?.way(way);
         match std::mem::replace(custody, Custody::Asked) {
+            Custody::Spare(_) if stays => {
+                *custody = Custody::Ours;
+                None
+            }
             Custody::Spare(material) => Some(TrafficKeys::new(self.version, material, seq)),
             other @ (Custody::Ours | Custody::Asked | Custody::Kernels) => {
                 *custody = other;
