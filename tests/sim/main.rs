@@ -95,6 +95,7 @@ const MET: &[Reason] = &[
     Reason::ClientGone,
     Reason::NotTls,
     Reason::TlsTimeout,
+    Reason::TlsBroken,
     Reason::Truncated,
     Reason::ClientLost,
     Reason::UnknownOpening,

@@ -204,6 +204,11 @@ impl Sim {
         self.gone.iter_mut().find(|(gone, ..)| *gone == id).map(|(_, client, host)| (client, Some(host)))
     }
 
+    /// The kernel has been offered a key of this session and has not answered.
+    pub(crate) fn is_asked(&self, key: SlotKey) -> bool {
+        self.tenants.iter().any(|tenant| tenant.key == key && !tenant.answers.is_empty())
+    }
+
     /// Keys of session `id` that the kernel has taken. Nobody asks twice.
     pub(crate) fn keys_taken(&mut self, id: usize) -> Vec<Way> {
         self.taken.remove(&id).unwrap_or_default()

@@ -84,6 +84,8 @@ impl Pen {
     fn write(&mut self, bytes: &[u8]) {
         match &mut self.tls {
             None => self.out.extend(bytes),
+            // Who has been sent an alert says no more.
+            Some(_) if self.broken => {}
             Some(tls) => {
                 tls.writer().write_all(bytes).unwrap();
                 while tls.wants_write() {
@@ -95,7 +97,7 @@ impl Pen {
 
     /// Changes its own key and asks for a change of the other side's.
     fn change_key(&mut self) {
-        if let Some(tls) = &mut self.tls {
+        if let Some(tls) = self.tls.as_mut().filter(|_| !self.broken) {
             tls.refresh_traffic_keys().unwrap();
             while tls.wants_write() {
                 tls.write_tls(&mut self.out).unwrap();
@@ -139,6 +141,7 @@ pub(crate) struct Client {
     steps: usize,
     gone: bool,
     key_updates: usize,
+    forged: bool,
     /// The code of the reply, if one came.
     pub(crate) reply: Option<u8>,
     pub(crate) down: Arrived,
@@ -159,6 +162,7 @@ impl Client {
             steps: 0,
             gone: false,
             key_updates: plan.key_updates,
+            forged: false,
             reply: None,
             down: Arrived::new(plan.down.clone()),
         }
@@ -186,7 +190,13 @@ impl Client {
                 return true;
             }
             Ending::Silent(at) if self.steps >= at => return false,
-            Ending::First | Ending::Second | Ending::Cut(_) | Ending::Reset(_) | Ending::Silent(_) => {}
+            Ending::Forged(at) if self.steps >= at => {
+                if let Some(last) = self.pen.out.last_mut().filter(|_| self.begun && !self.forged) {
+                    *last ^= 1;
+                    self.forged = true;
+                }
+            }
+            Ending::First | Ending::Second | Ending::Cut(_) | Ending::Reset(_) | Ending::Silent(_) | Ending::Forged(_) => {}
         }
         let mut moved = self.pen.work(wire, chance, eager);
         self.listen();
@@ -348,7 +358,7 @@ impl Host {
                 return true;
             }
             Ending::Silent(at) if self.steps >= at => return false,
-            Ending::First | Ending::Second | Ending::Cut(_) | Ending::Reset(_) | Ending::Silent(_) => {}
+            Ending::First | Ending::Second | Ending::Cut(_) | Ending::Reset(_) | Ending::Silent(_) | Ending::Forged(_) => {}
         }
         let moved = self.pen.work(wire, chance, eager) | self.talk(wire, chance);
         if !self.headed

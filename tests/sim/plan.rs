@@ -57,6 +57,9 @@ pub(crate) enum Ending {
     Reset(usize),
     /// It does nothing more from this step on.
     Silent(usize),
+    /// The first that it sends behind its handshake from this step on is changed on the way. Only clients: of a host's plaintext nobody
+    /// can tell.
+    Forged(usize),
 }
 
 impl Ending {
@@ -106,6 +109,8 @@ pub(crate) struct Plan {
     pub(crate) down: Stream,
     /// Somebody ends it from outside at this step of the world.
     pub(crate) killed: Option<usize>,
+    /// Somebody ends it from outside when a key has been offered and nobody knows who has it.
+    pub(crate) killed_at_offer: bool,
     /// Bytes of one write: small ones make many small records.
     pub(crate) write_max: usize,
     /// What the client sends behind its `close_notify`, which means nothing.
@@ -136,11 +141,15 @@ impl Plan {
                 _ => orderly,
             }
         };
+        let engine = chance.below(ENGINES.len());
+        // rustls asserts, where assertions are compiled in, that no record is wrong once it has said goodbye itself.
+        let forged =
+            (!clean && ENGINES[engine] != RecordEngine::Rustls && chance.percent(10)).then(|| Ending::Forged(chance.size(60)));
         let (mut client, mut host) =
             chance.pick(&[(Ending::First, Ending::Second), (Ending::Second, Ending::First), (Ending::First, Ending::First)]);
         let (mut answer, mut dial, mut killed) = (Answer::Good, Dial::Connects, None);
         if !clean {
-            client = trouble(chance, client);
+            client = forged.unwrap_or_else(|| trouble(chance, client));
             host = trouble(chance, host);
             answer = match chance.below(12) {
                 0 => Answer::Late,
@@ -191,7 +200,6 @@ impl Plan {
         } else {
             REJECTS
         };
-        let engine = chance.below(ENGINES.len());
         let tls12 = chance.percent(20);
         Self {
             id,
@@ -208,6 +216,7 @@ impl Plan {
             up: Stream::new(chance.next(), first, chance.size(most)),
             down: Stream::new(chance.next(), Vec::new(), chance.size(most)),
             killed,
+            killed_at_offer: clean && chance.percent(5),
             write_max,
             babble: if chance.percent(10) { chance.pick(&BABBLE) } else { &[] },
             key_updates: if !tls12 && chance.percent(20) { 1 + chance.below(3) } else { 0 },

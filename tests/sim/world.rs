@@ -58,6 +58,7 @@ struct Tenant {
     /// Bytes of buffers that the session itself holds.
     held: usize,
     asked: bool,
+    killed: bool,
     born: usize,
 }
 
@@ -300,7 +301,8 @@ impl<'k> World<'k> {
                     let mut turn =
                         Turn { now, pool: self.engine.pool(), out: &mut out, count: &self.count, newest, listener, live };
                     let session = Session::begin(arrival, &mut turn);
-                    self.slots.put(key, Tenant { id, session: Some(session), held: 0, asked: false, born: self.round });
+                    self.slots
+                        .put(key, Tenant { id, session: Some(session), held: 0, asked: false, killed: false, born: self.round });
                     self.carry_out(key, out);
                 }
                 Happening::Session { key, event } => {
@@ -333,11 +335,14 @@ impl<'k> World<'k> {
             .keys()
             .filter(|key| {
                 self.slots.get(*key).is_some_and(|tenant| {
-                    self.lives[&tenant.id].plan.killed.is_some_and(|after| tenant.born + after == self.round)
+                    let plan = &self.lives[&tenant.id].plan;
+                    plan.killed.is_some_and(|after| tenant.born + after == self.round)
+                        || (plan.killed_at_offer && !tenant.killed && self.engine.is_asked(*key))
                 })
             })
             .collect();
         for key in due {
+            self.slots.get_mut(key).unwrap().killed = true;
             self.step(key, Event::End(Reason::Killed));
         }
     }
@@ -577,7 +582,7 @@ impl<'k> World<'k> {
         if !plan.is_clean() || (self.scarce && reason == Reason::Exhausted) {
             return;
         }
-        if spent {
+        if spent || (plan.killed_at_offer && reason == Reason::Killed) {
             assert!(client.was_told_goodbye(), "the client was cut off: {plan:?}");
             return;
         }
@@ -591,7 +596,7 @@ impl<'k> World<'k> {
         match (plan.client, plan.host) {
             (Ending::First, Ending::Second) => assert_eq!(reason, Reason::ClientClosed, "{plan:?}"),
             (Ending::Second, Ending::First) => assert_eq!(reason, Reason::HostClosed, "{plan:?}"),
-            (Ending::First | Ending::Second | Ending::Cut(_) | Ending::Reset(_) | Ending::Silent(_), _) => {}
+            (Ending::First | Ending::Second | Ending::Cut(_) | Ending::Reset(_) | Ending::Silent(_) | Ending::Forged(_), _) => {}
         }
         let talks_socks = !matches!(plan.opening, Opening::Http | Opening::Cgp);
         assert_eq!(client.reply, talks_socks.then_some(0));
