@@ -200,6 +200,8 @@ fn who_wants_our_key_changed_while_the_kernel_has_it_ends_the_session() {
         assert_eq!(open_all(&mut server, out.filled()).unwrap().0, b"after");
         server.settle(Way::Transmit, true);
         assert_eq!(server.passes(1), Err(SealFault::KeySpent));
+        assert!(server.offer(Way::Transmit).is_none());
+        assert!(server.is_kernels(Way::Transmit), "whose a key is does not change by asking");
         let mut out = buf(Class::Small);
         assert_eq!(server.close_notify(&mut out), Ok(()), "that can be said with the old key");
         assert_eq!(out.filled(), [1, 0]);
