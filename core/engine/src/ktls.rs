@@ -178,9 +178,57 @@ fn meet(near: BorrowedFd<'_>, far: BorrowedFd<'_>, sealing: &mut Kernel) -> io::
 /// Content type.
 const ALERT: u8 = 21;
 
-/// What the kernel does for one leg.
+/// What the kernel does for one leg: nothing for most.
 #[derive(Debug, Default)]
-pub(crate) struct Kernel {
+pub(crate) struct Keys(Option<Box<Kernel>>);
+
+impl Keys {
+    /// Lets the kernel work on one direction, and says whether it does. If not, everything is as it was.
+    pub(crate) fn hand_over(&mut self, fd: BorrowedFd<'_>, way: Way, keys: &TrafficKeys) -> bool {
+        if !kernel_tls().can(way, keys) {
+            return false;
+        }
+        // The layer alone changes nothing.
+        if self.0.is_none() && sock::attach_tls(fd).is_err() {
+            return false;
+        }
+        self.0.get_or_insert_default().take(fd, way, keys).is_ok()
+    }
+
+    /// Whether the kernel seals what is sent.
+    pub(crate) fn seals(&self) -> bool {
+        self.0.as_ref().is_some_and(|kernel| kernel.sealing.is_some())
+    }
+
+    /// Whether it opens what is received.
+    pub(crate) fn opens(&self) -> bool {
+        self.0.as_ref().is_some_and(|kernel| kernel.opens)
+    }
+
+    /// Notes that `n` bytes were sent.
+    pub(crate) fn gave(&mut self, n: usize) {
+        if let Some(kernel) = &mut self.0 {
+            kernel.gave(n);
+        }
+    }
+
+    /// Says FIN if everything before it is with TCP. None if it is not, and may be later.
+    pub(crate) fn finish(&self, fd: BorrowedFd<'_>) -> Option<Finished> {
+        match self.0.as_ref().map_or(Ok(true), |kernel| kernel.is_out(fd)) {
+            Ok(true) => {
+                // Refused only if it is not connected any more, and then there is nobody to tell.
+                let _ = sock::shutdown(fd, Half::Sending);
+                Some(Finished::Said)
+            }
+            Ok(false) => None,
+            Err(_) => Some(Finished::Lost),
+        }
+    }
+}
+
+/// The same, for one leg for which it does something.
+#[derive(Debug, Default)]
+struct Kernel {
     opens: bool,
     sealing: Option<Sealing>,
 }
@@ -200,18 +248,8 @@ struct Sealing {
 }
 
 impl Kernel {
-    /// Whether it seals what is sent.
-    pub(crate) fn seals(&self) -> bool {
-        self.sealing.is_some()
-    }
-
-    /// Whether it opens what is received.
-    pub(crate) fn opens(&self) -> bool {
-        self.opens
-    }
-
     /// Notes that it took `n` bytes of plaintext.
-    pub(crate) fn gave(&mut self, n: usize) {
+    fn gave(&mut self, n: usize) {
         if let Some(sealing) = &mut self.sealing {
             sealing.given += n as u64;
         }
@@ -221,7 +259,7 @@ impl Kernel {
     ///
     /// # Errors
     /// Those of the calls; [`io::ErrorKind::NotConnected`] if the connection is gone, so that it never will be.
-    pub(crate) fn is_out(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+    fn is_out(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
         let Some(sealing) = &self.sealing else { return Ok(true) };
         let mut info = CryptoInfo::blank(sealing.cipher);
         sock::tls_sending_key(fd, info.bytes_mut())?;
@@ -264,18 +302,6 @@ fn written(fd: BorrowedFd<'_>) -> io::Result<u64> {
     Err(io::ErrorKind::TimedOut.into())
 }
 
-/// Lets the kernel work on one direction of a connection, and says whether it does. If not, everything is as it was.
-pub(crate) fn hand_over(fd: BorrowedFd<'_>, kernel: &mut Option<Box<Kernel>>, way: Way, keys: &TrafficKeys) -> bool {
-    if !kernel_tls().can(way, keys) {
-        return false;
-    }
-    // The layer alone changes nothing.
-    if kernel.is_none() && sock::attach_tls(fd).is_err() {
-        return false;
-    }
-    kernel.get_or_insert_default().take(fd, way, keys).is_ok()
-}
-
 /// How a leg was finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finished {
@@ -293,19 +319,6 @@ impl Finished {
             Self::Lost => Event::Failed { leg, during: Doing::Sending, fault: Fault::Reset },
         };
         owes.then_some(event)
-    }
-}
-
-/// Says FIN if everything before it is with TCP. None if it is not, and may be later.
-pub(crate) fn finish(fd: BorrowedFd<'_>, kernel: Option<&Kernel>) -> Option<Finished> {
-    match kernel.map_or(Ok(true), |kernel| kernel.is_out(fd)) {
-        Ok(true) => {
-            // Refused only if it is not connected any more, and then there is nobody to tell.
-            let _ = sock::shutdown(fd, Half::Sending);
-            Some(Finished::Said)
-        }
-        Ok(false) => None,
-        Err(_) => Some(Finished::Lost),
     }
 }
 

@@ -153,7 +153,7 @@ impl PollEngine {
                 let more = n == room || side.finished;
                 // A stream gives all it has: less than was asked for means that it is empty now, and the next byte makes an edge. The kernel
                 // that opens records stops in front of one that is no data, and no edge tells of that.
-                side.readable = more || side.is_opened();
+                side.readable = more || side.keys.opens();
                 if !more {
                     side.stay = Stay::default();
                 }
@@ -174,7 +174,7 @@ impl PollEngine {
             Err(e) => {
                 self.pool.give(buf);
                 let instead = match e.raw_os_error() {
-                    Some(errno) if side.is_opened() => ktls::instead_of_data(socket.as_fd(), errno),
+                    Some(errno) if side.keys.opens() => ktls::instead_of_data(socket.as_fd(), errno),
                     _ => Err(errno::of(&e)),
                 };
                 match instead {
@@ -221,16 +221,14 @@ impl PollEngine {
     pub(super) fn try_send(&mut self, key: SlotKey, leg: Leg) -> Option<Event> {
         let side = self.slots[key.slot.0 as usize].side_mut(leg);
         side.send_queued = false;
-        let sealed = side.is_sealed();
+        let sealed = side.keys.seals();
         let socket = side.socket.as_ref()?;
         let chain = side.send.as_mut()?;
         while chain.bytes() > 0 {
             match sock::send(socket.as_fd(), chain, sealed) {
                 Ok(n) => {
                     chain.taken(n);
-                    if let Some(kernel) = &mut side.kernel {
-                        kernel.gave(n);
-                    }
+                    side.keys.gave(n);
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {
@@ -286,7 +284,7 @@ impl PollEngine {
     fn is_out(&mut self, key: SlotKey, leg: Leg) -> Option<Finished> {
         let side = self.slot(key).side(leg);
         let Some(socket) = &side.socket else { return Some(Finished::Said) };
-        ktls::finish(socket.as_fd(), side.kernel.as_deref())
+        side.keys.finish(socket.as_fd())
     }
 
     pub(super) fn connect(&mut self, key: SlotKey, to: &Peer) {

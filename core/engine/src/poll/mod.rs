@@ -36,7 +36,7 @@ use sluice_flow::tls::TrafficKeys;
 use crate::EngineSettings;
 use crate::doors::Doors;
 use crate::give_back::{forget, give_back};
-use crate::ktls::{self, Finishing};
+use crate::ktls::Finishing;
 use crate::machine::now;
 use crate::queue::{BULK_PER_TURN, Ready, Waiting};
 use crate::sock::{self, Mode};
@@ -150,7 +150,7 @@ impl PollEngine {
             Way::Receive => side.receive.is_some(),
         };
         let free = side.socket.as_ref().filter(|_| !busy && !side.connecting && side.end.is_none());
-        let taken = free.is_some_and(|socket| ktls::hand_over(socket.as_fd(), &mut side.kernel, way, keys));
+        let taken = free.is_some_and(|socket| side.keys.hand_over(socket.as_fd(), way, keys));
         // Of what the kernel had received before it had the key, no edge tells: a whole record may lie there.
         side.readable |= taken && way == Way::Receive;
         self.tell(key, Event::HandedOver { leg, way, taken });

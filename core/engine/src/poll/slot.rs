@@ -6,7 +6,7 @@ use sluice_flow::buf::{Buf, Chain, Class, Pool};
 use sluice_flow::event::{Fault, Leg};
 use sluice_flow::port::Generation;
 
-use crate::ktls::Kernel;
+use crate::ktls::Keys;
 use crate::queue::Stay;
 
 /// A place in the fixed table.
@@ -64,8 +64,8 @@ pub(crate) struct Side {
     /// A receive, send, or both are on the run list.
     pub(crate) receive_queued: bool,
     pub(crate) send_queued: bool,
-    /// What the kernel seals and opens here, if it was ever asked to.
-    pub(crate) kernel: Option<Box<Kernel>>,
+    /// What the kernel seals and opens here.
+    pub(crate) keys: Keys,
 }
 
 /// Where received bytes shall go.
@@ -112,18 +112,8 @@ impl Side {
             end: None,
             receive_queued: false,
             send_queued: false,
-            kernel: None,
+            keys: Keys::default(),
         }
-    }
-
-    /// The kernel seals what is sent.
-    pub(crate) fn is_sealed(&self) -> bool {
-        self.kernel.as_ref().is_some_and(|kernel| kernel.seals())
-    }
-
-    /// The kernel opens what is received.
-    pub(crate) fn is_opened(&self) -> bool {
-        self.kernel.as_ref().is_some_and(|kernel| kernel.opens())
     }
 
     /// Gives its buffers back and closes it.

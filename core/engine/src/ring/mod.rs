@@ -53,7 +53,7 @@ use self::token::{CANCEL, Token};
 use crate::EngineSettings;
 use crate::doors::Doors;
 use crate::give_back::{forget, give_back};
-use crate::ktls::{self, Finishing};
+use crate::ktls::Finishing;
 use crate::machine::now;
 use crate::queue::{BULK_PER_TURN, Waiting};
 use crate::report::{Outcome, Report};
@@ -182,7 +182,7 @@ impl RingEngine {
             Way::Receive => side.receive != slot::Receive::None,
         };
         let free = side.socket.as_ref().filter(|_| !busy && side.connect.is_none() && side.end.is_none());
-        let taken = free.is_some_and(|socket| ktls::hand_over(socket.as_fd(), &mut side.kernel, way, keys));
+        let taken = free.is_some_and(|socket| side.keys.hand_over(socket.as_fd(), way, keys));
         self.tell(key, Event::HandedOver { leg, way, taken });
     }
 

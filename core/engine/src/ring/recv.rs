@@ -201,7 +201,7 @@ impl RingEngine {
                 side.end = Some(End::Eof);
                 self.ended(leg, End::Eof, buf, ours)
             }
-            (Err(_), buf) if side.is_opened() => {
+            (Err(_), buf) if side.keys.opens() => {
                 let socket = side.socket.as_ref();
                 match socket.map(|socket| ktls::instead_of_data(socket.as_fd(), -completion.result)) {
                     Some(Ok(record)) => {

@@ -10,7 +10,7 @@ use super::RingEngine;
 use super::op::{Op, Outgoing, Place};
 use super::push::Completion;
 use crate::errno;
-use crate::ktls::{self, Finished, Wait};
+use crate::ktls::{Finished, Wait};
 use crate::machine::now;
 
 impl RingEngine {
@@ -47,7 +47,7 @@ impl RingEngine {
     fn start_send(&mut self, at: Place, mut outgoing: Box<Outgoing>) {
         let side = self.slots[at.key.slot.0 as usize].side_mut(at.leg);
         let Some(socket) = &side.socket else { unreachable!("asked for before") };
-        outgoing.sealed(side.is_sealed());
+        outgoing.sealed(side.keys.seals());
         side.send = Some(self.queue.start(socket.as_fd(), Op::Send { at, outgoing }));
     }
 
@@ -58,9 +58,7 @@ impl RingEngine {
         let fault = match usize::try_from(completion.result) {
             Ok(n) => {
                 outgoing.taken(n);
-                if let Some(kernel) = &mut self.slot(key).side_mut(leg).kernel {
-                    kernel.gave(n);
-                }
+                self.slot(key).side_mut(leg).keys.gave(n);
                 None
             }
             // A signal came between; nothing was taken.
@@ -110,7 +108,7 @@ impl RingEngine {
     fn is_out(&mut self, key: SlotKey, leg: Leg) -> Option<Finished> {
         let side = self.slot(key).side(leg);
         let Some(socket) = &side.socket else { return Some(Finished::Said) };
-        ktls::finish(socket.as_fd(), side.kernel.as_deref())
+        side.keys.finish(socket.as_fd())
     }
 
     /// Whether a leg need not wait any more; if it has waited to the end, it says FIN.

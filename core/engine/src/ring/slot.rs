@@ -7,7 +7,7 @@ use sluice_flow::port::Generation;
 
 use super::op::Hint;
 use super::token::Token;
-use crate::ktls::Kernel;
+use crate::ktls::Keys;
 use crate::queue::Stay;
 
 /// A place in the fixed table.
@@ -73,8 +73,8 @@ pub(crate) struct Side {
     pub(crate) hint: Hint,
     /// Its turn among those with long reads.
     pub(crate) stay: Stay,
-    /// What the kernel seals and opens here, if it was ever asked to.
-    pub(crate) kernel: Option<Box<Kernel>>,
+    /// What the kernel seals and opens here.
+    pub(crate) keys: Keys,
 }
 
 /// Where the receive that waits for an answer is.
@@ -106,18 +106,8 @@ impl Side {
             end: None,
             hint: Hint::Quiet,
             stay: Stay::default(),
-            kernel: None,
+            keys: Keys::default(),
         }
-    }
-
-    /// The kernel seals what is sent.
-    pub(crate) fn is_sealed(&self) -> bool {
-        self.kernel.as_ref().is_some_and(|kernel| kernel.seals())
-    }
-
-    /// The kernel opens what is received.
-    pub(crate) fn is_opened(&self) -> bool {
-        self.kernel.as_ref().is_some_and(|kernel| kernel.opens())
     }
 
     /// Operations that the kernel has.

@@ -389,6 +389,14 @@ pub(crate) fn the_kernel_hands_up_a_change_of_keys(choice: Choice) {
         }
         other => panic!("{other:?}"),
     }
+    // What follows cannot be opened, however often it is tried.
+    for _ in 0..2 {
+        bench.receive(key, Leg::Client, Class::Large);
+        match bench.event(key) {
+            Event::Failed { leg: Leg::Client, during: Doing::Receiving, fault: Fault::Record(RecordFault::BadMac) } => {}
+            other => panic!("{other:?}"),
+        }
+    }
     bench.release(key);
     bench.assert_nothing_lent();
 }
