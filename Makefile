@@ -60,9 +60,9 @@ soak:            ## 50,000 idle sessions, each used once, then hours of mixed on
 	cargo build --release -p gate-daemon -p bench-load && target/release/sluice-load soak --gateway target/release/sluicegate --write docs/memory.md $(ARGS)
 	SLUICE_SOAK_SECONDS=$$(( $(or $(MINUTES),60) * 60 )) cargo test --release -p gate-daemon --test gateway -- soak --nocapture
 
-old-kernel:      ## the engines and the demo on Debian 12's own kernel 6.1, in an emulated machine; some five minutes
+old-kernel:      ## the engines, the demo and TLS in the kernel on Debian 12's own 6.1, in an emulated machine; some ten minutes
 	@tests/packages.sh old-kernel
-	cargo build -p gate-daemon -p gate-cli && tests/old-kernel/boot.sh
+	tests/old-kernel/boot.sh
 
 agent:           ## the endpoint agent as one static file, target/agent/sluice-epa
 	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile agent --target $$(rustc --print host-tuple) -p gate-agent $(ARGS)

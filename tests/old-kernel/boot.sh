@@ -38,15 +38,17 @@ echo '127.0.0.1 localhost' >"$root/etc/hosts"
 
 # Programs without what only a debugger reads, under the names by which init.sh calls them.
 put() { strip -o "$root/bin/$2" "$1"; }
-put "$target/debug/sluicegate" sluicegate
-put "$target/debug/sluicectl" sluicectl
 # Optimised: what they count is compared with the kernel, which is.
-tests() { cargo test -q --config profile.dev.opt-level=3 --no-run --message-format=json "$@" | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'; }
-{ tests -p sluice-engine; tests -p sluice-worker --test workers; } >"$here/tests"
+made() { cargo "$@" -q --config profile.dev.opt-level=3 --message-format=json | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'; }
+made build -p gate-daemon -p gate-cli -p bench-load >"$here/programs"
 while read -r program; do
+    put "$program" "${program##*/}"
+done <"$here/programs"
+{ made test --no-run -p sluice-engine; made test --no-run -p sluice-worker --test workers; made test --no-run -p gate-daemon --test gateway; } >"$here/tests"
+grep '/deps/' "$here/tests" | while read -r program; do
     name=${program##*/}
     put "$program" "${name%-*}"
-done <"$here/tests"
+done
 cc -static -O1 -o "$root/bin/deny_rings" tests/gateway/deny_rings.c
 
 # TLS and ciphers. The kernel looks for ciphers by itself, by the name /sbin/modprobe.
