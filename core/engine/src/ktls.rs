@@ -102,14 +102,11 @@ impl KernelTls {
 impl fmt::Display for KernelTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.any() {
-            f.write_str("none")?;
-            if let Some(why) = &self.why_not {
-                write!(f, ": {why}")?;
-                if why.raw_os_error() == Some(libc::ENOENT) {
-                    f.write_str("; the module tls is not loaded")?;
-                }
-            }
-            return Ok(());
+            return match &self.why_not {
+                Some(why) if why.raw_os_error() == Some(libc::ENOENT) => f.write_str("the module tls is not loaded"),
+                Some(why) => write!(f, "{why}"),
+                None => f.write_str("no version and cipher passes its test here"),
+            };
         }
         let able = self.cans.iter().filter(|can| can.2 || can.3);
         for (n, (version, cipher, seals, opens)) in able.enumerate() {

@@ -398,7 +398,7 @@ const TLS_KEYWORDS: &[Argument] = &[
         "Who opens and seals records after the handshake, with clients and with hosts that speak TLS. RUSTLS is there to fall back on, should a \
          fault be found in ours: it copies and allocates for every record. With KERNEL_TX the kernel (kTLS) seals what clients of ICA sessions \
          are sent, with KERNEL_RX it opens what they send, with KERNEL it does both; where it cannot, OWN serves. It needs the kernel's module \
-         `tls`, costs more than OWN unless the network card does the work, and such a session ends when a key has to be changed. Ours.",
+         `tls` and costs more than OWN, for which a network card that seals may make up; and such a session ends when a key has to be changed. Ours.",
     )
     .or("OWN"),
     Argument::optional(

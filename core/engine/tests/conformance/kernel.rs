@@ -45,9 +45,9 @@ const SUITES: [CipherSuite; 6] = [
 fn the_kernel_has_it() -> bool {
     let has = kernel_tls().any();
     let wanted = std::env::var_os("SLUICE_KERNEL_TLS").is_some_and(|v| v == "1");
-    assert!(has || !wanted, "SLUICE_KERNEL_TLS=1, but the kernel's TLS can do {}", kernel_tls());
+    assert!(has || !wanted, "SLUICE_KERNEL_TLS=1, but of the kernel's TLS: {}", kernel_tls());
     if !has {
-        eprintln!("not run: the kernel's TLS can do {}", kernel_tls());
+        eprintln!("not run, without the kernel's TLS: {}", kernel_tls());
     }
     has
 }
@@ -141,7 +141,7 @@ fn hand_over(bench: &mut Bench, key: SlotKey, records: &mut Records, way: Way) -
 fn handed_over(bench: &mut Bench, suite: CipherSuite, way: Way) -> (SlotKey, Records, Far) {
     let (key, client) = bench.session();
     let (mut records, far) = shake_hands(bench, key, client, suite);
-    assert!(hand_over(bench, key, &mut records, way), "{suite:?} {way:?}: the kernel can {}", kernel_tls());
+    assert!(hand_over(bench, key, &mut records, way), "{suite:?} {way:?}: the kernel: {}", kernel_tls());
     (key, records, far)
 }
 
