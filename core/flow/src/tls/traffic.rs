@@ -48,11 +48,21 @@ impl Cipher {
 /// Key and initialisation vector of one direction.
 pub(super) struct Material {
     cipher: Cipher,
+    /// On the heap, so that what is moved is a pointer: a copy that a move left behind would not be wiped.
+    secret: Box<Secret>,
+}
+
+struct Secret {
     key: Zeroizing<[u8; KEY_MAX]>,
     iv: Zeroizing<[u8; NONCE_LEN]>,
 }
 
 impl Material {
+    fn zeros(cipher: Cipher) -> Self {
+        let secret = Secret { key: Zeroizing::new([0; KEY_MAX]), iv: Zeroizing::new([0; NONCE_LEN]) };
+        Self { cipher, secret: Box::new(secret) }
+    }
+
     /// None of a cipher that is none of ours.
     pub(super) fn of(secrets: &ConnectionTrafficSecrets) -> Option<Self> {
         // The enum is open-ended; its other variants belong to suites that our provider does not have.
@@ -65,10 +75,11 @@ impl Material {
         } else {
             return None;
         };
-        let mut material = Self { cipher, key: Zeroizing::new([0; KEY_MAX]), iv: Zeroizing::new([0; NONCE_LEN]) };
+        let mut material = Self::zeros(cipher);
         let len = cipher.key_len();
-        material.key.get_mut(..len)?.copy_from_slice(key.as_ref().get(..len)?);
-        *material.iv = iv.as_ref().try_into().ok()?;
+        // TLS 1.3 keeps keys in a place for the largest one.
+        material.secret.key.get_mut(..len)?.copy_from_slice(key.as_ref().get(..len)?);
+        *material.secret.iv = iv.as_ref().try_into().ok()?;
         Some(material)
     }
 }
@@ -88,8 +99,7 @@ impl TrafficKeys {
     /// Keys that protect nothing, to find out whether the kernel would take such.
     #[must_use]
     pub fn to_try(version: Version, cipher: Cipher) -> Self {
-        let material = Material { cipher, key: Zeroizing::new([0; KEY_MAX]), iv: Zeroizing::new([0; NONCE_LEN]) };
-        Self { version, material, seq: 0 }
+        Self { version, material: Material::zeros(cipher), seq: 0 }
     }
 
     /// Of which version of the protocol.
@@ -107,13 +117,13 @@ impl TrafficKeys {
     /// The key: 16 or 32 bytes.
     #[must_use]
     pub fn key(&self) -> &[u8] {
-        self.material.key.get(..self.material.cipher.key_len()).unwrap_or_default()
+        self.material.secret.key.get(..self.material.cipher.key_len()).unwrap_or_default()
     }
 
     /// The initialisation vector, of which the nonces are made.
     #[must_use]
     pub fn iv(&self) -> &[u8; NONCE_LEN] {
-        &self.material.iv
+        &self.material.secret.iv
     }
 
     /// The sequence number of the next record.
@@ -174,7 +184,8 @@ fn cipher_number(cipher: Cipher) -> u16 {
 /// `struct tls12_crypto_info_…`: version and cipher, then initialisation vector, key, salt, number of the next record. Wiped when it is
 /// dropped.
 pub struct CryptoInfo {
-    bytes: Zeroizing<[u8; INFO_MAX]>,
+    /// On the heap for the same reason as [`Material`]'s.
+    bytes: Box<Zeroizing<[u8; INFO_MAX]>>,
     len: usize,
     salt_len: usize,
 }
@@ -187,7 +198,7 @@ impl CryptoInfo {
     #[must_use]
     pub fn blank(cipher: Cipher) -> Self {
         let salt_len = if cipher == Cipher::Chacha20Poly1305 { 0 } else { NONCE_LEN - EXPLICIT };
-        Self { bytes: Zeroizing::new([0; INFO_MAX]), len: INFO_MAX - KEY_MAX + cipher.key_len(), salt_len }
+        Self { bytes: Box::new(Zeroizing::new([0; INFO_MAX])), len: INFO_MAX - KEY_MAX + cipher.key_len(), salt_len }
     }
 
     /// As the kernel takes it.
