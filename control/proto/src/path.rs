@@ -56,6 +56,10 @@ impl Path {
             return Err(BadPath::NotAPath);
         }
         let decoded = decode(raw)?;
+        // Those that take two bytes, U+0080 to U+009F: terminals obey them, too.
+        if decoded.chars().any(char::is_control) {
+            return Err(BadPath::Escape);
+        }
         if decoded.contains(';') {
             return Err(BadPath::Parameters);
         }
@@ -172,6 +176,8 @@ mod tests {
             ("/a%00", BadPath::Escape),
             ("/a%0d%0aSet-Cookie:x", BadPath::Escape),
             ("/%252e%252e/", BadPath::Escape),
+            ("/%c2%8ae", BadPath::Escape),
+            ("/%C2%9B2J", BadPath::Escape),
             ("/%c0%ae%c0%ae/", BadPath::Text),
             ("/%ff", BadPath::Text),
             ("/%ed%a0%80", BadPath::Text),
