@@ -12,8 +12,8 @@
 //! what it was given since, and a known overhead for each record, of which the sequence number that it tells is the count. Once TCP has
 //! had as much, FIN is safe. Nothing wakes us then, so that we ask: at once, which mostly is enough, and then less and less often.
 //!
-//! What works is tried once in the life of the process, and only when the first key is offered: asking for it may load the kernel's
-//! module. Each version and cipher, and each direction, is tried with a connection of its own over loopback, on which bytes are sealed and opened.
+//! What works is tried once in the life of the process, and only when somebody wants it, mostly control for a configuration that does:
+//! asking for it may load the kernel's module. Each version and cipher, and each direction, is tried with a connection of its own over loopback, on which bytes are sealed and opened.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

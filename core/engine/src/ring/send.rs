@@ -97,15 +97,15 @@ impl RingEngine {
 
     /// Says FIN, at once or when what the kernel has sealed is out. `owes`: the send before it has not been answered.
     fn finish_now(&mut self, key: SlotKey, leg: Leg, owes: bool) -> Option<Happening> {
-        let Some(out) = self.is_out(key, leg) else {
+        let Some(out) = self.try_to_finish(key, leg) else {
             self.finishing.wait(key, leg, owes, now());
             return None;
         };
         out.answer(leg, owes).map(|event| Happening::Session { key, event })
     }
 
-    /// Says FIN if all that was sent is with TCP.
-    fn is_out(&mut self, key: SlotKey, leg: Leg) -> Option<Finished> {
+    /// Says FIN if all that was sent is with TCP. None if it is not yet.
+    fn try_to_finish(&mut self, key: SlotKey, leg: Leg) -> Option<Finished> {
         let side = self.slot(key).side(leg);
         let Some(socket) = &side.socket else { return Some(Finished::Said) };
         side.keys.finish(socket.as_fd())
@@ -116,7 +116,7 @@ impl RingEngine {
         if !self.holds(wait.key) {
             return true;
         }
-        let out = self.is_out(wait.key, wait.leg);
+        let out = self.try_to_finish(wait.key, wait.leg);
         if let Some(event) = out.and_then(|out| out.answer(wait.leg, wait.owes)) {
             self.tell(wait.key, event);
         }
