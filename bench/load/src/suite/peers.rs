@@ -6,7 +6,7 @@
 //!   sluicegate-spin   io_uring, and a     tcp-copy       HAProxy without TLS: what the kernel alone costs, with a proxy
 //!                     worker that looks   floor-64k      receive, AES-128-GCM in place, send, and nothing else: what kernel and
 //!                     for 50 µs before    floor-256k     cipher cost, so that nobody can be below
-//!                     it sleeps
+//!                     it sleeps           floor-512k
 //! ```
 //!
 //! All have the same certificate, TLS 1.3 and one thread or process that carries bytes. A peer that is not installed is left out.
@@ -68,6 +68,7 @@ pub(super) fn start(plan: &Plan, dir: &Path, host: SocketAddr) -> Result<Vec<Tar
         ("tcp-copy", plan.haproxy.clone(), copy),
         ("floor-64k", plan.tokio()?, floor_64k),
         ("floor-256k", plan.tokio()?, floor_256k),
+        ("floor-512k", plan.tokio()?, floor_512k),
     ] {
         if plan.wants(name) {
             add(if binary.exists() { Some(begin(&place, name, &binary)?) } else { missing(name, &binary) });
@@ -141,6 +142,10 @@ fn floor_64k(place: &Place<'_>, name: &'static str, binary: &Path) -> Result<Tar
 
 fn floor_256k(place: &Place<'_>, name: &'static str, binary: &Path) -> Result<Target, Fault> {
     floor(place, name, binary, "262144")
+}
+
+fn floor_512k(place: &Place<'_>, name: &'static str, binary: &Path) -> Result<Target, Fault> {
+    floor(place, name, binary, "524288")
 }
 
 /// What HAProxy is told in either role.
