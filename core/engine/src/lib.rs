@@ -100,7 +100,7 @@ pub struct SocketSettings {
     pub congestion: Option<String>,
 }
 
-/// As much as the largest send has, so that one never waits for the half of another.
+/// Half of the largest send: what is unsent is in front of a keystroke's echo in the same session, 200 ms of it at 10 Mbit/s.
 pub const NOTSENT_BYTES: u32 = 256 * 1024;
 
 impl Default for SocketSettings {

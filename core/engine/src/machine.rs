@@ -55,7 +55,7 @@ pub fn raise_descriptor_limit(want: u64) -> io::Result<u64> {
 /// Blocks of this many bytes and more are mapped by themselves and go back to the system when they are freed. Larger than every buffer
 /// of a worker, which would otherwise be mapped anew each time; smaller than the 19 MiB of a password check.
 #[cfg(target_env = "gnu")]
-const MAPPED_BYTES_MIN: libc::c_int = 1024 * 1024;
+const MAPPED_BYTES_MIN: libc::c_int = 2 * 1024 * 1024;
 /// So much free memory at its end an arena keeps: enough that a busy thread does not ask the system again and again.
 #[cfg(target_env = "gnu")]
 const KEPT_BYTES_MAX: libc::c_int = 4 * 1024 * 1024;

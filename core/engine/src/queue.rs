@@ -26,10 +26,10 @@ use sluice_flow::port::SlotKey;
 
 /// Most receives into buffers of the largest class that are made in a turn: a MiB, which is what the second-level cache of a server's core
 /// holds. What it brings is measured in `docs/performance.md`.
-pub const BULK_PER_TURN: usize = 4;
+pub const BULK_PER_TURN: usize = 2;
 
 /// Long reads that a stream makes one after the other before it is somebody else's turn. What the kernel has for a stream that was read a moment
-/// ago is still in the cache, in part; of 64 streams, each read once in a round, nothing is. More than these 2 MiB would bring
+/// ago is still in the cache, in part; of 64 streams, each read once in a round, nothing is. More than these 4 MiB would bring
 /// more, but others wait meanwhile. What it brings is measured in `docs/performance.md`.
 pub(crate) const LONG_READS_IN_A_ROW: u8 = 8;
 

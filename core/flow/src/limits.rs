@@ -54,7 +54,7 @@ pub const RECORD_COST_BYTES: usize = 512;
 
 /// Bytes that the records of a long read have at least, on the wire and on average. 22 of them are no payload. A direction whose
 /// records are shorter than this gets small buffers only from then on: a bulk buffer of them would take longer than a turn may.
-pub const BULK_RECORD_BYTES_MIN: usize = 48;
+pub const BULK_RECORD_BYTES_MIN: usize = 64;
 
 const _: () = assert!(HELLO_BYTES_MAX <= Class::Large.payload());
 const _: () = assert!(WHOLE_BYTES_MAX <= Class::Large.payload());

@@ -212,7 +212,7 @@ fn bytes_are_shared_out_evenly_whatever_the_reads_are() {
         let most = |at: usize| if at < bulk { Class::Bulk } else { Class::Large };
         let mut bytes = vec![0; all];
         let mut ready: Vec<usize> = (0..all).collect();
-        for _ in 0..2_000 {
+        for _ in 0..4_000 {
             for at in ready.drain(..) {
                 let class = most(at);
                 let n = chance.within(class.reads() / 2, class.reads());
@@ -229,7 +229,7 @@ fn bytes_are_shared_out_evenly_whatever_the_reads_are() {
             }
         }
         let (least, most) = (bytes.iter().min().unwrap(), bytes.iter().max().unwrap());
-        println!("SEED={seed}: {bulk} of {all} read 256 KiB at a time; each had {least} to {most} bytes");
+        println!("SEED={seed}: {bulk} of {all} read 512 KiB at a time; each had {least} to {most} bytes");
         assert!(
             *least > 20 * Class::Bulk.reads() && most - least <= Class::Bulk.reads() + Class::Large.reads(),
             "SEED={seed}: {least} to {most}"

@@ -241,7 +241,7 @@ counters! {
         buffers_lent_small: Gauge;
         /// Of those, large ones (17 KiB).
         buffers_lent_large: Gauge;
-        /// Of those, bulk ones (257 KiB).
+        /// Of those, bulk ones (514 KiB).
         buffers_lent_bulk: Gauge;
         /// Sessions that could be let in beside those that there are.
         slots_free: Gauge;

@@ -321,7 +321,7 @@ const WORKER_KEYWORDS: &[Argument] = &[
     Argument::optional(
         "bulkBuffers",
         BUFFERS,
-        "Buffers of 257 KiB per worker, lent to a direction only while it is bulk; without one it goes on with a large one.",
+        "Buffers of 514 KiB per worker, lent to a direction only while it is bulk; without one it goes on with a large one.",
     )
     .or("a 128th of the sessions, at least 64"),
     Argument::optional("congestion", Kind::Word(15, "_-"), "TCP congestion control on both legs, as the kernel calls it: bbr, cubic.")

@@ -503,13 +503,13 @@ fn bulk_grows_its_buffers_and_an_idle_session_holds_none() {
 fn one_bulk_read_becomes_one_send() {
     let mut rig = Rig::spliced();
     for _ in 0..6 {
-        rig.host_writes(&vec![1; 300_000]);
+        rig.host_writes(&vec![1; Class::Bulk.payload()]);
     }
     rig.slow = true;
     let full = vec![2; Class::Bulk.reads()];
     rig.host_writes(&full);
     let sending = rig.hold_back(Leg::Client);
-    assert_eq!((sending.bytes(), sending.slices().count()), (full.len() + 16 * 22, 1));
+    assert_eq!((sending.bytes(), sending.slices().count()), (full.len() + full.len() / 16_384 * 22, 1));
     rig.bring_back(Leg::Client, sending);
     assert_eq!(rig.pool.lent(Class::Bulk), 1);
     rig.take_at_client();

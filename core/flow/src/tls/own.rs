@@ -58,8 +58,9 @@ mod alert {
 const _: () = assert!(KEY_UPDATE_RECORD + HEAD_MAX <= HEADROOM);
 const _: () = assert!(HEAD_MAX + TAIL_MAX + TAIL_MAX <= TAILROOM);
 const _: () = assert!(Class::Large.payload() <= 2 * RECORD_MAX);
-// Sixteen full records, and a KeyUpdate among them, fit into a bulk buffer.
-const _: () = assert!(16 * (RECORD_MAX + HEAD_MAX + TAIL_MAX) + KEY_UPDATE_RECORD <= Class::Bulk.payload());
+// As many full records as a long read may bring, and a KeyUpdate among them, fit into a bulk buffer.
+const _: () =
+    assert!(Class::Bulk.reads() / RECORD_MAX * (RECORD_MAX + HEAD_MAX + TAIL_MAX) + KEY_UPDATE_RECORD <= Class::Bulk.payload());
 
 /// Keys, sequence numbers, key changes. Not clonable: two copies would use a nonce twice.
 pub(super) struct Own {

@@ -122,7 +122,7 @@ impl Records {
 
     /// Seals `plain` into the spare room of `out`, in records as long as they may be (the last may be shorter), in one pass. Returns how
     /// many bytes of `plain` were taken: whole records as long as they fit, and only if not even one does, a shorter one. An empty
-    /// [`Class::Bulk`] buffer takes at least 256 KiB, if records may have [`RECORD_MAX`].
+    /// [`Class::Bulk`] buffer takes at least 512 KiB, if records may have [`RECORD_MAX`].
     ///
     /// # Errors
     /// [`SealFault`]. What was appended before stays valid and must be sent before anything else.
