@@ -59,6 +59,10 @@ struct Arguments {
     /// Bytes of a copy buffer; each connection has two.
     #[arg(long, default_value_t = 64 * 1024)]
     buffer: usize,
+    /// With `--floor`: bytes that a connection may have in a row before it is the turn of others that have something. Without it tokio
+    /// stays with a connection for 64 buffers.
+    #[arg(long)]
+    turn: Option<usize>,
 }
 
 fn main() -> ExitCode {
@@ -89,12 +93,12 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     loop {
         let (client, _) = listener.accept().await?;
         let acceptor = acceptor.clone();
-        let (host, buffer) = (arguments.host, arguments.buffer);
+        let (host, buffer, turn) = (arguments.host, arguments.buffer, arguments.turn);
         // A connection that fails ends, and nobody is told: the load generator notices.
         tokio::spawn(async move {
             drop(match acceptor {
                 Some(acceptor) => carry(client, &acceptor, host, buffer).await,
-                None => least(client, host, buffer).await,
+                None => least(client, host, buffer, turn).await,
             });
         });
     }
@@ -110,20 +114,20 @@ async fn carry(client: TcpStream, acceptor: &TlsAcceptor, host: SocketAddr, buff
 }
 
 /// What must be done at least, both ways.
-async fn least(client: TcpStream, host: SocketAddr, buffer: usize) -> std::io::Result<()> {
+async fn least(client: TcpStream, host: SocketAddr, buffer: usize, turn: Option<usize>) -> std::io::Result<()> {
     client.set_nodelay(true)?;
     let host = TcpStream::connect(host).await?;
     host.set_nodelay(true)?;
     let ((from_client, to_client), (from_host, to_host)) = (client.into_split(), host.into_split());
-    tokio::try_join!(one_way(from_client, to_host, buffer), one_way(from_host, to_client, buffer))?;
+    tokio::try_join!(one_way(from_client, to_host, buffer, turn), one_way(from_host, to_client, buffer, turn))?;
     Ok(())
 }
 
-async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, buffer: usize) -> std::io::Result<()> {
+async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, buffer: usize, turn: Option<usize>) -> std::io::Result<()> {
     let broken = |_| std::io::Error::other("AES-128-GCM");
     let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &[7; 16]).map_err(broken)?);
     let mut buf = vec![0; buffer];
-    let mut record = 0_u64;
+    let (mut record, mut in_a_row) = (0_u64, 0);
     loop {
         let n = from.read(&mut buf).await?;
         if n == 0 {
@@ -141,6 +145,11 @@ async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, buffer: usize)
             let _tag = key.seal_in_place_separate_tag(nonce, Aad::empty(), part).map_err(broken)?;
         }
         to.write_all(&buf[..n]).await?;
+        in_a_row += n;
+        if turn.is_some_and(|turn| in_a_row >= turn) {
+            in_a_row = 0;
+            tokio::task::yield_now().await;
+        }
     }
 }
 

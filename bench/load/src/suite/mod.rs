@@ -55,7 +55,7 @@ pub(crate) struct Plan {
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
     /// Only these, by name, with commas between: sluicegate, sluicegate-mio, sluicegate-spin, tokio-64k, haproxy-64k, nginx-64k, hitch,
-    /// stunnel, tcp-copy, floor-64k, floor-256k, floor-512k.
+    /// stunnel, tcp-copy, floor-64k, floor-256k, floor-512k, floor-turns.
     #[arg(long, value_delimiter = ',')]
     targets: Vec<String>,
     /// Only cases whose name contains this; may be given several times. Names are those that are printed.

@@ -7,6 +7,7 @@
 //!                     worker that looks   floor-64k      receive, AES-128-GCM in place, send, and nothing else: what kernel and
 //!                     for 50 µs before    floor-256k     cipher cost, so that nobody can be below
 //!                     it sleeps           floor-512k
+//!                                         floor-turns    the same with 512 KiB, and a stream's turn ends where it does in the gateway
 //! ```
 //!
 //! All have the same certificate, TLS 1.3 and one thread or process that carries bytes. A peer that is not installed is left out.
@@ -69,6 +70,7 @@ pub(super) fn start(plan: &Plan, dir: &Path, host: SocketAddr) -> Result<Vec<Tar
         ("floor-64k", plan.tokio()?, floor_64k),
         ("floor-256k", plan.tokio()?, floor_256k),
         ("floor-512k", plan.tokio()?, floor_512k),
+        ("floor-turns", plan.tokio()?, floor_turns),
     ] {
         if plan.wants(name) {
             add(if binary.exists() { Some(begin(&place, name, &binary)?) } else { missing(name, &binary) });
@@ -130,22 +132,28 @@ fn tokio(place: &Place<'_>, name: &'static str, binary: &Path) -> Result<Target,
     place.begin(name, Kind::Peer, address, binary, &args.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-fn floor(place: &Place<'_>, name: &'static str, binary: &Path, buffer: &str) -> Result<Target, Fault> {
+fn floor(place: &Place<'_>, name: &'static str, binary: &Path, more: &[&str]) -> Result<Target, Fault> {
     let address = free_port()?;
-    let args = ["--floor", "--buffer", buffer, "--listen", &address.to_string(), "--host", &place.host.to_string()];
+    let (listen, host) = (address.to_string(), place.host.to_string());
+    let args = [&["--floor", "--listen", &listen, "--host", &host], more].concat();
     place.begin(name, Kind::Copy, address, binary, &args)
 }
 
 fn floor_64k(place: &Place<'_>, name: &'static str, binary: &Path) -> Result<Target, Fault> {
-    floor(place, name, binary, "65536")
+    floor(place, name, binary, &["--buffer", "65536"])
 }
 
 fn floor_256k(place: &Place<'_>, name: &'static str, binary: &Path) -> Result<Target, Fault> {
-    floor(place, name, binary, "262144")
+    floor(place, name, binary, &["--buffer", "262144"])
 }
 
 fn floor_512k(place: &Place<'_>, name: &'static str, binary: &Path) -> Result<Target, Fault> {
-    floor(place, name, binary, "524288")
+    floor(place, name, binary, &["--buffer", "524288"])
+}
+
+/// The same, with turns as long as the gateway's.
+fn floor_turns(place: &Place<'_>, name: &'static str, binary: &Path) -> Result<Target, Fault> {
+    floor(place, name, binary, &["--buffer", "524288", "--turn", "4194304"])
 }
 
 /// What HAProxy is told in either role.
