@@ -12,7 +12,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ impl Hunt {
             spared.insert(above);
             at = above;
         }
-        Self { uid, spared, program: program(Path::new("/proc/self")) }
+        Self { uid, spared, program: program(Path::new("/proc/self")).ok() }
     }
 
     /// The processes that `name` means.
@@ -94,14 +94,12 @@ impl Hunt {
             if !is_called(&process, name) {
                 continue;
             }
-            if !self.may_end(number, &process) {
-                spared = true;
-                continue;
+            match self.sight(number, &process) {
+                Sight::Gone => {}
+                Sight::Spared => spared = true,
+                Sight::MayEnd if found.len() == PROCESSES_MAX => return Found::Many,
+                Sight::MayEnd => found.push(held),
             }
-            if found.len() == PROCESSES_MAX {
-                return Found::Many;
-            }
-            found.push(held);
         }
         match (found.is_empty(), spared) {
             (false, _) => Found::Processes(found),
@@ -110,10 +108,28 @@ impl Hunt {
         }
     }
 
-    fn may_end(&self, number: u32, process: &Path) -> bool {
+    fn sight(&self, number: u32, process: &Path) -> Sight {
         let is_users = Status::of(process).is_some_and(|status| status.uids == [self.uid; 4]);
-        is_users && !self.spared.contains(&number) && (self.program.is_none() || program(process) != self.program)
+        if !is_users || self.spared.contains(&number) {
+            return Sight::Spared;
+        }
+        match program(process) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Sight::Gone,
+            Ok(program) if self.program == Some(program) => Sight::Spared,
+            // It may be one that shows its program to nobody: the user's all the same.
+            Ok(_) | Err(_) => Sight::MayEnd,
+        }
     }
+}
+
+/// What a process is to the hunt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sight {
+    MayEnd,
+    /// Never ended.
+    Spared,
+    /// It has no program any more: it has ended just now. Or it is a part of the kernel.
+    Gone,
 }
 
 /// Ends `processes`, those of each name together, and says what became of them. All are asked at once, so that many take no longer than one.
@@ -160,9 +176,9 @@ fn folder(number: u32) -> PathBuf {
     Path::new("/proc").join(number.to_string())
 }
 
-/// The file of a process's program, if it can be seen.
-fn program(process: &Path) -> Option<(u64, u64)> {
-    std::fs::metadata(process.join("exe")).ok().map(|file| (file.dev(), file.ino()))
+/// The file of a process's program.
+fn program(process: &Path) -> std::io::Result<(u64, u64)> {
+    std::fs::metadata(process.join("exe")).map(|file| (file.dev(), file.ino()))
 }
 
 /// Of `/proc/N/status`, what counts here.
@@ -260,7 +276,7 @@ mod tests {
         let (own, parent) = (std::process::id(), std::os::unix::process::parent_id());
         let status = Status::of(Path::new("/proc/self")).unwrap();
         for number in [1, own, parent].into_iter().filter(|number| *number != 0).chain(status.led_by()) {
-            assert!(hunt.spared.contains(&number) && !hunt.may_end(number, &folder(number)), "{number}");
+            assert!(hunt.spared.contains(&number) && hunt.sight(number, &folder(number)) == Sight::Spared, "{number}");
         }
         let own = std::fs::read_to_string("/proc/self/comm").unwrap();
         assert!(matches!(hunt.find(own.trim_end()), Found::Spared), "{own}");
@@ -272,9 +288,24 @@ mod tests {
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        assert!(!hunt.may_end(like.id(), &folder(like.id())));
+        assert_eq!(hunt.sight(like.id(), &folder(like.id())), Sight::Spared);
         drop(like.stdin.take());
         assert!(like.wait().unwrap().success());
+    }
+
+    #[test]
+    fn who_has_ended_and_was_not_asked_about_it_is_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = named("gone");
+        let mut gone = process(folder.path(), &name, None);
+        let hunt = Hunt::of(geteuid().as_raw());
+        let Found::Processes(held) = hunt.find(&name) else { panic!("{name} runs") };
+        gone.kill().unwrap();
+        assert!(held.iter().all(|process| has_ended(process, now() + KILL_WAIT)));
+        // As for one that ends between the look at its name and that at its program.
+        assert_eq!(hunt.sight(gone.id(), &super::folder(gone.id())), Sight::Gone);
+        assert!(matches!(hunt.find(&name), Found::Nothing));
+        let _ended = gone.wait().unwrap();
     }
 
     #[test]
