@@ -26,7 +26,8 @@ use sluice_flow::port::SlotKey;
 
 /// Most receives into buffers of the largest class that are made in a turn: a MiB, which is what the second-level cache of a server's core
 /// holds. What it brings is measured in `docs/performance.md`.
-pub const BULK_PER_TURN: usize = 2;
+pub const BULK_PER_TURN: usize = 1024 * 1024 / Class::Bulk.reads();
+const _: () = assert!(BULK_PER_TURN > 0);
 
 /// Long reads that a stream makes one after the other before it is somebody else's turn. What the kernel has for a stream that was read a moment
 /// ago is still in the cache, in part; of 64 streams, each read once in a round, nothing is. More than these 4 MiB would bring
