@@ -2,14 +2,52 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::report::Outcome;
-use crate::stage::{self, Gateway, NAME, spread};
+use crate::stage::{self, Ended, Gateway, NAME, UNDER_LOAD, spread};
 
-/// Niceness of the streams: they share a core with the storm, and what is late shall be late in the gateway.
-pub(crate) const STREAMS_NICE: &str = "-10";
-/// Niceness of the storm.
-pub(crate) const STORM_NICE: &str = "5";
+/// Who goes first on a core that several share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rank {
+    /// Whoever comes.
+    Any,
+    /// The streams and their host: what is late shall be late in the gateway, so they are done as soon as they are due. In real time where
+    /// that is allowed, else only before others.
+    Streams,
+    /// The storm.
+    Storm,
+}
+
+impl Rank {
+    /// Runs what is added to its arguments.
+    pub(crate) fn command(self) -> Command {
+        let real_time = ["--fifo", "10"];
+        let allowed =
+            |args| Command::new("chrt").args(args).arg("true").stderr(Stdio::null()).status().is_ok_and(|done| done.success());
+        let (tool, args) = match self {
+            Self::Any => ("nice", ["-n", "0"]),
+            Self::Streams if allowed(real_time) => ("chrt", real_time),
+            Self::Streams => ("nice", ["-n", "-10"]),
+            Self::Storm => ("nice", ["-n", "5"]),
+        };
+        let mut command = Command::new(tool);
+        command.args(args);
+        command
+    }
+}
+
+/// Keeps both cores awake, by something that gives way to everything, until it is dropped. A virtual core that sleeps is woken when the
+/// host finds the time: on a shared one that is milliseconds for one wake-up in a hundred, which only who has little to do would suffer from.
+/// Streams alone have little to do.
+pub(crate) fn awake() -> Vec<Ended> {
+    let spin = |core| {
+        let mut command = Command::new("chrt");
+        command.args(["--idle", "0", "taskset", "-c", core, "sh", "-c", "while :; do :; done"]).stdin(Stdio::null());
+        command.spawn().ok().map(Ended)
+    };
+    [UNDER_LOAD, stage::beside()].into_iter().filter_map(spin).collect()
+}
 
 /// What any load on `gateway` is told that others are beside.
 pub(crate) fn load(mode: &[&str], gateway: &Gateway, dir: &Path, seconds: f64) -> Vec<String> {

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use crate::beside::{self, STORM_NICE, STREAMS_NICE, p99, percentiles, shown};
+use crate::beside::{self, Rank, p99, percentiles, shown};
 use crate::drive::Crew;
 use crate::fault::Fault;
 use crate::progress::Progress;
@@ -82,7 +82,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Fault> {
 fn overload(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     let seconds = if plan.scenario.quick { 0.5 } else { plan.seconds };
     stage::certificates(dir, plan.key)?;
-    let (_sink, host) = stage::sink()?;
+    let (_sink, host) = stage::sink(Rank::Streams)?;
     let lines = format!("set ns worker -engine {} -sessions 16384\n", plan.engine);
     let gateway = Gateway::start(&Wish::under_load(&plan.scenario.gateway, dir, &[host], &lines))?;
     let mut done = Vec::new();
@@ -105,15 +105,18 @@ fn overload(plan: &Plan, dir: &Path) -> Result<(), Fault> {
 }
 
 fn round(times: f64, gateway: &Gateway, dir: &Path, host: SocketAddr, seconds: f64) -> Result<Round, Fault> {
-    let streams = || ready(STREAMS_NICE, beside::streams(gateway, dir, host, seconds));
+    let streams = || ready(Rank::Streams, beside::streams(gateway, dir, host, seconds));
     let flights = |connections, rate: Option<f64>| {
         let mut args = beside::load(&["hello", "--connections", connections, "--sources", "16"], gateway, dir, seconds);
         args.extend(rate.iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string(), "--warm-up".to_owned(), "1".to_owned()]));
-        ready(STORM_NICE, args)
+        ready(Rank::Storm, args)
     };
+    // A storm keeps both cores awake by itself, and would have to give some of its time to whoever does that.
+    let awake = beside::awake();
     let mut quiet = streams()?;
     quiet.go()?;
     let quiet = quiet.finish()?;
+    drop(awake);
     let mut able = flights(BUSY_CONNECTIONS, None)?;
     able.go()?;
     let able = able.finish()?;
@@ -125,9 +128,9 @@ fn round(times: f64, gateway: &Gateway, dir: &Path, host: SocketAddr, seconds: f
 }
 
 /// A load of one process whose connections are up and whose warm-up is over.
-fn ready(nice: &str, args: Vec<String>) -> Result<Crew, Fault> {
+fn ready(rank: Rank, args: Vec<String>) -> Result<Crew, Fault> {
     let args: Vec<OsString> = args.into_iter().map(OsString::from).collect();
-    let mut crew = Crew::begin(nice, &args, 1)?;
+    let mut crew = Crew::begin(rank, &args, 1)?;
     crew.ready(&mut Progress::new(false))?;
     Ok(crew)
 }

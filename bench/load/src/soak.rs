@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::beside::Rank;
 use crate::clock::now;
 use crate::drive::Crew;
 use crate::fault::{Fault, machine};
@@ -106,7 +107,7 @@ fn soak(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     let cores = plan.cores.clone().unwrap_or_else(all_cores);
 
     stage::certificates(dir, stage::Key::P256)?;
-    let sinks = (0..processes).map(|_| stage::sink_with(&[])).collect::<Result<Vec<_>, _>>()?;
+    let sinks = (0..processes).map(|_| stage::sink_with(Rank::Any, &[])).collect::<Result<Vec<_>, _>>()?;
     let hosts: Vec<_> = sinks.iter().map(|(_, at)| *at).collect();
     let lines = format!("set ns worker -engine {} -sessions {}\n", plan.engine, sessions.div_ceil(gateways).max(64));
     let mut all: Vec<Gateway> = Vec::new();
@@ -160,7 +161,7 @@ fn soak(plan: &Plan, dir: &Path) -> Result<(), Fault> {
 
 /// Sessions come, are looked at, are used, and go.
 fn herd(args: &[OsString], processes: usize, all: &[Gateway], before: &Look) -> Result<Round, Fault> {
-    let mut crew = Crew::begin("0", args, processes)?;
+    let mut crew = Crew::begin(Rank::Any, args, processes)?;
     let mut progress = Progress::new(true);
     crew.ready(&mut progress)?;
     let full = look(all)?;

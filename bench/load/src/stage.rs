@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::beside::Rank;
 use crate::clock::now;
 use crate::fault::{Fault, machine};
 use crate::measure::Process;
@@ -214,13 +215,13 @@ pub(crate) fn certificates(dir: &Path, key: Key) -> Result<(), Fault> {
 }
 
 /// The host behind the gateway, beside the core under load.
-pub(crate) fn sink() -> Result<(Ended, SocketAddr), Fault> {
-    sink_with(&["--core", beside()])
+pub(crate) fn sink(rank: Rank) -> Result<(Ended, SocketAddr), Fault> {
+    sink_with(rank, &["--core", beside()])
 }
 
 /// The same with other options.
-pub(crate) fn sink_with(args: &[&str]) -> Result<(Ended, SocketAddr), Fault> {
-    let started = Command::new(own_binary()?).arg("sink").args(args).stdout(Stdio::piped()).spawn();
+pub(crate) fn sink_with(rank: Rank, args: &[&str]) -> Result<(Ended, SocketAddr), Fault> {
+    let started = rank.command().arg(own_binary()?).arg("sink").args(args).stdout(Stdio::piped()).spawn();
     let mut child = Ended(started.map_err(machine("start the sink"))?);
     let out = child.0.stdout.take().ok_or(Fault::Nothing("the sink says nothing"))?;
     let mut line = String::new();

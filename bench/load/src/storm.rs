@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 
 use clap::{Args, ValueEnum};
 
-use crate::beside::{self, STORM_NICE, STREAMS_NICE, p99, percentiles, shown};
+use crate::beside::{self, Rank, p99, percentiles, shown};
 use crate::code;
 use crate::drive::free_port;
 use crate::fault::{Fault, machine};
@@ -124,7 +124,8 @@ fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
         Factors::Ldap | Factors::Radius => plan.users,
     };
     stage::certificates(dir, stage::Key::P256)?;
-    let (_sink, host) = stage::sink()?;
+    let _awake = beside::awake();
+    let (_sink, host) = stage::sink(Rank::Streams)?;
     let (_asked, lines) = match plan.factors {
         Factors::Ldap | Factors::LdapTotp => slapd(plan, dir, users).map(|(process, at)| (process, lines(at, plan.factors)))?,
         Factors::Radius => radius::start(&plan.freeradius, dir, users).map(|(process, at)| (process, radius::lines(at)))?,
@@ -132,13 +133,13 @@ fn storm(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     let gateway = Gateway::start(&Wish::under_load(&plan.scenario.gateway, dir, &[host], &lines))?;
     let mut done = Vec::new();
     for number in 1..=rounds {
-        let quiet = begin(STREAMS_NICE, &beside::streams(&gateway, dir, host, seconds))?.finish("streams alone")?;
+        let quiet = begin(Rank::Streams, &beside::streams(&gateway, dir, host, seconds))?.finish("streams alone")?;
         let logins = crowd(plan, &gateway, dir, plan.group(users, 2 * number - 2), seconds, None)?.finish("logins alone")?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate of logins is small and positive")]
         let rate = (logins.units / logins.seconds * RATE_PERCENT / 100.0).max(1.0) as u32;
         // The streams are up and warm before their window begins; the crowd goes on for longer than that window.
         let around = crowd(plan, &gateway, dir, plan.group(users, 2 * number - 1), seconds + 4.0, Some(rate))?;
-        let beside = begin(STREAMS_NICE, &beside::streams(&gateway, dir, host, seconds))?.finish("streams beside logins")?;
+        let beside = begin(Rank::Streams, &beside::streams(&gateway, dir, host, seconds))?.finish("streams beside logins")?;
         let _: Outcome = around.finish("logins beside streams")?;
         say(&format!(
             "round {number}: {:.0} logins/s at {:.0} µs CPU; streams p99 {:.0} µs alone, {:.0} µs beside {rate} logins/s",
@@ -237,9 +238,9 @@ impl Begun {
     }
 }
 
-fn begin(nice: &str, args: &[String]) -> Result<Begun, Fault> {
-    let mut command = Command::new("nice");
-    command.args(["-n", nice]).arg(stage::own_binary()?).args(args);
+fn begin(rank: Rank, args: &[String]) -> Result<Begun, Fault> {
+    let mut command = rank.command();
+    command.arg(stage::own_binary()?).args(args);
     let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
     started.map(Begun).map_err(machine("run a load"))
 }
@@ -257,7 +258,7 @@ fn crowd(
     args.extend(["--connections".into(), plan.crowd.to_string()]);
     args.extend(plan.factors.has_codes().then(|| "--codes".to_owned()));
     args.extend(rate.iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string()]));
-    begin(STORM_NICE, &args)
+    begin(Rank::Storm, &args)
 }
 
 fn table(rounds: &[Round], users: usize, crowd: usize, factors: Factors) -> String {

@@ -9,9 +9,10 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Stdio};
 
 use crate::Load;
+use crate::beside::Rank;
 use crate::drive::Work;
 use crate::drive::gate::{GO, READY};
 use crate::fault::{Fault, machine};
@@ -34,7 +35,7 @@ pub(crate) fn run(load: &Load, work: &Work) -> Result<Outcome, Fault> {
     let before = load.pid.filter(|_| work.wants_memory()).map(|pid| Process::of(pid).memory_bytes()).transpose()?;
     let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
     args.extend(before.iter().flat_map(|bytes| ["--memory-before".into(), bytes.to_string().into()]));
-    let mut crew = Crew::begin("0", &args, load.processes)?;
+    let mut crew = Crew::begin(Rank::Any, &args, load.processes)?;
     let mut progress = Progress::new(true);
     crew.ready(&mut progress)?;
     crew.go()?;
@@ -43,9 +44,9 @@ pub(crate) fn run(load: &Load, work: &Work) -> Result<Outcome, Fault> {
 }
 
 impl Crew {
-    /// This program, `of` times, with `args`, by so much nicer.
-    pub(crate) fn begin(nice: &str, args: &[OsString], of: usize) -> Result<Self, Fault> {
-        (0..of).map(|number| begin(nice, args, number, of)).collect::<Result<_, _>>().map(Self)
+    /// This program, `of` times, with `args`.
+    pub(crate) fn begin(rank: Rank, args: &[OsString], of: usize) -> Result<Self, Fault> {
+        (0..of).map(|number| begin(rank, args, number, of)).collect::<Result<_, _>>().map(Self)
     }
 
     /// Waits until all connections of all of them work.
@@ -82,9 +83,9 @@ impl Crew {
     }
 }
 
-fn begin(nice: &str, args: &[OsString], number: usize, of: usize) -> Result<Begun, Fault> {
-    let mut command = Command::new("nice");
-    command.args(["-n", nice]).arg(own_binary()?).args(args).arg("--member").arg(format!("{number}/{of}"));
+fn begin(rank: Rank, args: &[OsString], number: usize, of: usize) -> Result<Begun, Fault> {
+    let mut command = rank.command();
+    command.arg(own_binary()?).args(args).arg("--member").arg(format!("{number}/{of}"));
     let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
     let mut process = Ended(started.map_err(machine("begin a process"))?);
     match (process.0.stdin.take(), process.0.stdout.take()) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::client::{Message, Stage};
 use crate::clock::now;
-use crate::drive::hand::{Hand, Share};
+use crate::drive::hand::{Hand, Share, ready};
 use crate::fault::Fault;
 
 /// Most messages that are late in an open loop before the run is given up.
@@ -12,6 +12,9 @@ const BACKLOG_MAX: usize = 1_000_000;
 
 pub(super) fn run(mut hand: Hand<'_>, size: usize, rate: Option<u32>) -> Result<Share, Fault> {
     hand.open_all()?;
+    if rate.is_some() {
+        hand.be_punctual()?;
+    }
     let bytes = vec![0x77; size.max(1)];
     let left = bytes.len();
     if rate.is_none() {
@@ -39,8 +42,8 @@ pub(super) fn run(mut hand: Hand<'_>, size: usize, rate: Option<u32>) -> Result<
         }
         let until_next = every.map(|_| next.saturating_duration_since(now()));
         hand.wait(events, [wait, until_next].into_iter().flatten().min())?;
-        for event in &*events {
-            let client = &mut hand.clients[event.token().0];
+        for at in ready(events) {
+            let client = &mut hand.clients[at];
             let mut got = 0;
             client.turn(&mut hand.block, |bytes| got += bytes.len())?;
             if client.stage == Stage::Over {
@@ -50,7 +53,7 @@ pub(super) fn run(mut hand: Hand<'_>, size: usize, rate: Option<u32>) -> Result<
             let arrived = now();
             for message in done.drain(..) {
                 if rate.is_none() {
-                    hand.clients[event.token().0].say(&bytes, Message { due: arrived, kind: 0, left })?;
+                    hand.clients[at].say(&bytes, Message { due: arrived, kind: 0, left })?;
                 }
                 hand.units += 1;
                 hand.record(0, message.due, arrived);

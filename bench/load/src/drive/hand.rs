@@ -12,6 +12,7 @@ use rustls::pki_types::ServerName;
 use crate::Load;
 use crate::client::{Client, Stage};
 use crate::clock::now;
+use crate::drive::alarm::{ALARM, Alarm};
 use crate::drive::gate::Gate;
 use crate::drive::{LATENCY_MICROS_MAX, SAMPLES, SETUP, patience};
 use crate::fault::{Fault, machine};
@@ -61,6 +62,8 @@ pub(crate) struct Hand<'l> {
     pub(crate) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     pub(crate) tickets: Vec<String>,
     pub(crate) poll: Poll,
+    /// For work on schedule, see [`Hand::be_punctual`].
+    pub(crate) alarm: Option<Alarm>,
     pub(crate) clients: Vec<Client>,
     pub(crate) block: Vec<u8>,
     pub(crate) units: u64,
@@ -85,8 +88,20 @@ impl Hand<'_> {
         Ok(client)
     }
 
+    /// From now on a wait ends to the microsecond, not to the millisecond: for messages whose latency counts from when they were due.
+    pub(crate) fn be_punctual(&mut self) -> Result<(), Fault> {
+        self.alarm = Some(Alarm::of(&self.poll)?);
+        Ok(())
+    }
+
     /// Waits for events.
-    pub(crate) fn wait(&mut self, events: &mut Events, wait: Option<Duration>) -> Result<(), Fault> {
+    pub(crate) fn wait(&mut self, events: &mut Events, mut wait: Option<Duration>) -> Result<(), Fault> {
+        if let (Some(alarm), Some(left)) = (&self.alarm, wait)
+            && !left.is_zero()
+        {
+            alarm.set(left)?;
+            wait = None;
+        }
         match self.poll.poll(events, wait) {
             Err(fault) if fault.kind() != io::ErrorKind::Interrupted => Err(machine("wait for events")(fault)),
             _ => Ok(()),
@@ -107,8 +122,8 @@ impl Hand<'_> {
                 opened += 1;
             }
             self.wait(&mut events, Some(Duration::from_millis(100)))?;
-            for event in &events {
-                let client = &mut self.clients[event.token().0];
+            for at in ready(&events) {
+                let client = &mut self.clients[at];
                 let before = client.stage;
                 // A host that pours has no end: what comes beyond this is the work's.
                 client.turn_within(BLOCK, &mut self.block, |_| {})?;
@@ -228,6 +243,11 @@ impl Watch {
             _ => Ok(Used::default()),
         }
     }
+}
+
+/// Numbers of the connections that are ready.
+pub(crate) fn ready(events: &Events) -> impl Iterator<Item = usize> {
+    events.iter().map(mio::event::Event::token).filter(|token| *token != ALARM).map(usize::from)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure to show")]

@@ -24,6 +24,9 @@ use crate::fault::{Fault, machine};
 /// How long somebody waits for an answer before he goes.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// Most that begin before it is looked at who is answered: whoever has connected shall say his hello, however many are due.
+const BEGUN_AT_ONCE: usize = 16;
+
 /// Somebody who waits for an answer.
 struct Caller {
     stream: TcpStream,
@@ -52,7 +55,7 @@ pub(super) fn run(mut hand: Hand<'_>, rate: Option<f64>) -> Result<Share, Fault>
     let mut callers = Callers { hello, slots: Vec::new(), free: Vec::new(), waiting: VecDeque::new(), serial: 0 };
     let mut next = now();
     hand.window(|hand, events, wait| {
-        let mut due = callers.room(most);
+        let mut due = callers.room(most).min(BEGUN_AT_ONCE);
         while due > 0 && every.is_none_or(|_| next <= now()) {
             callers.begin(hand, if every.is_some() { next } else { now() })?;
             next += every.unwrap_or_default();
@@ -86,7 +89,7 @@ impl Callers {
         most.saturating_sub(self.slots.len() - self.free.len())
     }
 
-    fn begin(&mut self, hand: &Hand<'_>, due: Instant) -> Result<(), Fault> {
+    fn begin(&mut self, hand: &mut Hand<'_>, due: Instant) -> Result<(), Fault> {
         let at = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
@@ -98,6 +101,8 @@ impl Callers {
         self.serial += 1;
         self.slots[at] = Some(Caller { stream, serial: self.serial, due, said: 0 });
         self.waiting.push_back((now(), at, self.serial));
+        // On loopback it is connected already.
+        self.turn(hand, at);
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Message, Stage};
 use crate::clock::now;
-use crate::drive::hand::{Hand, Share};
+use crate::drive::hand::{Hand, Share, ready};
 use crate::fault::Fault;
 use crate::sink;
 
@@ -90,6 +90,7 @@ impl Mix {
 
 pub(super) fn run(mut hand: Hand<'_>, mix: &Mix) -> Result<Share, Fault> {
     hand.open_all()?;
+    hand.be_punctual()?;
     let questions: Vec<Vec<u8>> = ROLES.iter().map(|role| sink::question(UP, role.down)).collect();
     let begun = now();
     let mut schedule: BinaryHeap<Reverse<(Instant, usize)>> = (0..hand.clients.len())
@@ -115,8 +116,8 @@ pub(super) fn run(mut hand: Hand<'_>, mix: &Mix) -> Result<Share, Fault> {
         }
         let next = schedule.peek().map(|Reverse((due, _))| due.saturating_duration_since(now()));
         hand.wait(events, [wait, next].into_iter().flatten().min())?;
-        for event in &*events {
-            let client = &mut hand.clients[event.token().0];
+        for at in ready(events) {
+            let client = &mut hand.clients[at];
             let mut got = 0;
             client.turn(&mut hand.block, |bytes| got += bytes.len())?;
             if client.stage == Stage::Over {

@@ -7,6 +7,7 @@
 //!
 //! With `--processes` each of them does the same for its part, and [`crew`] sums.
 
+mod alarm;
 mod bulk;
 mod connect;
 mod crew;
@@ -160,6 +161,7 @@ fn alone(load: &Load, work: &Work) -> Result<Outcome, Fault> {
             tls: tls.clone(),
             tickets: tickets.split_off(tickets.len() - tickets.len() / (threads - at)),
             poll: Poll::new().map_err(machine("make a poll"))?,
+            alarm: None,
             clients: Vec::new(),
             block: vec![0xC3; BLOCK],
             units: 0,

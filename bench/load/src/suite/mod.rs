@@ -22,6 +22,7 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 
+use crate::beside::Rank;
 use crate::fault::{Fault, machine};
 use crate::progress::Progress;
 use crate::report::{self, Bar, Outcome, Provenance, escaped, say};
@@ -101,7 +102,7 @@ impl Plan {
 
 fn compare(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     stage::certificates(dir, stage::Key::P256)?;
-    let (_sink, host) = stage::sink()?;
+    let (_sink, host) = stage::sink(Rank::Any)?;
     let targets = peers::start(plan, dir, host)?;
     let begun = Provenance::here();
     let quick = plan.scenario.quick;
