@@ -24,6 +24,11 @@ use crate::files::Disk;
 use crate::saved::Saved;
 use crate::unix::OwnSocket;
 
+/// By how much the control thread, and those that it starts, are nicer than the workers: where they share a core, a login or a record of
+/// the audit log waits until a worker sleeps or has had its time, three times as long as theirs. Whoever types does not wait for those. 1 to 19;
+/// with more than this, tickets would be redeemed late while workers are full.
+const CONTROL_NICER: i32 = 5;
+
 /// How a gateway is to be started.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -169,6 +174,8 @@ impl Gateway {
         let (commands, told) = channel::channel(gate_plane::COMMANDS_MAX);
         let (ready, is_ready) = mpsc::sync_channel(1);
         let control = spawn("control", move || {
+            // If it may not be changed it stays as it is.
+            let _ = rustix::process::nice(CONTROL_NICER);
             let came_up = ready.clone();
             let ended = gate_plane::run(settings, Box::new(post), told, move || drop(came_up.send(Ok(()))));
             if let Err(fault) = ended {
