@@ -6,21 +6,20 @@ use std::net::{SocketAddr, TcpListener};
 use crate::sock;
 
 /// Listens at `addr` with `SO_REUSEPORT`, so that each worker has a socket of its own there and the kernel spreads connections
-/// over them. The backlog is the largest that the machine allows (`net.core.somaxconn`). An IPv6 address means IPv6 only.
+/// over them. The backlog is [`BACKLOG_MAX`]. An IPv6 address means IPv6 only.
 ///
 /// With port 0 the kernel chooses one; bind the other workers' sockets to the address of the first.
 ///
 /// # Errors
 /// Those of `socket`, `setsockopt`, `bind` and `listen`.
 pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-    sock::listener(addr, backlog())
+    sock::listener(addr, BACKLOG_MAX)
 }
 
-/// `net.core.somaxconn`, or 4096, which is what Linux has had as its default since 5.4.
-fn backlog() -> i32 {
-    let said = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap_or_default();
-    said.trim().parse().unwrap_or(4096)
-}
+/// Connections that may wait to be accepted, for each worker and address, unless `net.core.somaxconn` allows fewer. They are as many as a worker
+/// answers in some tenths of a second. Whoever comes when so many wait is not answered by the kernel, and tries again after a second, which costs
+/// nothing; with many more than this, those whose turn it is would have given up while they waited, and only such would be served.
+pub(crate) const BACKLOG_MAX: i32 = 1024;
 
 #[cfg(test)]
 mod tests {

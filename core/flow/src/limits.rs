@@ -45,9 +45,16 @@ pub const DISCARD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes up to which a read counts as interactive: two segments of the usual size.
 pub const INTERACTIVE_BYTES_MAX: usize = 2_800;
 
-/// Time that a turn gives to handshakes before it begins another step of one. Two steps with P-256 fit on most machines; a signature with
-/// RSA takes longer than this, so that whoever types waits for one of those, and not for two.
-pub const HANDSHAKE_TIME_PER_TURN: Duration = Duration::from_micros(150);
+/// Time that a turn gives to handshakes before it begins another step of one. A first step, with its signature, takes longer than this with any
+/// key, so that whoever types waits for one of those, and not for two. Of second steps, which have none, two fit.
+pub const HANDSHAKE_TIME_PER_TURN: Duration = Duration::from_micros(60);
+
+/// Hellos that may wait before further clients wait in the kernel's backlog: some milliseconds of work, so that there is always one to answer,
+/// and nobody is let in who will not be answered soon.
+pub const HELLOS_MAX: usize = 64;
+
+/// Time that a turn gives to ends before it begins another one: some five sessions.
+pub const ENDING_TIME_PER_TURN: Duration = Duration::from_micros(50);
 
 /// What opening a record costs beside its bytes, in bytes that could be opened and passed on in that time.
 pub const RECORD_COST_BYTES: usize = 512;

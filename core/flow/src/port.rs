@@ -21,7 +21,9 @@
 //! 7. A hand-over of a key is answered at once, and with `taken: false` if an operation of that direction is under way. If the kernel took it,
 //!    what is said of [`Intent::HandOver`] holds from then on; no engine need be able to.
 //! 8. A listener gives at most [`ACCEPTS_PER_TURN`] connection a turn. More wait in the kernel's backlog: what a connection costs
-//!    shall be in front of those who wait for an answer only as often as a turn has room for a handshake.
+//!    shall be in front of those who wait for an answer only as often as a turn has room for a handshake. Those whose client has gone
+//!    while they waited are none, and up to [`GONE_PER_TURN`] of them are passed over: else a backlog of them, which a turn hardly
+//!    takes longer for than for one, would be served so slowly that the next client has gone, too, by the time it is his turn.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -41,6 +43,9 @@ pub const HAPPENINGS_PER_TURN: usize = 1024;
 
 /// Most connections that one turn of an engine may report for one listener.
 pub const ACCEPTS_PER_TURN: usize = 1;
+
+/// Most connections whose client has gone already that one turn of an engine passes over.
+pub const GONE_PER_TURN: usize = 2;
 
 /// An accepted connection that has no slot yet. Valid until adopted or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,12 +2,16 @@
 //!
 //! ```text
 //!             ┌─ short reads, sends, deadlines, answers ─────────► at once
-//!   event ────┼─ bytes for a TLS handshake ─► two queues ─► so many steps and µs ─►┐
-//!             └─ long reads of streams ─────► by bytes ───► so many bytes a turn ──┴► after those
+//!   event ────┼─ long reads of streams ─────► by bytes ───► so many bytes a turn ─►┐
+//!             ├─ a side has ended or is lost ─► in turn ────► so many µs ──────────┐ ├► after those
+//!             └─ bytes for a TLS handshake ───► two queues ─► so many steps and µs ┴►┘
+//!                                                                        one of the two a turn
 //! ```
 //!
-//! Interactive work is never behind bulk, and both are before handshakes: a storm of logons must not be felt by somebody who
-//! types. Of handshakes those go on first that have begun: who has cost us a signature shall not be too late because others came.
+//! Interactive work is never behind bulk, and both are before ends and handshakes: a storm of logons must not be felt by somebody who
+//! types, nor that a crowd leaves all at once. To end a session costs some ten microseconds, most of them for the kernel to close its
+//! sockets; thousands of them in one turn, as a network that breaks down or an attacker brings them about, would be a tenth of a
+//! second in which nobody's keys arrive. Of handshakes those go on first that have begun: who has cost us a signature shall not be too late because others came.
 //! What is not done in this turn waits for the next, first come first served, and [`Share::waiting`] says that the engine should not
 //! sleep. The order of events of one leg is kept, since a leg has one receive in flight: the next bytes cannot come before the
 //! session was given these and asked again.
@@ -29,16 +33,19 @@ use sluice_link::id::SlotKey;
 
 use crate::buf::Buf;
 use crate::event::{Event, Leg};
-use crate::limits::{HANDSHAKE_TIME_PER_TURN, INTERACTIVE_BYTES_MAX, RECORD_COST_BYTES};
+use crate::limits::{ENDING_TIME_PER_TURN, HANDSHAKE_TIME_PER_TURN, INTERACTIVE_BYTES_MAX, RECORD_COST_BYTES};
 use crate::session::Stage;
 
-/// Events that wait for their turn. Bounded by the number of sessions, two for each.
+/// Events that wait for their turn. Bounded by the number of sessions, four for each: of each leg what it received or
+/// that it has ended, and that a send has failed.
 #[derive(Debug, Default)]
 pub struct Share {
     hellos: VecDeque<(SlotKey, Event)>,
     /// Handshakes that we have answered to.
     begun: VecDeque<(SlotKey, Event)>,
     bulk: BinaryHeap<Long>,
+    /// Ends of sides.
+    ends: VecDeque<(SlotKey, Event)>,
     /// Where the last long read ended that was worked on, on the line of bytes. It is as long as five centuries at 1 GiB/s.
     reached: u64,
     /// Where that was when this turn began, and the one before.
@@ -49,10 +56,33 @@ pub struct Share {
     come: u64,
     steps_left: u32,
     /// Of the turn's time for handshakes.
-    time_left: Duration,
-    /// What was given out last is a step of a handshake.
-    shakes: bool,
+    shake_left: Duration,
+    /// Of its time for ends.
+    end_left: Duration,
+    /// What this turn does of the two, once that is known, or else did the one before.
+    one_of_two: OneOfTwo,
+    /// What was given out last.
+    gave: Gave,
     bytes_left: usize,
+}
+
+/// Ends and handshakes are never in the same turn, if both wait they alternate: a turn is what somebody who types waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum OneOfTwo {
+    #[default]
+    LastEnds,
+    LastShakes,
+    Ends,
+    Shakes,
+}
+
+/// Whose time it is.
+#[derive(Clone, Copy, Debug, Default)]
+enum Gave {
+    #[default]
+    Bulk,
+    End,
+    Shake,
 }
 
 impl Share {
@@ -62,18 +92,36 @@ impl Share {
         Self::default()
     }
 
-    /// A turn begins, with `handshake_steps` and `bulk_bytes` to give away. Of each at least one is done, whatever it costs; another step
-    /// of a handshake only while there is time, too.
+    /// A turn begins, with `handshake_steps` and `bulk_bytes` to give away. Of bulk at least one read is done, whatever it costs, and either an
+    /// end or a step of a handshake; another one of those only while there is time for it, too.
     pub fn begin(&mut self, handshake_steps: u32, bulk_bytes: u32) {
         self.steps_left = handshake_steps.max(1);
-        self.time_left = HANDSHAKE_TIME_PER_TURN;
+        self.shake_left = HANDSHAKE_TIME_PER_TURN;
+        self.end_left = ENDING_TIME_PER_TURN;
+        self.one_of_two = match self.one_of_two {
+            OneOfTwo::LastEnds | OneOfTwo::Ends => OneOfTwo::LastEnds,
+            OneOfTwo::LastShakes | OneOfTwo::Shakes => OneOfTwo::LastShakes,
+        };
         self.bytes_left = (bulk_bytes as usize).max(1);
         self.turns = [self.reached, self.turns[0]];
     }
 
     /// Gives `event` back if it is to be handled at once, or keeps it. `stage` is that of its session.
     pub fn sort(&mut self, key: SlotKey, stage: Stage, event: Event) -> Option<Event> {
-        let Event::Received { leg, buf, .. } = &event else { return Some(event) };
+        let (leg, buf) = match &event {
+            Event::Received { leg, buf, .. } => (leg, buf),
+            Event::Eof { .. } | Event::Failed { .. } => {
+                self.ends.push_back((key, event));
+                return None;
+            }
+            Event::Sent { .. }
+            | Event::Connected
+            | Event::Control { .. }
+            | Event::HandedOver { .. }
+            | Event::Told(_)
+            | Event::Due
+            | Event::End(_) => return Some(event),
+        };
         match stage {
             Stage::Hello => self.hellos.push_back((key, event)),
             Stage::Handshake => self.begun.push_back((key, event)),
@@ -97,15 +145,31 @@ impl Share {
         {
             self.reached = self.reached.max(ends);
             self.bytes_left = self.bytes_left.saturating_sub(bytes(&event));
-            self.shakes = false;
+            self.gave = Gave::Bulk;
             return Some((key, event));
         }
-        if self.time_left.is_zero() {
-            return None;
+        match self.which() {
+            OneOfTwo::Ends => {
+                self.gave = Gave::End;
+                if self.end_left.is_zero() { None } else { self.ends.pop_front() }
+            }
+            _ if self.shake_left.is_zero() => None,
+            _ => {
+                self.steps_left = self.steps_left.checked_sub(1)?;
+                self.gave = Gave::Shake;
+                self.begun.pop_front().or_else(|| self.hellos.pop_front())
+            }
         }
-        self.steps_left = self.steps_left.checked_sub(1)?;
-        self.shakes = true;
-        self.begun.pop_front().or_else(|| self.hellos.pop_front())
+    }
+
+    /// What this turn does of the two.
+    fn which(&mut self) -> OneOfTwo {
+        if matches!(self.one_of_two, OneOfTwo::LastEnds | OneOfTwo::LastShakes) {
+            let shakes = !self.begun.is_empty() || !self.hellos.is_empty();
+            let ends = !self.ends.is_empty() && (!shakes || self.one_of_two == OneOfTwo::LastShakes);
+            self.one_of_two = if ends { OneOfTwo::Ends } else { OneOfTwo::Shakes };
+        }
+        self.one_of_two
     }
 
     /// Where on the line of bytes a read of `len` bytes ends: behind the last one of its direction. Who comes back in the next turn is
@@ -128,8 +192,10 @@ impl Share {
 
     /// What was given out last took so long.
     pub fn took(&mut self, time: Duration) {
-        if self.shakes {
-            self.time_left = self.time_left.saturating_sub(time);
+        match self.gave {
+            Gave::Bulk => {}
+            Gave::End => self.end_left = self.end_left.saturating_sub(time),
+            Gave::Shake => self.shake_left = self.shake_left.saturating_sub(time),
         }
     }
 
@@ -139,10 +205,16 @@ impl Share {
         self.backlog() > 0
     }
 
+    /// Hellos that wait.
+    #[must_use]
+    pub fn hellos(&self) -> usize {
+        self.hellos.len()
+    }
+
     /// Events that wait.
     #[must_use]
     pub fn backlog(&self) -> usize {
-        self.bulk.len() + self.begun.len() + self.hellos.len()
+        self.bulk.len() + self.ends.len() + self.begun.len() + self.hellos.len()
     }
 }
 
@@ -216,6 +288,7 @@ mod tests {
 
     use super::*;
     use crate::buf::{Class, Pool, PoolSizes};
+    use crate::event::{Doing, Fault};
 
     fn key(slot: u32) -> SlotKey {
         SlotKey { slot: Slot(slot), generation: Generation(0) }
@@ -290,7 +363,7 @@ mod tests {
             share.begin(2, 1);
             std::iter::from_fn(|| share.next().inspect(|_| share.took(took))).count()
         };
-        assert_eq!(turn(Duration::from_micros(80)), 2);
+        assert_eq!(turn(HANDSHAKE_TIME_PER_TURN / 2), 2);
         assert_eq!(turn(HANDSHAKE_TIME_PER_TURN), 1);
         assert_eq!(turn(Duration::from_millis(9)), 1, "one at least");
         // A long read is no handshake.
@@ -303,6 +376,40 @@ mod tests {
             .count()
         };
         assert_eq!(turn(), 3);
+    }
+
+    #[test]
+    fn ends_are_behind_streams_and_take_turns_with_handshakes() {
+        let mut pool = Pool::new(PoolSizes::default());
+        let mut share = Share::new();
+        let lost = || Event::Failed { leg: Leg::Client, during: Doing::Receiving, fault: Fault::Reset };
+        for slot in 0..6 {
+            let stage = if slot % 2 == 0 { Stage::Splice } else { Stage::Hello };
+            assert!(share.sort(key(slot), stage, lost()).is_none());
+        }
+        assert!(share.sort(key(6), Stage::Splice, Event::Eof { leg: Leg::Host, kept: None }).is_none());
+        for slot in 10..13 {
+            assert!(share.sort(key(slot), Stage::Hello, read(&mut pool, 100)).is_none());
+        }
+        assert!(share.sort(key(20), Stage::Splice, read(&mut pool, 100_000)).is_none());
+        assert_eq!((share.backlog(), share.hellos()), (11, 3));
+        // A session's end takes a third of the time that a turn has for ends.
+        let mut turn = || {
+            share.begin(1, 1);
+            let each = std::iter::from_fn(|| share.next().inspect(|_| share.took(ENDING_TIME_PER_TURN.div_f64(2.5))));
+            each.map(|(key, _)| key.slot.0).collect::<Vec<_>>()
+        };
+        let turns: Vec<_> = (0..7).map(|_| turn()).collect();
+        assert_eq!(turns, [vec![20, 10], vec![0, 1, 2], vec![11], vec![3, 4, 5], vec![12], vec![6], vec![]]);
+        // Whoever is alone has every turn.
+        for slot in 0..2 {
+            share.sort(key(slot), Stage::Preface, lost());
+        }
+        let mut turn = || {
+            share.begin(1, 1);
+            std::iter::from_fn(|| share.next().inspect(|_| share.took(Duration::from_secs(1)))).count()
+        };
+        assert_eq!([turn(), turn(), turn()], [1, 1, 0], "one at least");
     }
 
     #[test]

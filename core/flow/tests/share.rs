@@ -173,17 +173,16 @@ fn who_types_waits_for_a_turn_and_no_longer_whatever_others_do() {
         ("beside both", Beside { copies: 32, ..hellos }),
     ];
     println!("{:<50} {:>9} {:>9} {:>9} {:>12}", "µs", "p50", "p99", "highest", "handshakes/s");
-    // The longest turn: the bulk bytes of one and a read on top, the steps of handshakes, and the keystrokes that came meanwhile.
+    // The longest turn: the bulk bytes of one and a read on top, a step of a handshake, and the keystrokes that came meanwhile.
     let bytes = u64::from(limits.bulk_bytes_per_turn) + Class::Bulk.reads() as u64;
     let bulk = bytes * BYTE_PS / 1_000 + 6 * READ_NS;
-    let steps = u64::from(limits.handshake_steps_per_turn) * HELLO_NS;
     for (what, beside) in all {
         let (waits, done) = play(beside, &limits);
         let p99 = all_but_one_in(100, &waits);
         let highest = all_but_one_in(waits.len(), &waits);
         println!("{what:<50} {:>9} {:>9} {:>9} {done:>12}", waits[waits.len() / 2] / 1_000, p99 / 1_000, highest / 1_000);
-        // A signature with RSA takes all the time that a turn has for handshakes.
-        let shake = if beside.rsa { 3 * HELLO_NS } else { steps };
+        // A signature takes all the time that a turn has for handshakes.
+        let shake = if beside.rsa { 3 * HELLO_NS } else { HELLO_NS };
         let turn = TURN_NS + if beside.copies > 0 { bulk } else { 0 } + if beside.hellos_per_second > 0 { shake } else { 0 };
         // Its own turn may have begun just before it came; those who came in the same turn are before it.
         assert!(p99 <= turn + 8 * KEY_NS + TURN_NS, "{what}: {p99} ns, a turn takes {turn}");

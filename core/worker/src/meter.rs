@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use sluice_flow::buf::Class;
+use sluice_flow::limits::HELLOS_MAX;
 use sluice_flow::port::{Engine, EngineFault};
 use sluice_link::count::Counters;
 use sluice_link::id::WorkerId;
@@ -91,16 +92,19 @@ impl<E: Engine> Worker<E> {
         count.sessions.set(sessions as u64);
         count.slots_free.set(most.saturating_sub(sessions) as u64);
         // Closed when nothing is left or a tenth of the buffers; opened again a little below, lest it swing.
-        let accept = if self.accepting {
+        self.has_room = if self.has_room {
             sessions < most && left * 10 >= all
         } else {
             sessions + most / 64 < most.max(1) && left * 5 >= all
         };
+        // Whoever is let in when there are more hellos than can be answered waits, signed for long after he has gone. Outside he costs
+        // nothing, and is passed over.
+        let accept = self.has_room && self.share.hellos() < if self.accepting { HELLOS_MAX } else { HELLOS_MAX / 2 };
         if accept != self.accepting {
             self.accepting = accept;
             self.engine.accept(accept);
         }
-        let takes = accept && self.phase == Phase::Running;
+        let takes = self.has_room && self.phase == Phase::Running;
         self.balance.set_open(takes);
         self.count.accepting.set(u64::from(takes));
     }

@@ -22,6 +22,7 @@ use crossbeam_utils::CachePadded;
 use sluice_flow::admit::Admit;
 use sluice_flow::event::Event;
 use sluice_flow::intent::Intent;
+use sluice_flow::limits::ENDING_TIME_PER_TURN;
 use sluice_flow::port::{Engine, EngineFault, Happening};
 use sluice_flow::session::Stage;
 use sluice_flow::share::Share;
@@ -45,7 +46,7 @@ use crate::tenant::Tenant;
 
 /// Letters from control that one turn takes.
 const LETTERS_PER_TURN: usize = 64;
-/// Sessions that one turn ends when many are to be ended.
+/// Sessions that one turn ends at most when many are to be ended, and there is time.
 const ENDINGS_PER_TURN: usize = 256;
 /// How long to sleep while control owes room for reports: nobody rings when room comes.
 const OWED_RETRY: Duration = Duration::from_millis(50);
@@ -100,9 +101,13 @@ pub(crate) struct Worker<E> {
     /// Sessions that ended while their ticket was with control. Their records wait for the answer, so that a launch that was
     /// redeemed for nobody reaches control's books. At most [`crate::mailbox::TELL_CREDIT`].
     pub(crate) orphans: HashMap<SlotKey, Closed>,
-    ending: VecDeque<(SlotKey, Reason)>,
+    /// Sessions that are to be ended.
+    ending: VecDeque<Ending>,
     pub(crate) phase: Phase,
+    /// Its listeners give connections.
     pub(crate) accepting: bool,
+    /// There is room for more sessions.
+    pub(crate) has_room: bool,
     rotate_at: Moment,
     pub(crate) now: Moment,
     pub(crate) intents: Vec<Intent>,
@@ -110,6 +115,15 @@ pub(crate) struct Worker<E> {
     due: Vec<SlotKey>,
     /// A session has had something to send since the engine was last told to.
     pub(crate) spoke: bool,
+}
+
+/// A session that is to be ended.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    key: SlotKey,
+    reason: Reason,
+    /// Only if it has not shown a ticket by then.
+    early: bool,
 }
 
 /// What a worker is made of.
@@ -156,6 +170,7 @@ impl<E: Engine> Worker<E> {
             ending: VecDeque::new(),
             phase: Phase::Running,
             accepting: true,
+            has_room: true,
             rotate_at: if parts.id.0 == 0 { now } else { Moment::NEVER },
             now,
             intents: Vec::new(),
@@ -294,6 +309,7 @@ impl<E: Engine> Worker<E> {
     fn publish(&mut self, publication: Publication) {
         if publication.resumes && matches!(self.phase, Phase::Draining(_)) {
             self.phase = Phase::Running;
+            self.ending.clear();
         }
         for id in publication.close {
             self.engine.unlisten(id);
@@ -315,11 +331,19 @@ impl<E: Engine> Worker<E> {
         if self.stopping() {
             return;
         }
-        self.close_doors();
+        let begins = !matches!(self.phase, Phase::Draining(_));
         self.phase = Phase::Draining(deadline);
-        let early = |stage| matches!(stage, Some(Stage::Hello | Stage::Handshake | Stage::Preface));
-        let keys = self.slots.keys().filter(|&key| early(self.slots.get(key).and_then(Tenant::stage)));
-        self.ending.extend(keys.map(|key| (key, Reason::Drained)));
+        if begins {
+            self.close_doors();
+            let early: Vec<SlotKey> = self.slots.keys().filter(|&key| self.is_early(key)).collect();
+            self.ending.extend(early.into_iter().map(|key| Ending { key, reason: Reason::Drained, early: true }));
+        }
+    }
+
+    /// Whether a session has not shown a ticket yet.
+    fn is_early(&self, key: SlotKey) -> bool {
+        let stage = self.slots.get(key).and_then(Tenant::stage);
+        matches!(stage, Some(Stage::Hello | Stage::Handshake | Stage::Preface))
     }
 
     fn begin_stop(&mut self) {
@@ -338,7 +362,7 @@ impl<E: Engine> Worker<E> {
 
     fn end_all(&mut self, reason: Reason) {
         self.ending.clear();
-        self.ending.extend(self.slots.keys().map(|key| (key, reason)));
+        self.ending.extend(self.slots.keys().map(|key| Ending { key, reason, early: false }));
     }
 
     fn stopping(&self) -> bool {
@@ -374,9 +398,19 @@ impl<E: Engine> Worker<E> {
     }
 
     fn endings(&mut self) {
+        if self.ending.is_empty() {
+            return;
+        }
+        let begun = (self.clock)();
         for _ in 0..ENDINGS_PER_TURN {
-            let Some((key, reason)) = self.ending.pop_front() else { break };
-            self.step(key, Event::End(reason));
+            let Some(Ending { key, reason, early }) = self.ending.pop_front() else { break };
+            if !early || self.is_early(key) {
+                self.step(key, Event::End(reason));
+            }
+            // Those who stay shall not notice. Who stops has nobody who stays.
+            if !self.stopping() && (self.clock)().since(begun) >= ENDING_TIME_PER_TURN {
+                break;
+            }
         }
     }
 }
@@ -384,7 +418,8 @@ impl<E: Engine> Worker<E> {
 #[cfg(test)]
 mod tests {
     use sluice_flow::buf::{Chain, Class};
-    use sluice_flow::event::Leg;
+    use sluice_flow::event::{Doing, Fault, Leg};
+    use sluice_flow::limits::HELLOS_MAX;
     use sluice_flow::port::Door;
     use sluice_link::ask::Ask;
     use sluice_link::id::{Generation, ListenerId};
@@ -535,6 +570,51 @@ mod tests {
         bench.worker.cut(keys[0], Reason::Killed);
         bench.turn(vec![Happening::Released(keys[0])]);
         assert_eq!(bench.log().accepting, [false, true]);
+    }
+
+    #[test]
+    fn clients_wait_outside_while_more_hellos_wait_than_are_answered_soon() {
+        let most = u32::try_from(HELLOS_MAX).unwrap();
+        let mut bench = Bench::new(2 * most);
+        let keys = bench.arrive(most);
+        let steps = bench.worker.served.snapshot.limits.handshake_steps_per_turn as usize;
+        for key in keys {
+            let buf = bench.worker.engine.pool().take(Class::Small).unwrap();
+            bench.worker.share.sort(key, Stage::Hello, Event::Received { leg: Leg::Client, buf, more: false });
+        }
+        bench.worker.numbers();
+        assert_eq!(bench.log().accepting, [false]);
+        assert_eq!(bench.worker.count.read().accepting, 1, "it is well, and has room");
+        let mut turns = 0;
+        while bench.log().accepting == [false] {
+            bench.turn(vec![]);
+            turns += 1;
+        }
+        assert_eq!((bench.log().accepting.clone(), turns), (vec![false, true], (HELLOS_MAX / 2 + 1).div_ceil(steps)));
+    }
+
+    #[test]
+    fn a_crowd_that_leaves_at_once_is_shown_out_a_few_a_turn() {
+        let mut bench = Bench::new(100);
+        let keys = bench.arrive(60);
+        let lost = |key: &SlotKey| {
+            let event = Event::Failed { leg: Leg::Client, during: Doing::Receiving, fault: Fault::Reset };
+            Happening::Session { key: *key, event }
+        };
+        // Each look at the clock finds it later, and each end is between two of them.
+        passing(Duration::from_micros(10));
+        bench.turn(keys.iter().map(lost).collect());
+        let shown_out = |bench: &mut Bench| bench.log().released.len();
+        assert_eq!((shown_out(&mut bench), bench.worker.share.backlog()), (5, 55));
+        bench.turn(vec![]);
+        assert_eq!((shown_out(&mut bench), bench.log().waits.last()), (10, Some(&Some(Duration::ZERO))));
+        // Nor is it otherwise if it is us who end them.
+        bench.slit.put(Letter::Tell(Tell::Drain { deadline: Moment::NEVER })).unwrap();
+        bench.turn(vec![]);
+        passing(Duration::ZERO);
+        assert!((11..30).contains(&shown_out(&mut bench)), "{}", shown_out(&mut bench));
+        bench.turn(vec![]);
+        assert_eq!(bench.log().released.len(), 60);
     }
 
     #[test]

@@ -466,7 +466,7 @@ const LIMITS_KEYWORDS: &[Argument] = &[
     Argument::optional(
         "handshakeStepsPerTurn",
         Kind::Number { min: 1, max: 65_535, unit: "steps" },
-        "Handshake steps per turn of a worker's loop, at most; none is begun after 150 µs of them. More wait, so that a storm of logins does not stop those who work.",
+        "Handshake steps per turn of a worker's loop, at most; none is begun after 60 µs of them. More wait, so that a storm of logins does not stop those who work.",
     )
     .or("2"),
 ];

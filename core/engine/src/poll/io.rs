@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use sluice_flow::buf::{Chain, Class, Then};
 use sluice_flow::event::{Doing, Event, Fault, Leg};
 use sluice_flow::intent::{Into, Peer};
-use sluice_flow::port::{Happening, SlotKey};
+use sluice_flow::port::{GONE_PER_TURN, Happening, SlotKey};
 
 use super::slot::{End, Side, Slot, Wish};
 use super::token::Source;
@@ -349,7 +349,7 @@ impl PollEngine {
         self.connect_failed(key, fault);
     }
 
-    /// One connection: whoever comes waits in the kernel's backlog, and not in front of those who are here.
+    /// One connection of somebody who is there: whoever else comes waits in the kernel's backlog, and not in front of those who are here.
     fn try_accept(&mut self, index: usize, happened: &mut Vec<Happening>) {
         let Some(Some(listener)) = self.listeners.get_mut(index) else { return };
         listener.queued = false;
@@ -361,29 +361,32 @@ impl PollEngine {
             self.queue_accept(index);
             return;
         }
-        match sock::accept(listener.socket.as_fd(), Mode::NonBlocking) {
-            Ok(socket) => {
-                let at = socket.as_fd();
-                // Without an address it was reset while it waited; nobody is there to talk to.
-                if let (Ok(client), Ok(local)) = (sock::peer_address(at), sock::local_address(at)) {
-                    let door = self.doors.open(socket);
-                    happened.push(Happening::Accepted { listener: listener.id, door, client, local });
-                }
-            }
-            Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                listener.ready = false;
-                return;
-            }
-            Err(e) => match trouble(e.raw_os_error().unwrap_or_default()) {
-                Trouble::None => {}
-                trouble @ (Trouble::RanOut | Trouble::Strange) => {
-                    if trouble == Trouble::RanOut {
-                        self.spare.shed(listener.socket.as_fd());
+        // Whoever has no address was reset while he waited; nobody is there to talk to.
+        for _ in 0..=GONE_PER_TURN {
+            match sock::accept(listener.socket.as_fd(), Mode::NonBlocking) {
+                Ok(socket) => {
+                    let at = socket.as_fd();
+                    if let (Ok(client), Ok(local)) = (sock::peer_address(at), sock::local_address(at)) {
+                        let door = self.doors.open(socket);
+                        happened.push(Happening::Accepted { listener: listener.id, door, client, local });
+                        break;
                     }
-                    listener.paused = Some(now() + ACCEPT_PAUSE);
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    listener.ready = false;
                     return;
                 }
-            },
+                Err(e) => match trouble(e.raw_os_error().unwrap_or_default()) {
+                    Trouble::None => break,
+                    trouble @ (Trouble::RanOut | Trouble::Strange) => {
+                        if trouble == Trouble::RanOut {
+                            self.spare.shed(listener.socket.as_fd());
+                        }
+                        listener.paused = Some(now() + ACCEPT_PAUSE);
+                        return;
+                    }
+                },
+            }
         }
         self.queue_accept(index);
     }

@@ -103,7 +103,9 @@ impl RingEngine {
     pub(super) fn accepted(&mut self, accepted: Accepted) -> Option<Happening> {
         let Accepted { listener, socket } = accepted;
         let errno = socket.as_ref().err().copied();
+        let came = socket.is_ok();
         let happening = socket.ok().and_then(|socket| self.admit(listener, socket));
+        self.passed_over |= came && happening.is_none();
         self.accept_ended(listener, errno);
         happening
     }

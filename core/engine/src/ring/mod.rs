@@ -39,7 +39,9 @@ use std::time::Duration;
 use sluice_flow::buf::{Class, Pool};
 use sluice_flow::event::{Event, Leg, Way};
 use sluice_flow::intent::Intent;
-use sluice_flow::port::{Door, Engine, EngineFault, HAPPENINGS_PER_TURN, Happening, ListenerId, Moment, SlotKey, Tally};
+use sluice_flow::port::{
+    Door, Engine, EngineFault, GONE_PER_TURN, HAPPENINGS_PER_TURN, Happening, ListenerId, Moment, SlotKey, Tally,
+};
 use sluice_flow::tls::TrafficKeys;
 
 use self::accept::{LISTENERS_MAX, Listener};
@@ -78,6 +80,8 @@ pub struct RingEngine {
     bulk_left: usize,
     listeners: Vec<Option<Listener>>,
     accepting: bool,
+    /// A connection has been accepted whose client was gone; the next one is not known yet.
+    passed_over: bool,
     doors: Doors,
     spare: Spare,
     wake: Option<OwnedFd>,
@@ -152,6 +156,7 @@ impl RingEngine {
             bulk_left: 0,
             listeners: Vec::new(),
             accepting: true,
+            passed_over: false,
             doors: Doors::default(),
             spare: Spare::new(),
             wake: None,
@@ -203,6 +208,16 @@ impl RingEngine {
         slot.generation = key.generation;
         *slot.side_mut(Leg::Client) = slot::Side::new(socket);
         *slot.side_mut(Leg::Host) = slot::Side::new(None);
+    }
+
+    /// Hands out what the kernel has completed, until `happened` is as long as `limit`.
+    fn reap(&mut self, limit: usize, happened: &mut Vec<Happening>) {
+        let mut reaped = std::mem::take(&mut self.reaped);
+        self.queue.reap(&mut reaped, limit - happened.len());
+        for completion in reaped.drain(..) {
+            happened.extend(self.handle(completion));
+        }
+        self.reaped = reaped;
     }
 
     /// Hands one completion to the file of its operation.
@@ -353,13 +368,14 @@ impl Engine for RingEngine {
         let busy = n > 0 || self.bulk_left == 0 && !self.waiting.is_empty();
         let wait = if busy { Some(Duration::ZERO) } else { [wait, chores].into_iter().flatten().min() };
         self.enter(wait)?;
-
-        let mut reaped = std::mem::take(&mut self.reaped);
-        self.queue.reap(&mut reaped, limit - happened.len());
-        for completion in reaped.drain(..) {
-            happened.extend(self.handle(completion));
+        self.reap(limit, happened);
+        for _ in 0..GONE_PER_TURN {
+            if !std::mem::take(&mut self.passed_over) || happened.len() == limit {
+                break;
+            }
+            self.queue.enter(Wait::No)?;
+            self.reap(limit, happened);
         }
-        self.reaped = reaped;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sluice_engine::{Choice, EngineSettings};
 use sluice_flow::event::Leg;
-use sluice_flow::port::{Engine as _, ListenerId};
+use sluice_flow::port::{Engine as _, GONE_PER_TURN, ListenerId};
 
 use crate::kit::{Bench, alone, descriptors, settings};
 
@@ -184,9 +184,10 @@ pub(crate) fn a_storm_of_clients_is_served_to_the_last(choice: Choice) {
     if !alone("a_storm_of_clients_is_served_to_the_last", choice, None) {
         return;
     }
+    // As many as a listener lets wait, at most.
     let backlog: u64 = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap().trim().parse().unwrap();
     let descriptors = sluice_engine::raise_descriptor_limit(10_000).unwrap();
-    let storm = 3000.min(backlog - 1).min(descriptors / 3);
+    let storm = 1000.min(backlog - 1).min(descriptors / 3);
     let mut bench = Bench::with(choice, &EngineSettings { sessions: 8, ..settings() });
     let addr = bench.listen(0);
     let mut clients: HashMap<_, _> = (0..storm)
@@ -204,6 +205,28 @@ pub(crate) fn a_storm_of_clients_is_served_to_the_last(choice: Choice) {
             expect_reset(clients.remove(&visitor.client).unwrap());
         }
     }
+}
+
+/// Whoever is there is not served behind all those who have left while they waited, as slowly as if they were there.
+pub(crate) fn who_has_left_is_passed_over(choice: Choice) {
+    const LEFT: usize = 30;
+    let mut bench = Bench::new(choice);
+    let addr = bench.listen(0);
+    for _ in 0..LEFT {
+        let client = TcpStream::connect(addr).unwrap();
+        socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    let client = TcpStream::connect(addr).unwrap();
+    let turns = (1..=LEFT).find(|_| {
+        bench.turn(Some(Duration::ZERO));
+        !bench.visitors.is_empty()
+    });
+    let most = LEFT.div_ceil(GONE_PER_TURN + 1) + 2;
+    assert!(turns.is_some_and(|turns| turns <= most), "{turns:?} turns, {most} at most");
+    let visitor = bench.visitor();
+    assert_eq!(visitor.client, client.local_addr().unwrap());
+    bench.engine.refuse(visitor.door);
+    expect_reset(client);
 }
 
 pub(crate) fn without_descriptors_accepting_pauses_and_recovers(choice: Choice) {

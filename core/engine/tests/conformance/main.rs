@@ -51,6 +51,7 @@ both! {
         listeners_come_and_go
         a_hundred_clients_at_once
         a_storm_of_clients_is_served_to_the_last
+        who_has_left_is_passed_over
         without_descriptors_accepting_pauses_and_recovers;
     streaming:
         single_bytes_arrive_in_order
