@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::drive::SINCE_SENT;
 use crate::report::Outcome;
 use crate::stage::{self, Ended, Gateway, NAME, UNDER_LOAD, spread};
 
@@ -79,6 +80,13 @@ fn latency(outcome: &Outcome, at: usize) -> f64 {
 /// The 99th percentile, in microseconds.
 pub(crate) fn p99(outcome: &Outcome) -> f64 {
     latency(outcome, 2)
+}
+
+/// The same from the moment at which each message was really sent.
+#[expect(clippy::cast_precision_loss, reason = "figures to print")]
+pub(crate) fn p99_since_sent(outcome: &Outcome) -> f64 {
+    let taken = outcome.latencies.iter().find(|latency| latency.name == SINCE_SENT).and_then(|latency| latency.histogram().ok());
+    taken.map_or(0.0, |taken| taken.value_at_quantile(0.99) as f64)
 }
 
 /// A figure of all rounds: the median, and the lowest and highest behind it.

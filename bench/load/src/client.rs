@@ -11,6 +11,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 use crate::Load;
+use crate::clock::now;
 use crate::fault::{Fault, machine};
 use crate::load::source;
 use crate::sink::ORDER_BYTES;
@@ -40,6 +41,15 @@ pub(crate) struct Message {
     pub(crate) kind: usize,
     /// Bytes of the answer that are to come.
     pub(crate) left: usize,
+    /// When it was sent.
+    pub(crate) sent: Instant,
+}
+
+impl Message {
+    /// One that is due then, and whose answer will be `left` bytes.
+    pub(crate) fn new(due: Instant, kind: usize, left: usize) -> Self {
+        Self { due, kind, left, sent: due }
+    }
 }
 
 /// A connection to the target.
@@ -160,8 +170,9 @@ impl Client {
         self.wire.write(bytes)
     }
 
-    /// Sends a message whose answer will be `left` bytes.
+    /// Sends a message.
     pub(crate) fn say(&mut self, bytes: &[u8], message: Message) -> Result<(), Fault> {
+        let message = Message { sent: now(), ..message };
         self.messages.push_back(message);
         let taken = self.write(bytes);
         if taken < bytes.len() {

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use crate::beside::{self, Rank, p99, percentiles, shown};
+use crate::beside::{self, Rank, p99, p99_since_sent, percentiles, shown};
 use crate::drive::Crew;
 use crate::fault::Fault;
 use crate::progress::Progress;
@@ -62,6 +62,11 @@ impl Round {
         p99(&self.beside) / p99(&self.quiet).max(1.0)
     }
 
+    /// The same, less what the generator was late by.
+    fn ratio_since_sent(&self) -> f64 {
+        p99_since_sent(&self.beside) / p99_since_sent(&self.quiet).max(1.0)
+    }
+
     /// First flights per second that the gateway does when it has nothing else to do.
     fn able(&self) -> f64 {
         self.able.units / self.able.seconds
@@ -89,13 +94,14 @@ fn overload(plan: &Plan, dir: &Path) -> Result<(), Fault> {
     for number in 1..=plan.scenario.rounds() {
         let round = round(plan.times, &gateway, dir, host, seconds)?;
         say(&format!(
-            "round {number}: able to {:.0} first flights/s, {:.0} begun, {:.0} answered; streams p99 {:.0} µs alone, {:.0} µs beside: {:.2}",
+            "round {number}: able to {:.0} first flights/s, {:.0} begun, {:.0} answered; streams p99 {:.0} µs alone, {:.0} µs beside: {:.2}, since sent {:.2}",
             round.able(),
             round.offered(),
             round.storm.units / round.storm.seconds,
             p99(&round.quiet),
             p99(&round.beside),
-            round.ratio()
+            round.ratio(),
+            round.ratio_since_sent()
         ));
         done.push(round);
     }
@@ -145,7 +151,7 @@ fn table(rounds: &[Round]) -> String {
          | answered in the storm, within 250 ms | {} |\n\n\
          | µs | p50 | p90 | p99 | p99.9 | highest |\n| --- | --- | --- | --- | --- | --- |\n\
          | keystrokes of 50 streams, alone | {} |\n| the same beside the storm | {} |\n\n\
-         p99 of streams beside the storm to p99 alone: **{}**.",
+         p99 of streams beside the storm to p99 alone: **{}**. From when each was really sent, {} µs to {} µs: **{}**.",
         from.machine,
         from.load_average,
         from.commit,
@@ -157,5 +163,8 @@ fn table(rounds: &[Round]) -> String {
         percentiles(rounds.iter().map(|round| &round.quiet)),
         percentiles(rounds.iter().map(|round| &round.beside)),
         of(Round::ratio, 2),
+        of(|round| p99_since_sent(&round.beside), 0),
+        of(|round| p99_since_sent(&round.quiet), 0),
+        of(Round::ratio_since_sent, 2),
     )
 }

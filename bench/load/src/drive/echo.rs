@@ -19,7 +19,7 @@ pub(super) fn run(mut hand: Hand<'_>, size: usize, rate: Option<u32>) -> Result<
     let left = bytes.len();
     if rate.is_none() {
         for client in &mut hand.clients {
-            client.say(&bytes, Message { due: now(), kind: 0, left })?;
+            client.say(&bytes, Message::new(now(), 0, left))?;
         }
     }
     // A thread may have no part in a low rate.
@@ -32,7 +32,7 @@ pub(super) fn run(mut hand: Hand<'_>, size: usize, rate: Option<u32>) -> Result<
             while next <= now() {
                 let at = turn_of % hand.clients.len();
                 turn_of += 1;
-                hand.clients[at].say(&bytes, Message { due: next, kind: 0, left })?;
+                hand.clients[at].say(&bytes, Message::new(next, 0, left))?;
                 next += every;
                 behind += 1;
                 if behind > BACKLOG_MAX {
@@ -53,10 +53,13 @@ pub(super) fn run(mut hand: Hand<'_>, size: usize, rate: Option<u32>) -> Result<
             let arrived = now();
             for message in done.drain(..) {
                 if rate.is_none() {
-                    hand.clients[at].say(&bytes, Message { due: arrived, kind: 0, left })?;
+                    hand.clients[at].say(&bytes, Message::new(arrived, 0, left))?;
                 }
                 hand.units += 1;
                 hand.record(0, message.due, arrived);
+                if rate.is_some() {
+                    hand.record(1, message.sent, arrived);
+                }
             }
         }
         Ok(())

@@ -110,7 +110,7 @@ pub(super) fn run(mut hand: Hand<'_>, mix: &Mix) -> Result<Share, Fault> {
             let kind = mix.role(number);
             let role = &ROLES[kind];
             for _ in 0..role.burst {
-                hand.clients[number].say(&questions[kind], Message { due, kind, left: role.down })?;
+                hand.clients[number].say(&questions[kind], Message::new(due, kind, role.down))?;
             }
             schedule.push(Reverse((due + role.every, number)));
         }

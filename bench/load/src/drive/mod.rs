@@ -53,6 +53,9 @@ const WAITING_SECONDS: f64 = 2.0;
 pub(crate) const LATENCY_MICROS_MAX: u64 = 60_000_000;
 /// Looks at the process under load, and at what was done, within a window.
 const SAMPLES: u32 = 60;
+/// What the latency from the moment at which a message was really sent is called. Where all is on schedule no target can make the generator
+/// late, so that what is late by then is the generator.
+pub(crate) const SINCE_SENT: &str = "since it was sent";
 /// Bytes in a GiB.
 const GIB: f64 = (1_u64 << 30) as f64;
 
@@ -287,7 +290,8 @@ impl Work {
         match self {
             Self::Connect(_) => vec!["connect to echo".to_owned()],
             Self::Hello { .. } => vec!["hello to answer".to_owned()],
-            Self::Echo { .. } => vec!["there and back".to_owned()],
+            Self::Echo { rate: None, .. } => vec!["there and back".to_owned()],
+            Self::Echo { rate: Some(_), .. } => vec!["there and back".to_owned(), SINCE_SENT.to_owned()],
             Self::Ica(mix) => mix.names(),
             Self::Bulk(_) | Self::Idle { .. } | Self::Slow { .. } => Vec::new(),
         }

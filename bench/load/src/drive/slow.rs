@@ -28,7 +28,7 @@ fn use_each(hand: &mut Hand<'_>) -> Result<(), Fault> {
     let deadline = now() + patience(hand.connections);
     let mut events = Events::with_capacity(1024);
     for client in &mut hand.clients {
-        client.say(b"x", Message { due: now(), kind: 0, left: 1 })?;
+        client.say(b"x", Message::new(now(), 0, 1))?;
     }
     let mut waiting = hand.clients.len();
     while waiting > 0 {
