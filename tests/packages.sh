@@ -5,7 +5,7 @@ case "$1" in
 demo) wanted="gcc libc6-dev make ca-certificates" ;;
 test) wanted="gcc libc6-dev make ca-certificates iproute2 procps openssl curl socat ncat nmap haproxy prometheus slapd ldap-utils freeradius oathtool libnginx-mod-stream nginx-light hitch stunnel4 valgrind desktop-file-utils mandoc xdg-utils chromium libnss3-tools xvfb xdotool x11-utils zenity kdialog" ;;
 # The kernel itself is not installed: tests/old-kernel/boot.sh unpacks it.
-old-kernel) wanted="gcc libc6-dev make ca-certificates binutils qemu-system-x86 busybox-static" ;;
+old-kernel) wanted="gcc libc6-dev make ca-certificates openssl binutils qemu-system-x86 busybox-static" ;;
 *) echo "usage: $0 demo|test|old-kernel" >&2; exit 2 ;;
 esac
 missing=""

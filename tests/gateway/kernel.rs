@@ -1,18 +1,21 @@
 //! Records that the kernel shall seal and open (`-recordEngine KERNEL`): where it can it has the keys, and where it cannot our own engine
 //! serves, which is said and counted. Which of the two is to be seen, the machine's kernel decides, not the test.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 
-use sluicegate_tests::client::Client;
+use sluicegate_tests::client::{Client, request};
 use sluicegate_tests::deadline::until;
-use sluicegate_tests::gateway::Gateway;
+use sluicegate_tests::gateway::{Gateway, NAME};
 use sluicegate_tests::host::Host;
+use sluicegate_tests::tools::Running;
 
 use crate::{Pattern, wish};
 
 on_each_engine!(
     the_kernel_has_the_keys_or_it_is_said_that_it_has_not,
     it_is_switched_on_and_off_while_sessions_go_on,
+    openssl_does_not_notice,
     a_key_that_must_be_changed_ends_the_session_where_the_kernel_has_it,
 );
 
@@ -44,10 +47,14 @@ fn exchange(client: &mut Client, seed: u64) {
     for len in [1, 64, 1_460, 16_384, 16_385, 300_000] {
         let sent = Pattern::new(seed).bytes(len);
         client.stream.write_all(&sent).unwrap();
-        let mut back = vec![0; len];
-        client.stream.read_exact(&mut back).unwrap();
-        assert!(back == sent, "{len} bytes differ");
+        comes_back(&mut client.stream, &sent);
     }
+}
+
+fn comes_back(from: &mut impl Read, sent: &[u8]) {
+    let mut back = vec![0; sent.len()];
+    from.read_exact(&mut back).unwrap();
+    assert!(back == sent, "{} bytes differ", sent.len());
 }
 
 /// How often each of the two is in the log: that it can, and that it cannot, with the cure.
@@ -74,6 +81,41 @@ fn the_kernel_has_the_keys_or_it_is_said_that_it_has_not(engine: &'static str) {
     let counters = gateway.counters();
     let orderly: u64 = ["closed_finished", "closed_client_closed", "closed_host_closed"].iter().map(|name| counters[*name]).sum();
     assert_eq!((orderly, counters["buffers_lent"]), (3, 0), "{counters:?}");
+}
+
+/// Somebody else's TLS, whose records are sealed and opened by the kernel at our end: both versions and all ciphers.
+fn openssl_does_not_notice(engine: &'static str) {
+    let gateway = wish(engine).line("set ssl vserver vpn1 -recordEngine KERNEL").start();
+    let host = Host::echo();
+    let ciphers = [
+        ["-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256"],
+        ["-tls1_3", "-ciphersuites", "TLS_AES_256_GCM_SHA384"],
+        ["-tls1_3", "-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"],
+        ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"],
+        ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"],
+        ["-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"],
+    ];
+    for (sessions, args) in (1..).zip(ciphers) {
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-quiet", "-verify_return_error", "-servername", NAME]).args(args);
+        command.args(["-connect", &gateway.public().to_string(), "-CAfile"]).arg(&gateway.ca_file);
+        let mut running = Running::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()));
+        let (mut to, mut from) = (running.0.stdin.take().unwrap(), running.0.stdout.take().unwrap());
+        to.write_all(&[&[5, 1, 0], request(gateway.ticket(host.address).single().as_bytes()).as_slice()].concat()).unwrap();
+        let mut answer = [0; 12];
+        from.read_exact(&mut answer).unwrap_or_else(|e| panic!("{args:?}: {e}\n{}", gateway.log()));
+        assert_eq!(answer[..4], [5, 0, 5, 0], "{args:?}");
+        // Once before the kernel has the key for what comes in, and then with it. A pipe holds 64 KiB.
+        for round in 0..2 {
+            for len in [1, 1_460, 16_385, 60_000] {
+                let sent = Pattern::new(sessions + round).bytes(len);
+                to.write_all(&sent).unwrap();
+                comes_back(&mut from, &sent);
+            }
+            keys_become(&gateway, keys_of(sessions));
+        }
+        drop(to);
+    }
 }
 
 fn it_is_switched_on_and_off_while_sessions_go_on(engine: &'static str) {

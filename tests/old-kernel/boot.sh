@@ -50,6 +50,7 @@ grep '/deps/' "$here/tests" | while read -r program; do
     put "$program" "${name%-*}"
 done
 cc -static -O1 -o "$root/bin/deny_rings" tests/gateway/deny_rings.c
+cp "$(command -v openssl)" "$root/bin/"
 
 # TLS and ciphers. The kernel looks for ciphers by itself, by the name /sbin/modprobe.
 modules=$(cd "$here/kernel" && echo lib/modules/*)
