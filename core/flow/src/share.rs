@@ -11,7 +11,9 @@
 //! Interactive work is never behind bulk, and both are before ends and handshakes: a storm of logons must not be felt by somebody who
 //! types, nor that a crowd leaves all at once. To end a session costs some ten microseconds, most of them for the kernel to close its
 //! sockets; thousands of them in one turn, as a network that breaks down or an attacker brings them about, would be a tenth of a
-//! second in which nobody's keys arrive. Of handshakes those go on first that have begun: who has cost us a signature shall not be too late because others came.
+//! second in which nobody's keys arrive.
+//!
+//! Of handshakes those go on first that have begun: who has cost us a signature shall not be too late because others came.
 //! What is not done in this turn waits for the next, first come first served, and [`Share::waiting`] says that the engine should not
 //! sleep. The order of events of one leg is kept, since a leg has one receive in flight: the next bytes cannot come before the
 //! session was given these and asked again.
@@ -148,28 +150,26 @@ impl Share {
             self.gave = Gave::Bulk;
             return Some((key, event));
         }
-        match self.which() {
-            OneOfTwo::Ends => {
-                self.gave = Gave::End;
-                if self.end_left.is_zero() { None } else { self.ends.pop_front() }
-            }
-            _ if self.shake_left.is_zero() => None,
-            _ => {
-                self.steps_left = self.steps_left.checked_sub(1)?;
-                self.gave = Gave::Shake;
-                self.begun.pop_front().or_else(|| self.hellos.pop_front())
-            }
+        if self.is_for_ends() {
+            self.gave = Gave::End;
+            return if self.end_left.is_zero() { None } else { self.ends.pop_front() };
         }
+        if self.shake_left.is_zero() {
+            return None;
+        }
+        self.steps_left = self.steps_left.checked_sub(1)?;
+        self.gave = Gave::Shake;
+        self.begun.pop_front().or_else(|| self.hellos.pop_front())
     }
 
-    /// What this turn does of the two.
-    fn which(&mut self) -> OneOfTwo {
+    /// Whether this turn is for ends, and not for handshakes.
+    fn is_for_ends(&mut self) -> bool {
         if matches!(self.one_of_two, OneOfTwo::LastEnds | OneOfTwo::LastShakes) {
             let shakes = !self.begun.is_empty() || !self.hellos.is_empty();
             let ends = !self.ends.is_empty() && (!shakes || self.one_of_two == OneOfTwo::LastShakes);
             self.one_of_two = if ends { OneOfTwo::Ends } else { OneOfTwo::Shakes };
         }
-        self.one_of_two
+        self.one_of_two == OneOfTwo::Ends
     }
 
     /// Where on the line of bytes a read of `len` bytes ends: behind the last one of its direction. Who comes back in the next turn is
