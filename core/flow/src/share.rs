@@ -61,21 +61,14 @@ pub struct Share {
     shake_left: Duration,
     /// Of its time for ends.
     end_left: Duration,
-    /// What this turn does of the two, once that is known, or else did the one before.
-    one_of_two: OneOfTwo,
+    /// Whether this turn is for ends, and not for handshakes, once that is known. They are never in the same turn, since that is what
+    /// somebody who types waits for; if both wait they alternate.
+    for_ends: Option<bool>,
+    /// Whether the one before was.
+    ends_before: bool,
     /// What was given out last.
     gave: Gave,
     bytes_left: usize,
-}
-
-/// Ends and handshakes are never in the same turn, if both wait they alternate: a turn is what somebody who types waits for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum OneOfTwo {
-    #[default]
-    LastEnds,
-    LastShakes,
-    Ends,
-    Shakes,
 }
 
 /// Whose time it is.
@@ -100,10 +93,7 @@ impl Share {
         self.steps_left = handshake_steps.max(1);
         self.shake_left = HANDSHAKE_TIME_PER_TURN;
         self.end_left = ENDING_TIME_PER_TURN;
-        self.one_of_two = match self.one_of_two {
-            OneOfTwo::LastEnds | OneOfTwo::Ends => OneOfTwo::LastEnds,
-            OneOfTwo::LastShakes | OneOfTwo::Shakes => OneOfTwo::LastShakes,
-        };
+        self.ends_before = self.for_ends.take().unwrap_or(self.ends_before);
         self.bytes_left = (bulk_bytes as usize).max(1);
         self.turns = [self.reached, self.turns[0]];
     }
@@ -164,12 +154,9 @@ impl Share {
 
     /// Whether this turn is for ends, and not for handshakes.
     fn is_for_ends(&mut self) -> bool {
-        if matches!(self.one_of_two, OneOfTwo::LastEnds | OneOfTwo::LastShakes) {
-            let shakes = !self.begun.is_empty() || !self.hellos.is_empty();
-            let ends = !self.ends.is_empty() && (!shakes || self.one_of_two == OneOfTwo::LastShakes);
-            self.one_of_two = if ends { OneOfTwo::Ends } else { OneOfTwo::Shakes };
-        }
-        self.one_of_two == OneOfTwo::Ends
+        let shakes = !self.begun.is_empty() || !self.hellos.is_empty();
+        let ends = !(self.ends.is_empty() || shakes && self.ends_before);
+        *self.for_ends.get_or_insert(ends)
     }
 
     /// Where on the line of bytes a read of `len` bytes ends: behind the last one of its direction. Who comes back in the next turn is
@@ -400,7 +387,7 @@ mod tests {
             each.map(|(key, _)| key.slot.0).collect::<Vec<_>>()
         };
         let turns: Vec<_> = (0..7).map(|_| turn()).collect();
-        assert_eq!(turns, [vec![20, 10], vec![0, 1, 2], vec![11], vec![3, 4, 5], vec![12], vec![6], vec![]]);
+        assert_eq!(turns, [vec![20, 0, 1, 2], vec![10], vec![3, 4, 5], vec![11], vec![6], vec![12], vec![]]);
         // Whoever is alone has every turn.
         for slot in 0..2 {
             share.sort(key(slot), Stage::Preface, lost());

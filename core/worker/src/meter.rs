@@ -97,8 +97,8 @@ impl<E: Engine> Worker<E> {
         } else {
             sessions + most / 64 < most.max(1) && left * 5 >= all
         };
-        // Whoever is let in when there are more hellos than can be answered waits, signed for long after he has gone. Outside he costs
-        // nothing, and is passed over.
+        // Whoever is let in while more hellos wait than are answered soon has gone by the time he is signed for. Outside he costs nothing,
+        // and is passed over if he leaves.
         let accept = self.has_room && self.share.hellos() < if self.accepting { HELLOS_MAX } else { HELLOS_MAX / 2 };
         if accept != self.accepting {
             self.accepting = accept;

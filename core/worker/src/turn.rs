@@ -1,7 +1,7 @@
 //! One worker and its turns: what the thread does for ever.
 //!
 //! ```text
-//!   sleep in the engine ─► happenings: who types at once, bulk and handshakes into the share
+//!   sleep in the engine ─► happenings: who types at once; bulk, ends and handshakes into the share
 //!        ▲                 letters from control, connections from other workers, so many a turn
 //!        │                 what these said goes out, if anything waits that takes long
 //!        │                 what the share has room for
