@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   sleep in the engine ─► happenings: who types at once; bulk, ends and handshakes into the share
-//!        ▲                 letters from control, connections from other workers, so many a turn
+//!        ▲                 letters from control, so many a turn
+//!        │                 new connections, connections from other workers, so many a turn
 //!        │                 what these said goes out, if anything waits that takes long
 //!        │                 what the share has room for
 //!        │                 deadlines that have come
@@ -14,6 +15,7 @@
 //! refused.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,7 +25,7 @@ use sluice_flow::admit::Admit;
 use sluice_flow::event::Event;
 use sluice_flow::intent::Intent;
 use sluice_flow::limits::ENDING_TIME_PER_TURN;
-use sluice_flow::port::{Engine, EngineFault, Happening};
+use sluice_flow::port::{Door, Engine, EngineFault, Happening};
 use sluice_flow::session::Stage;
 use sluice_flow::share::Share;
 use sluice_flow::slots::Slots;
@@ -31,7 +33,7 @@ use sluice_flow::tls::{Served, TicketKeys};
 use sluice_flow::wheel::Wheel;
 use sluice_link::ask::Closed;
 use sluice_link::count::Counters;
-use sluice_link::id::{SessionKey, SlotKey, WorkerId};
+use sluice_link::id::{ListenerId, SessionKey, SlotKey, WorkerId};
 use sluice_link::live::LiveTable;
 use sluice_link::reason::Reason;
 use sluice_link::spread::Clocked;
@@ -112,9 +114,19 @@ pub(crate) struct Worker<E> {
     pub(crate) now: Moment,
     pub(crate) intents: Vec<Intent>,
     happened: Vec<Happening>,
+    arrived: Vec<Newcomer>,
     due: Vec<SlotKey>,
     /// A session has had something to send since the engine was last told to.
     pub(crate) spoke: bool,
+}
+
+/// A connection that the engine has accepted in this turn.
+#[derive(Clone, Copy, Debug)]
+struct Newcomer {
+    listener: ListenerId,
+    door: Door,
+    client: SocketAddr,
+    local: SocketAddr,
 }
 
 /// A session that is to be ended.
@@ -175,6 +187,7 @@ impl<E: Engine> Worker<E> {
             now,
             intents: Vec::new(),
             happened: Vec::new(),
+            arrived: Vec::new(),
             due: Vec::new(),
             spoke: false,
         }
@@ -203,6 +216,7 @@ impl<E: Engine> Worker<E> {
         happened.drain(..).for_each(|one| self.happening(one));
         self.happened = happened;
         self.letters();
+        self.newcomers();
         self.handed();
         self.speak()?;
         while let Some((key, event)) = self.share.next() {
@@ -244,7 +258,9 @@ impl<E: Engine> Worker<E> {
 
     fn happening(&mut self, happening: Happening) {
         match happening {
-            Happening::Accepted { listener, door, client, local } => self.accepted(listener, door, client, local),
+            Happening::Accepted { listener, door, client, local } => {
+                self.arrived.push(Newcomer { listener, door, client, local });
+            }
             Happening::Session { key, event } => {
                 let stage = self.slots.get(key).and_then(Tenant::stage);
                 let now = match stage {
@@ -275,6 +291,14 @@ impl<E: Engine> Worker<E> {
         if self.stop.load(Ordering::Acquire) && !self.stopping() {
             self.begin_stop();
         }
+    }
+
+    /// Connections of this turn. They come in after the letters: who connects once control has published a configuration is
+    /// served by that one, even if both come to this worker in the same turn.
+    fn newcomers(&mut self) {
+        let mut arrived = std::mem::take(&mut self.arrived);
+        arrived.drain(..).for_each(|one| self.accepted(one.listener, one.door, one.client, one.local));
+        self.arrived = arrived;
     }
 
     /// Connections that others have accepted and that are to be carried here.
@@ -422,7 +446,8 @@ mod tests {
     use sluice_flow::limits::HELLOS_MAX;
     use sluice_flow::port::Door;
     use sluice_link::ask::Ask;
-    use sluice_link::id::{Generation, ListenerId};
+    use sluice_link::id::Generation;
+    use sluice_link::snapshot::Snapshot;
 
     use super::*;
     use crate::counted::Ledger;
@@ -675,6 +700,21 @@ mod tests {
         bench.turn(vec![]);
         resume(&mut bench);
         assert!(bench.arrive(1).is_empty());
+    }
+
+    #[test]
+    fn who_connects_after_a_change_is_served_by_what_was_changed() {
+        let mut bench = Bench::new(8);
+        assert_eq!(bench.arrive(2).len(), 2);
+        let mut snapshot = Snapshot::clone(&bench.worker.served.snapshot);
+        snapshot.limits.unproven_per_source = 3;
+        let snapshot = Arc::new(snapshot);
+        let served = Arc::new(Served::build(snapshot.clone(), &bench.worker.keys).unwrap());
+        let shares = Ledger::default().publish(&snapshot, 1).remove(0);
+        let publication = Publication { served, close: Vec::new(), shares, open: Vec::new(), resumes: false };
+        bench.slit.put(Letter::Publish(publication)).unwrap();
+        // The worker sees both in one turn.
+        assert_eq!((bench.arrive(2).len(), bench.log().refused), (1, 1));
     }
 
     #[test]

@@ -516,7 +516,9 @@ fn browsers_behind_one_address_keep_no_launch_out(engine: Choice) {
         })
     };
     let browsers: Vec<Client> = (0..3).map(|_| browse()).collect();
-    let _taken: Vec<UnixStream> = (0..3).map(|_| portal.accept().unwrap().0).collect();
+    portal.set_nonblocking(true).unwrap();
+    let _taken: Vec<UnixStream> =
+        (0..3).map(|_| until("it has a line to the portal", || Some(portal.accept().ok()?.0))).collect();
     until("all are browsing", || (rig.totals().portal == 3).then_some(()));
     let refused_before = rig.totals().ended(Reason::SourceLimit);
     let mut fourth = browse();
